@@ -1,0 +1,127 @@
+"""A bundle: a folder with a network and its card, the only thing that training hands to the classifier."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from model.home import home
+
+BUNDLES = Path(__file__).parent / "bundles"
+DEFAULT = "fast"  # the shipped bundle that `default` names
+KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
+
+
+class BundleError(ValueError):
+    """A bundle that is missing or damaged; the message names it and what was expected."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """What card.json says of a network.
+
+    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: expected calibration error,
+    by test set; flops: multiplications and additions of one picture's pass; temperature: what the logits were divided by
+    to calibrate the probabilities, 1 for none.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    input_size: int
+    parameters: int
+    flops: int
+    recipe: str
+    dataset: str
+    date: str
+    minutes: float = 0.0
+    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
+    ece: dict[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    files: dict[str, FileEntry] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> tuple[str, dict[str, float]] | None:
+        """The test set with the most pictures and its figures, or None when none was measured."""
+        return max(self.accuracy.items(), key=lambda item: item[1]["n"]) if self.accuracy else None
+
+
+def bundle_folders() -> dict[str, Path]:
+    """Every bundle by name: the shipped ones, then the user's own; a shipped name is not hidden by another."""
+    folders: dict[str, Path] = {}
+    for root in (BUNDLES, home() / "bundles"):
+        for card in sorted(root.glob(f"*/{CARD_FILE}")):
+            folders.setdefault(card.parent.name, card.parent)
+    return folders
+
+
+def find_bundle(name: str) -> Path:
+    """The folder of a bundle: `default`, a shipped or own bundle's name, or a path. Raises BundleError."""
+    known = bundle_folders()
+    wanted = DEFAULT if name == "default" else name
+    if wanted in known:
+        return known[wanted]
+    if (Path(name) / CARD_FILE).is_file():
+        return Path(name)
+    near = get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise BundleError(f"unknown model {name!r}; models: {', '.join(['default', *known])}{hint}")
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a bundle. Raises BundleError when it is missing or does not read."""
+    path = folder / CARD_FILE
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
+        card = Card(**content | {"classes": tuple(content["classes"]), "files": files})
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is not a bundle: it has no {CARD_FILE}") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BundleError(f"{path} is not a card of this version: {error}") from error
+    return card
+
+
+def check_file(folder: Path, card: Card, name: str) -> Path:
+    """The path of a bundle's file after comparing its SHA-256 with the card. Raises BundleError."""
+    path = folder / name
+    if name not in card.files or not path.is_file():
+        raise BundleError(f"{folder} holds no {name}; its files: {', '.join(card.files)}")
+    if sha256(path) != card.files[name].sha256:
+        raise BundleError(f"{path} is not the file its card describes: its SHA-256 differs")
+    return path
+
+
+def write_card(folder: Path, card: Card) -> Card:
+    """Write card.json with size and SHA-256 of each network beside it; returns the card as written."""
+    files = {name: FileEntry((folder / name).stat().st_size, sha256(folder / name)) for name in (KERAS_FILE, INT8_FILE) if (folder / name).is_file()}
+    card = dataclasses.replace(card, files=files)
+    content: dict[str, Any] = dataclasses.asdict(card)
+    temporary = folder / f"{CARD_FILE}.new"
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(temporary, folder / CARD_FILE)
+    return card
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_name(name: str) -> str:
+    """A name that can be a folder on every system. Raises BundleError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise BundleError(f"{name!r} cannot be a name; letters, digits, '.', '_' and '-' can, up to 64 of them")
+    return name

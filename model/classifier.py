@@ -1,0 +1,107 @@
+"""A network loaded once: pictures in, predictions out, from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from PIL import Image
+
+from model.bundle import INT8_FILE, KERAS_FILE, Card, check_file, find_bundle, read_card
+from model.images import to_array
+from model.prediction import Prediction
+
+BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
+Forward = Callable[[np.ndarray], np.ndarray]
+
+
+class Classifier:
+    """A bundle's network behind one engine. Thread-safe; `load` makes one."""
+
+    def __init__(self, card: Card, engine: str, forward: Forward) -> None:
+        self.card, self.engine, self.forward = card, engine, forward
+
+    @classmethod
+    def load(cls, bundle: str | Path = "default", engine: str = "keras") -> Classifier:
+        """Read a bundle by name or path, check its file against the card and warm the network up.
+
+        engine: `keras` (float32, needs TensorFlow) or `int8` (LiteRT). Raises BundleError, or ValueError for another engine.
+        """
+        if engine not in ENGINES:
+            raise ValueError(f"unknown engine {engine!r}; engines: {', '.join(ENGINES)}")
+        folder = find_bundle(str(bundle))
+        card = read_card(folder)
+        file, load = ENGINES[engine]
+        classifier = cls(card, engine, load(check_file(folder, card, file), card.input_size))
+        classifier.probabilities(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
+        classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        return classifier
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities, float32 (n, classes), of uint8 RGB pictures (n, size, size, 3). n may be 0."""
+        size = self.card.input_size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 (n, {size}, {size}, 3)")
+        parts = [self.forward(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
+
+    def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
+        """One prediction a picture, in order; the pictures are upright RGB as `read_image` gives them."""
+        if not images:
+            return []
+        batch = np.stack([to_array(image, self.card.input_size) for image in images])
+        start = perf_counter()
+        rows = self.probabilities(batch)
+        milliseconds = (perf_counter() - start) * 1000 / len(images)
+        return [Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds) for row in rows]
+
+
+def load_keras(path: Path, size: int) -> Forward:
+    """A .keras file as a compiled function with a fixed signature; custom code in the file is refused by Keras's safe mode."""
+    import keras
+    import tensorflow as tf
+
+    network = keras.models.load_model(path, compile=False, safe_mode=True)
+
+    def compiled(batch: int | None) -> Callable[[np.ndarray], tf.Tensor]:
+        signature = tf.TensorSpec((batch, size, size, 3), tf.uint8)
+        return tf.function(lambda images: network(images, training=False), input_signature=[signature]).get_concrete_function()
+
+    # A batch of one, the usual case, gets a graph whose shapes are all known.
+    one, many = compiled(1), compiled(None)
+
+    def forward(images: np.ndarray) -> np.ndarray:
+        tensor = tf.constant(images)
+        return np.asarray((one if len(images) == 1 else many)(tensor))
+
+    return forward
+
+
+def load_int8(path: Path, size: int) -> Forward:
+    """A .tflite file in LiteRT, picture by picture: faster than batches there, and one buffer serves all."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    lock = threading.Lock()  # an interpreter is not safe to share
+
+    def forward(images: np.ndarray) -> np.ndarray:
+        rows = []
+        with lock:
+            for image in images:
+                interpreter.set_tensor(given, image[None])
+                interpreter.invoke()
+                rows.append(interpreter.get_tensor(result)[0])
+        return np.stack(rows)
+
+    return forward
+
+
+ENGINES: dict[str, tuple[str, Callable[[Path, int], Forward]]] = {
+    "keras": (KERAS_FILE, load_keras),
+    "int8": (INT8_FILE, load_int8),
+}

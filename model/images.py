@@ -1,0 +1,130 @@
+"""Bytes from outside -> an upright RGB picture -> the square uint8 array that a network sees."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
+TAKEN = "PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF pictures are taken"
+
+# What people drop by mistake, by its first bytes.
+LOOKALIKES = (
+    (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG drawing"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "an XML file"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"SQLite format 3", "a SQLite database"),
+)
+
+
+class InvalidImage(ValueError):
+    """Bytes that cannot be shown to a network; the message is a sentence for people."""
+
+
+def read_image(content: bytes, at_least: int = 0) -> Image.Image:
+    """Decode a picture: first frame, upright, RGB with transparency laid over white.
+
+    at_least: pixels that the shorter side will be needed at. A JPEG much larger than that is decoded at a half, a quarter or
+    an eighth of its size; 0 decodes at full size. Raises InvalidImage.
+    """
+    image = open_checked(content)
+    if at_least and image.format == "JPEG":
+        # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
+        image.draft(None, (2 * at_least, 2 * at_least))
+    try:
+        image.seek(0)
+        image.load()
+        return to_rgb(upright(image))
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        raise InvalidImage(f"This {image.format} picture is damaged or cut off and cannot be read.") from error
+
+
+def open_checked(content: bytes) -> Image.Image:
+    """Open without decoding and hold the limits: bytes, format by content, pixels. Raises InvalidImage."""
+    if not content:
+        raise InvalidImage("This file is empty.")
+    if len(content) > MAX_BYTES:
+        raise InvalidImage(f"This file has {len(content) / 2**20:.1f} MB; pictures can have up to {MAX_BYTES // 2**20} MB.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of sizes that the check below refuses anyway
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise InvalidImage(f"This picture claims far more pixels than the {MAX_PIXELS // 10**6} million that are taken.") from None
+    except Exception as error:  # Pillow's parsers raise nearly anything on hostile bytes
+        raise InvalidImage(f"This file is not an image: {looks_like(content)}. {TAKEN}.") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise InvalidImage(
+            f"This picture has {width:,} x {height:,} pixels; up to {MAX_PIXELS // 10**6} million pixels in all are taken."
+        )
+    return image
+
+
+def looks_like(content: bytes) -> str:
+    """What the file is instead of a picture, as the end of a sentence."""
+    head = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for start, name in LOOKALIKES:
+        if head.startswith(start.lower()):
+            if start == b"<?xml" and b"<svg" in content[:4096].lower():
+                return "it starts like an SVG drawing"
+            return f"it starts like {name}"
+    for name, start in (("PNG", b"\x89png"), ("JPEG", b"\xff\xd8\xff"), ("GIF", b"gif8"), ("TIFF", b"ii*\0"), ("BMP", b"bm")):
+        if head.startswith(start):
+            return f"it starts like a {name} picture, but its beginning is damaged"
+    try:
+        content[:4096].decode("utf-8")
+    except UnicodeDecodeError:
+        return "its content is of no known kind"
+    return "it looks like a text file"
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says; broken EXIF turns nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a picture with unreadable EXIF is still a picture
+        return image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode as RGB: 16-bit scaled to 8, transparency laid over white."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = eight_bit(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        image = white
+    return image.convert("RGB")
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """A greyscale picture of 16 or 32 bits as 8 bits: 16-bit values by their range, others by their own lowest and highest."""
+    values = np.asarray(image).astype(np.float64)
+    low, high = (0.0, 65535.0) if image.mode != "F" and values.min() >= 0 and values.max() <= 65535 else (values.min(), values.max())
+    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
+
+
+def to_array(image: Image.Image, size: int) -> np.ndarray:
+    """The centre square, made size x size by one antialiased resize: uint8 (size, size, 3)."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    # reducing_gap lets Pillow shrink by whole factors first, which keeps large pictures quick.
+    box = (left, top, left + side, top + side)
+    square = image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    return np.asarray(square)

@@ -1,0 +1,57 @@
+"""A float network made into an int8 one: a quarter of the size, and faster, on any machine."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+CALIBRATION_IMAGES = 500
+
+
+def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
+    """Write `model` as a .tflite file with int8 weights and activations, uint8 in and float32 probabilities out.
+
+    `images`, uint8 (n, size, size, 3), are training pictures from which the ranges of the activations are read
+    (post-training integer quantization, https://ai.google.dev/edge/litert/models/post_training_integer_quant).
+    """
+    import keras
+    import tensorflow as tf
+
+    # The converter wants a float input to calibrate; the numbers are the same 0 to 255.
+    floating = keras.Input(model.input_shape[1:], dtype="float32")
+    network = keras.models.clone_model(model, input_tensors=floating)
+    network.set_weights(model.get_weights())
+    rng = np.random.default_rng(0)
+    chosen = images[rng.permutation(len(images))[:CALIBRATION_IMAGES]]
+
+    def representative() -> Iterator[list[np.ndarray]]:
+        for image in chosen:
+            yield [image[None].astype(np.float32)]
+
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_keras_model(network)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.float32
+        content = converter.convert()
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """The converter prints its temporary folders and tensor names; nobody needs them."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield

@@ -1,0 +1,127 @@
+"""The command line of the training toolkit."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# TensorFlow's start-up notes are not for users; set before anything imports it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+app = typer.Typer(help="Train and measure image classifiers.", no_args_is_help=True, pretty_exceptions_enable=False)
+DataOption = Annotated[Path | None, typer.Option("--data", help="cifar-10-batches-py folder, or a folder with one sub-folder a class; none: download CIFAR-10.")]
+
+
+def fail(error: Exception) -> typer.Exit:
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def fit(
+    recipe: Annotated[str, typer.Option(help="A shipped recipe's name, or a .toml file.")] = "fast",
+    data: DataOption = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A recipe value: epochs=5, optimizer.learning_rate=0.003.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run and of its bundle; otherwise the recipe and the time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of that name, or the newest one, after its last finished epoch.")] = False,
+) -> None:
+    """Train a recipe: a run folder that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
+    from model.bundle import BundleError, check_name
+    from model.home import home
+    from training.data import DataError, load_dataset
+    from training.history import own_runs
+    from training.recipe import RecipeError, load_recipe
+
+    try:
+        chosen = load_recipe(recipe, tuple(settings or ()))
+        title = check_name(name or (unfinished(own_runs(), chosen.name) if resume else f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
+        held = chosen.data
+        dataset = load_dataset(data, chosen.model.input_size, held.validation, held.test, held.seed)
+    except (RecipeError, DataError, BundleError) as error:
+        raise fail(error) from None
+    typer.echo(f"{dataset.name}: {len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test pictures, {len(dataset.classes)} classes")
+    from training.fit import TrainingError, fit as train
+
+    typer.echo(f"run {own_runs() / title}")
+    try:
+        outcome = train(chosen, dataset, own_runs() / title, home() / "bundles" / title, resume, typer.echo)
+    except (TrainingError, OSError) as error:
+        raise fail(error) from None
+    except KeyboardInterrupt:
+        raise fail(RuntimeError("stopped before training began; nothing was kept")) from None
+    report(outcome.bundle)
+
+
+def unfinished(runs: Path, recipe: str) -> str:
+    """The newest run of a recipe that has a checkpoint. Raises BundleError when there is none."""
+    from model.bundle import BundleError
+
+    folders = sorted(runs.glob(f"{recipe}-*/checkpoint.npz"), key=lambda path: path.stat().st_mtime)
+    if not folders:
+        raise BundleError(f"no unfinished run of {recipe!r} in {runs}; leave --resume out to start one")
+    return folders[-1].parent.name
+
+
+def report(bundle: Path) -> None:
+    from model.bundle import read_card
+
+    card = read_card(bundle)
+    for title, figures in card.accuracy.items():
+        typer.echo(f"{title}: accuracy {figures['keras']:.2%}, int8 {figures['int8']:.2%}")
+    typer.echo(f"bundle {bundle} ({sum(entry.bytes for entry in card.files.values()) / 1e6:.1f} MB)")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="A bundle's name or path.")] = "default",
+    data: DataOption = None,
+    engine: Annotated[str, typer.Option(help="keras or int8.")] = "keras",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a bundle on the test pictures of a data set, one plain view a picture."""
+    from model.bundle import BundleError
+    from model.classifier import Classifier
+    from training.data import DataError, load_test
+    from training.evaluation import evaluate as measure
+
+    try:
+        classifier = Classifier.load(model, engine)
+        name, classes, split = load_test(data, classifier.card.input_size)
+        if classes != classifier.card.classes:
+            raise DataError(f"the data's classes are {', '.join(classes)}; the model's are {', '.join(classifier.card.classes)}")
+        whole, *parts = measure(classifier.probabilities, name, split, classes).items()
+    except (BundleError, DataError, ValueError) as error:
+        raise fail(error) from None
+    if as_json:
+        subsets = {"first_1000": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
+        typer.echo(json.dumps({"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}))
+        return
+    typer.echo(f"{classifier.card.name} ({engine})")
+    for title, result in [whole, *parts]:
+        typer.echo(f"{title}: accuracy {result.accuracy:.2%}, calibration error {result.ece:.2%}, n {result.n:,}")
+    for label, share in sorted(whole[1].per_class.items(), key=lambda item: item[1]):
+        typer.echo(f"  {label:<12} {share:.1%}")
+
+
+@app.command()
+def recipes() -> None:
+    """List the shipped recipes."""
+    from training.recipe import load_recipe, recipe_names
+
+    for name in recipe_names():
+        typer.echo(f"{name:<16} {load_recipe(name).description}")
+
+
+@app.command()
+def runs() -> None:
+    """List the runs: yours, newest first, then the shipped ones."""
+    from training.history import list_runs
+
+    for run in list_runs():
+        typer.echo(f"{run.name:<28} {run.status:<12} {len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min")

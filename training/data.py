@@ -1,0 +1,210 @@
+"""Data sets: CIFAR-10 and any folder of pictures with one sub-folder a class."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
+SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message names the path and what was expected."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures and their classes: images uint8 (n, size, size, 3), labels int64 (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray | slice) -> Split:
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set with its splits; a split that the source does not bring and nobody asked for is empty."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+
+
+def load_dataset(source: Path | None, size: int = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> Dataset:
+    """Read a data set whole into memory.
+
+    `source` is a `cifar-10-batches-py` folder or its parent, or a folder of pictures with one sub-folder a class,
+    directly or inside train/, val/ and test/; None downloads CIFAR-10 through Keras. Splits that it does not bring are
+    drawn from the training pictures by `seed`: `validation` and `test` are their shares.
+
+    Raises DataError.
+    """
+    if source is None:
+        return split_off(download_cifar10(), validation, 0.0, seed)
+    if not source.is_dir():
+        raise DataError(f"{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class")
+    for folder in (source, source / "cifar-10-batches-py"):
+        if (folder / "batches.meta").exists() or folder.name == "cifar-10-batches-py" and folder.is_dir():
+            return split_off(read_cifar10(folder), validation, 0.0, seed)
+    return split_off(read_image_folder(source, size), validation, test, seed)
+
+
+def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:
+    """Name, classes and test pictures of a data set: its test split, or a folder without splits whole. Raises DataError."""
+    dataset = load_dataset(source, size, validation=0.0, test=0.0)
+    return dataset.name, dataset.classes, dataset.test if len(dataset.test) else dataset.train
+
+
+def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:
+    """Draw the splits that are empty from the training pictures, class by class, so that each class keeps its share."""
+    train, held = dataset.train, {"validation": dataset.validation, "test": dataset.test}
+    for offset, (name, share) in enumerate((("test", test), ("validation", validation))):
+        if len(held[name]) or not share:
+            continue
+        rng = np.random.default_rng((seed, offset))
+        chosen = np.zeros(len(train), bool)
+        for label in range(len(dataset.classes)):
+            members = rng.permutation(np.flatnonzero(train.labels == label))
+            chosen[members[: round(share * len(members))]] = True
+        held[name], train = train.take(chosen), train.take(~chosen)
+    return Dataset(dataset.name, dataset.classes, train, held["validation"], held["test"])
+
+
+def empty_split(size: int) -> Split:
+    return Split(np.zeros((0, size, size, 3), np.uint8), np.zeros(0, np.int64))
+
+
+# --- CIFAR-10 ---------------------------------------------------------------------------------------------------------
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Unpickles numbers, strings, lists, dicts and NumPy arrays; any other name in the file is refused, not run."""
+
+    ALLOWED = {
+        ("numpy.core.multiarray", "_reconstruct"): "numpy._core.multiarray",
+        ("numpy._core.multiarray", "_reconstruct"): "numpy._core.multiarray",
+        ("numpy", "ndarray"): "numpy",
+        ("numpy", "dtype"): "numpy",
+        ("_codecs", "encode"): "_codecs",
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which no CIFAR-10 file does")
+        return super().find_class(self.ALLOWED[module, name], name)
+
+
+def read_pickle(path: Path) -> dict[bytes, Any]:
+    """One official CIFAR-10 file as a dict, without running code from it. Raises DataError."""
+    try:
+        with path.open("rb") as file:
+            content = ArrayUnpickler(file, encoding="bytes").load()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5, test_batch and batches.meta") from None
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise DataError(f"{path} is not an official CIFAR-10 file: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is not an official CIFAR-10 file: it holds a {type(content).__name__}, not a dict")
+    # Written with Python 2, the keys are bytes; copies made with Python 3 have strings.
+    return {key.encode() if isinstance(key, str) else key: value for key, value in content.items()}
+
+
+def read_batch(path: Path) -> Split:
+    """One batch file: planes of red, green and blue, uint8 (n, 3072), turned into (n, 32, 32, 3)."""
+    content = read_pickle(path)
+    data, labels = content.get(b"data"), content.get(b"labels")
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
+        raise DataError(f"{path}: 'data' is not a uint8 array of 3,072 numbers a picture")
+    if not isinstance(labels, list) or len(labels) != len(data) or not all(type(label) is int and 0 <= label < 10 for label in labels):
+        raise DataError(f"{path}: 'labels' is not a list of {len(data)} numbers of 0 to 9")
+    images = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return Split(np.ascontiguousarray(images), np.array(labels, np.int64))
+
+
+def read_cifar10(folder: Path) -> Dataset:
+    """CIFAR-10 from its official Python files. Raises DataError."""
+    batches = [read_batch(folder / f"data_batch_{number}") for number in range(1, 6)]
+    train = Split(np.concatenate([batch.images for batch in batches]), np.concatenate([batch.labels for batch in batches]))
+    return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), read_batch(folder / "test_batch"))
+
+
+def download_cifar10() -> Dataset:
+    """CIFAR-10 through Keras, which keeps it under ~/.keras. Raises DataError without a network."""
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise DataError(f"CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data") from error
+    train = Split(x_train, y_train.ravel().astype(np.int64))
+    return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), Split(x_test, y_test.ravel().astype(np.int64)))
+
+
+# --- folders of pictures ----------------------------------------------------------------------------------------------
+
+
+def read_image_folder(root: Path, size: int) -> Dataset:
+    """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
+    found = {name: next((root / folder for folder in folders if (root / folder).is_dir()), None) for name, folders in SPLITS.items()}
+    if found["train"] is None:
+        classes = class_names(root)
+        return Dataset(root.name, classes, read_class_folders(root, classes, size), empty_split(size), empty_split(size))
+    classes = class_names(found["train"])
+    splits = {}
+    for name, folder in found.items():
+        if folder is not None and (unknown := sorted(set(class_names(folder)) - set(classes))):
+            raise DataError(f"{folder / unknown[0]} is a class that {found['train']} does not have; its classes: {', '.join(classes)}")
+        splits[name] = empty_split(size) if folder is None else read_class_folders(folder, classes, size)
+    return Dataset(root.name, classes, splits["train"], splits["validation"], splits["test"])
+
+
+def class_names(folder: Path) -> tuple[str, ...]:
+    """The sub-folders' names, sorted: the classes in the order of their indices. Raises DataError for fewer than two."""
+    names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    if len(names) < 2:
+        raise DataError(f"{folder} has {len(names)} sub-folders; it needs one a class, at least two")
+    return names
+
+
+def picture_paths(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Split:
+    """Every picture below folder/CLASS, cropped and resized to size x size. Raises DataError naming the first bad path."""
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        members = list(picture_paths(folder / name))
+        if not members:
+            raise DataError(f"{folder / name} holds no picture; a class folder needs at least one ({', '.join(sorted(SUFFIXES))})")
+        paths += members
+        labels += [label] * len(members)
+    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+        images = list(pool.map(lambda path: read_picture(path, size), paths))
+    return Split(np.stack(images), np.array(labels, np.int64))
+
+
+def read_picture(path: Path, size: int) -> np.ndarray:
+    """One picture file as uint8 (size, size, 3). Raises DataError naming the path."""
+    from model.images import InvalidImage, read_image, to_array
+
+    try:
+        return to_array(read_image(path.read_bytes(), at_least=size), size)
+    except (OSError, InvalidImage) as error:
+        raise DataError(f"{path} cannot be used: {error}") from error

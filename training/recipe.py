@@ -1,0 +1,217 @@
+"""A recipe: every value of a training run. A file in recipes/ holds only what differs from these defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe, a key or a value that is not known; the message names it and what would be right."""
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    validation: float = 0.1  # share of the training pictures held out, when the data brings no validation split
+    test: float = 0.1  # the same for a folder of pictures that brings no test split
+    seed: int = 0  # of these two draws, apart from the training's seed: runs stay comparable
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    architecture: str = "airbench"
+    input_size: int = 32
+    widths: tuple[int, ...] = ()  # empty: the architecture's own
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    flip: str = "none"  # none | random | alternating (every other epoch shows the mirror image, arXiv 2404.00498)
+    shift: int = 0  # pixels in each direction, edges mirrored
+    jpeg: float = 0.0  # share of the pictures that go through JPEG
+    jpeg_quality: tuple[int, ...] = (50, 95)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    name: str = "adam"  # adam | sgd (Nesterov)
+    learning_rate: float = 0.001  # the peak, where a schedule varies it
+    momentum: float = 0.9
+    weight_decay: float = 0.0  # decoupled (arXiv 1711.05101)
+    bias_scale: float = 1.0  # sgd: learning rate of normalisation biases, as a multiple
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    name: str = "constant"  # constant | triangle
+    start: float = 0.2  # of the learning rate, at the first step
+    peak: float = 0.23  # share of the steps after which the learning rate is highest
+    end: float = 0.07  # of the learning rate, at the last step
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every value that decides a run, resolved."""
+
+    name: str = "custom"
+    description: str = ""
+    epochs: int = 10
+    batch_size: int = 64
+    seed: int = 0
+    label_smoothing: float = 0.0
+    patience: int = 10  # epochs without a better validation accuracy before it stops
+    averaging: bool = False  # lookahead averaging of the weights (arXiv 1907.08610)
+    precision: str = "auto"  # auto | float32 | mixed_bfloat16
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+CHOICES = {
+    "augmentation.flip": ("none", "random", "alternating"),
+    "optimizer.name": ("adam", "sgd"),
+    "schedule.name": ("constant", "triangle"),
+    "precision": ("auto", "float32", "mixed_bfloat16"),
+}
+# Inclusive bounds of values that would otherwise fail in the middle of a run, or never end.
+BOUNDS = {
+    "epochs": (1, 100_000),
+    "batch_size": (1, 1_000_000),
+    "patience": (1, 1_000_000),
+    "label_smoothing": (0.0, 0.99),
+    "data.validation": (0.0, 0.9),
+    "data.test": (0.0, 0.9),
+    "model.input_size": (8, 1024),
+    "augmentation.shift": (0, 16),
+    "augmentation.jpeg": (0.0, 1.0),
+    "optimizer.learning_rate": (0.0, 1e6),
+    "optimizer.momentum": (0.0, 0.9999),
+    "schedule.peak": (0.0, 1.0),
+}
+
+
+def recipe_names() -> list[str]:
+    """The shipped recipes' names, sorted."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """A shipped recipe by name, or a .toml file by path, with `key=value` overrides (`optimizer.learning_rate=0.003`).
+
+    Raises RecipeError for an unknown name, key or value.
+    """
+    path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        near = get_close_matches(name, recipe_names(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"unknown recipe {name!r}; recipes: {', '.join(recipe_names())}{hint}")
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not a TOML file: {error}") from error
+    table.setdefault("name", path.stem)
+    for override in overrides:
+        assign(table, override)
+    return from_table(Recipe, table)
+
+
+def assign(table: dict[str, Any], override: str) -> None:
+    """Set one `dotted.key=value` in a nested table; the value is read as TOML, or as a bare word."""
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise RecipeError(f"{override!r} is not of the form key=value, such as epochs=5")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, leaf = key.strip().split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"unknown key {key.strip()!r}: {parent!r} holds a value, not a table")
+    table[leaf] = value
+
+
+def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
+    """Build a settings dataclass from a nested table, checking every key and type."""
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            near = get_close_matches(key, hints, 1)
+            hint = f"; did you mean {prefix + near[0]!r}?" if near else ""
+            raise RecipeError(f"unknown key {prefix + key!r}; keys: {', '.join(prefix + name for name in hints)}{hint}")
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise RecipeError(f"{prefix + key!r} is a table, not a value: set one of its keys, such as {prefix + key}.…")
+            values[key] = from_table(hints[key], value, f"{prefix}{key}.")  # type: ignore[arg-type]
+        else:
+            values[key] = coerce(value, hints[key], prefix + key)
+    return kind(**values)
+
+
+def coerce(value: Any, wanted: Any, key: str) -> Any:
+    """`value` as the type of its field, or a RecipeError that names the key; bool is not taken for a number."""
+    if get_origin(wanted) is tuple:
+        items = value if isinstance(value, list | tuple) else None
+        if items is None:
+            raise RecipeError(f"{key} wants a list such as [1, 2], not {value!r}")
+        return tuple(coerce(item, get_args(wanted)[0], key) for item in items)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        names = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+        raise RecipeError(f"{key} wants {names[wanted]}, not {value!r}")
+    return value
+
+
+def check(recipe: Recipe) -> None:
+    """Raise RecipeError for a value that no run could use."""
+    flat = flatten(recipe)
+    for key, choices in CHOICES.items():
+        if flat[key] not in choices:
+            raise RecipeError(f"{key} is {flat[key]!r}; it can be {', '.join(choices)}")
+    for key, (low, high) in BOUNDS.items():
+        if not low <= flat[key] <= high:
+            raise RecipeError(f"{key} is {flat[key]}; it can be {low} to {high}")
+    quality = recipe.augmentation.jpeg_quality
+    if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:
+        raise RecipeError(f"augmentation.jpeg_quality is {list(quality)}; it is two numbers of 1 to 100, lowest first")
+
+
+def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Every value by its dotted key, in the order of the fields."""
+    flat: dict[str, Any] = {}
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        if dataclasses.is_dataclass(value):
+            flat |= flatten(value, f"{prefix}{item.name}.")
+        else:
+            flat[prefix + item.name] = value
+    return flat
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The whole recipe, every value resolved, as TOML that `load_recipe` reads back."""
+    import json
+
+    top, tables = [], []
+    for item in dataclasses.fields(recipe):
+        value = getattr(recipe, item.name)
+        if dataclasses.is_dataclass(value):
+            lines = [f"{key} = {json.dumps(entry)}" for key, entry in flatten(value).items()]
+            tables.append("\n".join([f"[{item.name}]", *lines]))
+        else:
+            top.append(f"{item.name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n\n".join(["\n".join(top), *tables]) + "\n"
