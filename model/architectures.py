@@ -57,10 +57,14 @@ def airbench(
     x = layers.Activation(activation, name=f"whitening_{activation}")(x)
     for block, width in enumerate(widths, start=1):
         name = f"block{block}"
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=f"{name}_conv1")(x)
+        x = layers.Conv2D(
+            width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=f"{name}_conv1"
+        )(x)
         x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
         x = norm_activation(x, f"{name}_1")
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=f"{name}_conv2")(x)
+        x = layers.Conv2D(
+            width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=f"{name}_conv2"
+        )(x)
         x = norm_activation(x, f"{name}_2")
     x = layers.GlobalMaxPooling2D(name="features")(x)
     # Features after a max are large; a ninth of them gives logits a softmax can start from.
@@ -86,7 +90,7 @@ def prepare_airbench(model: keras.Model, images: np.ndarray) -> None:
     whitening.kernel.trainable = False
     for layer in model.layers:
         if layer.name.startswith("block") and "_conv" in layer.name:
-            kernel = np.array(layer.kernel)  # (height, width, channels, filters)
+            kernel = np.array(layer.get_weights()[0])  # (height, width, channels, filters)
             passed = min(kernel.shape[2:])
             kernel[:, :, :, :passed] = 0.0
             kernel[1, 1, range(passed), range(passed)] = 1.0
@@ -96,7 +100,9 @@ def prepare_airbench(model: keras.Model, images: np.ndarray) -> None:
 ARCHITECTURES: dict[str, Architecture] = {
     entry.name: entry
     for entry in (
-        Architecture("airbench", airbench, "2x2 whitening, three blocks of two 3x3 convolutions, GELU", prepare_airbench),
+        Architecture(
+            "airbench", airbench, "2x2 whitening, three blocks of two 3x3 convolutions, GELU", prepare_airbench
+        ),
     )
 }
 
@@ -114,3 +120,7 @@ def build_model(name: str, classes: int, input_size: int = 32, **settings: Any) 
         return ARCHITECTURES[name].build(classes=classes, input_size=input_size, **settings)
     except TypeError as error:
         raise ValueError(f"architecture {name!r} cannot be built with {settings}: {error}") from error
+    except ValueError as error:  # Keras's own words for it fill a page
+        raise ValueError(
+            f"architecture {name!r} cannot be built for {input_size} x {input_size} pictures with {settings}"
+        ) from error

@@ -33,9 +33,9 @@ class FileEntry:
 class Card:
     """What card.json says of a network.
 
-    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: expected calibration error,
-    by test set; flops: multiplications and additions of one picture's pass; temperature: what the logits were divided by
-    to calibrate the probabilities, 1 for none.
+    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: expected calibration error
+    by test set; flops: multiplications and additions of one picture's pass; temperature: what the logits were divided
+    by to calibrate the probabilities, 1 for none.
     """
 
     name: str
@@ -106,7 +106,11 @@ def check_file(folder: Path, card: Card, name: str) -> Path:
 
 def write_card(folder: Path, card: Card) -> Card:
     """Write card.json with size and SHA-256 of each network beside it; returns the card as written."""
-    files = {name: FileEntry((folder / name).stat().st_size, sha256(folder / name)) for name in (KERAS_FILE, INT8_FILE) if (folder / name).is_file()}
+    files = {
+        name: FileEntry((folder / name).stat().st_size, sha256(folder / name))
+        for name in (KERAS_FILE, INT8_FILE)
+        if (folder / name).is_file()
+    }
     card = dataclasses.replace(card, files=files)
     content: dict[str, Any] = dataclasses.asdict(card)
     temporary = folder / f"{CARD_FILE}.new"

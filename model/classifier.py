@@ -1,18 +1,27 @@
-"""A network loaded once: pictures in, predictions out, from any thread."""
+"""A network loaded once: picture bytes in, predictions out, from any thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from PIL import Image
 
 from model.bundle import INT8_FILE, KERAS_FILE, Card, check_file, find_bundle, read_card
-from model.images import to_array
+from model.images import read_image, to_array
 from model.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture as the network saw it, uint8 RGB (size, size, 3), and what it said."""
+
+    seen: np.ndarray
+    prediction: Prediction
+
 
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -28,7 +37,7 @@ class Classifier:
     def load(cls, bundle: str | Path = "default", engine: str = "keras") -> Classifier:
         """Read a bundle by name or path, check its file against the card and warm the network up.
 
-        engine: `keras` (float32, needs TensorFlow) or `int8` (LiteRT). Raises BundleError, or ValueError for another engine.
+        engine: `keras` (float32, needs TensorFlow) or `int8` (LiteRT). Raises BundleError, or ValueError for others.
         """
         if engine not in ENGINES:
             raise ValueError(f"unknown engine {engine!r}; engines: {', '.join(ENGINES)}")
@@ -36,7 +45,6 @@ class Classifier:
         card = read_card(folder)
         file, load = ENGINES[engine]
         classifier = cls(card, engine, load(check_file(folder, card, file), card.input_size))
-        classifier.probabilities(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
         classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
         return classifier
 
@@ -44,33 +52,35 @@ class Classifier:
         """Class probabilities, float32 (n, classes), of uint8 RGB pictures (n, size, size, 3). n may be 0."""
         size = self.card.input_size
         if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
-            raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 (n, {size}, {size}, 3)")
+            raise ValueError(
+                f"images are {images.dtype} {images.shape}; the network takes uint8 (n, {size}, {size}, 3)"
+            )
         parts = [self.forward(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
 
-    def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
-        """One prediction a picture, in order; the pictures are upright RGB as `read_image` gives them."""
-        if not images:
-            return []
-        batch = np.stack([to_array(image, self.card.input_size) for image in images])
+    def classify(self, content: bytes) -> Look:
+        """A picture file's bytes to an answer, timed from first byte to last probability. Raises InvalidImage."""
         start = perf_counter()
-        rows = self.probabilities(batch)
-        milliseconds = (perf_counter() - start) * 1000 / len(images)
-        return [Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds) for row in rows]
+        size = self.card.input_size
+        seen = to_array(read_image(content, at_least=size), size)
+        row = self.probabilities(seen[None])[0]
+        milliseconds = (perf_counter() - start) * 1000
+        return Look(seen, Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds))
 
 
 def load_keras(path: Path, size: int) -> Forward:
-    """A .keras file as a compiled function with a fixed signature; custom code in the file is refused by Keras's safe mode."""
+    """A .keras file as a compiled function with a fixed signature; Keras's safe mode refuses code in the file."""
     import keras
     import tensorflow as tf
 
     network = keras.models.load_model(path, compile=False, safe_mode=True)
 
-    def compiled(batch: int | None) -> Callable[[np.ndarray], tf.Tensor]:
+    def compiled(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
         signature = tf.TensorSpec((batch, size, size, 3), tf.uint8)
-        return tf.function(lambda images: network(images, training=False), input_signature=[signature]).get_concrete_function()
+        function: Callable[[tf.Tensor], tf.Tensor] = tf.function(network, input_signature=[signature], autograph=False)
+        return function
 
-    # A batch of one, the usual case, gets a graph whose shapes are all known.
+    # A batch of one, the usual case, gets a graph whose shapes are all known. Each is traced when first called.
     one, many = compiled(1), compiled(None)
 
     def forward(images: np.ndarray) -> np.ndarray:

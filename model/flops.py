@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def count_flops(network: keras.Model) -> int:
-    """Multiplications and additions of the convolutions and dense layers for one picture; the rest is under a few per cent.
+    """Multiplications and additions of convolutions and dense layers for one picture; the rest is a few per cent.
 
     A convolution costs two operations for each weight of its kernel at each place of its output.
     """

@@ -29,6 +29,10 @@ LOOKALIKES = (
 )
 
 
+# Pillow warns of sizes that `open_checked` refuses anyway. Once and for all: filters are shared by all threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
 class InvalidImage(ValueError):
     """Bytes that cannot be shown to a network; the message is a sentence for people."""
 
@@ -36,8 +40,8 @@ class InvalidImage(ValueError):
 def read_image(content: bytes, at_least: int = 0) -> Image.Image:
     """Decode a picture: first frame, upright, RGB with transparency laid over white.
 
-    at_least: pixels that the shorter side will be needed at. A JPEG much larger than that is decoded at a half, a quarter or
-    an eighth of its size; 0 decodes at full size. Raises InvalidImage.
+    at_least: pixels that the shorter side will be needed at. A JPEG much larger than that is decoded at a half, a
+    quarter or an eighth of its size; 0 decodes at full size. Raises InvalidImage.
     """
     image = open_checked(content)
     if at_least and image.format == "JPEG":
@@ -56,19 +60,21 @@ def open_checked(content: bytes) -> Image.Image:
     if not content:
         raise InvalidImage("This file is empty.")
     if len(content) > MAX_BYTES:
-        raise InvalidImage(f"This file has {len(content) / 2**20:.1f} MB; pictures can have up to {MAX_BYTES // 2**20} MB.")
+        raise InvalidImage(
+            f"This file has {len(content) / 2**20:.1f} MB; pictures can have up to {MAX_BYTES // 2**20} MB."
+        )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of sizes that the check below refuses anyway
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise InvalidImage(f"This picture claims far more pixels than the {MAX_PIXELS // 10**6} million that are taken.") from None
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InvalidImage(
+            f"This picture claims far more pixels than the {MAX_PIXELS // 10**6} million that are taken."
+        ) from None
     except Exception as error:  # Pillow's parsers raise nearly anything on hostile bytes
         raise InvalidImage(f"This file is not an image: {looks_like(content)}. {TAKEN}.") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImage(
-            f"This picture has {width:,} x {height:,} pixels; up to {MAX_PIXELS // 10**6} million pixels in all are taken."
+            f"This picture has {width:,} x {height:,} pixels; up to {MAX_PIXELS // 10**6} million in all are taken."
         )
     return image
 
@@ -81,7 +87,13 @@ def looks_like(content: bytes) -> str:
             if start == b"<?xml" and b"<svg" in content[:4096].lower():
                 return "it starts like an SVG drawing"
             return f"it starts like {name}"
-    for name, start in (("PNG", b"\x89png"), ("JPEG", b"\xff\xd8\xff"), ("GIF", b"gif8"), ("TIFF", b"ii*\0"), ("BMP", b"bm")):
+    for name, start in (
+        ("PNG", b"\x89png"),
+        ("JPEG", b"\xff\xd8\xff"),
+        ("GIF", b"gif8"),
+        ("TIFF", b"ii*\0"),
+        ("BMP", b"bm"),
+    ):
         if head.startswith(start):
             return f"it starts like a {name} picture, but its beginning is damaged"
     try:
@@ -112,9 +124,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """A greyscale picture of 16 or 32 bits as 8 bits: 16-bit values by their range, others by their own lowest and highest."""
+    """A greyscale picture of 16 or 32 bits as 8 bits: 16-bit values by their range, others by their own."""
     values = np.asarray(image).astype(np.float64)
-    low, high = (0.0, 65535.0) if image.mode != "F" and values.min() >= 0 and values.max() <= 65535 else (values.min(), values.max())
+    low, high = (
+        (0.0, 65535.0)
+        if image.mode != "F" and values.min() >= 0 and values.max() <= 65535
+        else (values.min(), values.max())
+    )
     scaled = (values - low) * (255.0 / max(high - low, 1e-12))
     return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
 

@@ -1,4 +1,4 @@
-"""Random changes to training pictures, drawn anew every epoch from (seed, epoch, batch), so that a resumed run repeats them."""
+"""Random changes to training pictures, drawn from (seed, epoch, batch), so that a resumed run repeats them."""
 
 from __future__ import annotations
 
@@ -47,15 +47,24 @@ def mirrored(indices: np.ndarray, flip: str, epoch: int, seed: int, rng: np.rand
     if flip == "random":
         return rng.random(len(indices)) < 0.5
     if flip == "alternating":
-        coin = np.random.default_rng(seed).random(int(indices.max()) + 1) < 0.5 if len(indices) else np.zeros(0, bool)
-        return coin[indices] ^ (epoch % 2 == 1)
+        coin: np.ndarray = np.random.default_rng(seed).random(int(indices.max(initial=-1)) + 1) < 0.5
+        mirror: np.ndarray = coin[indices] ^ (epoch % 2 == 1)
+        return mirror
     return np.zeros(len(indices), bool)
 
 
 def augment(
-    images: np.ndarray, indices: np.ndarray, settings: AugmentationSettings, epoch: int, seed: int, rng: np.random.Generator
+    images: np.ndarray,
+    indices: np.ndarray,
+    settings: AugmentationSettings,
+    epoch: int,
+    seed: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """All the recipe's changes to one batch; uint8 (n, h, w, 3) in and out. JPEG first: a camera's blocks start at the corner."""
+    """All the recipe's changes to one batch; uint8 (n, h, w, 3) in and out.
+
+    JPEG comes first: the blocks of a stored picture start at its corner.
+    """
     if settings.jpeg:
         images = compress(images, settings.jpeg, settings.jpeg_quality, rng)
     mirror = mirrored(indices, settings.flip, epoch, seed, rng)
@@ -71,10 +80,16 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, classes: int, settings: AugmentationSettings, batch_size: int, seed: int, epoch: int = 0
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        classes: int,
+        settings: AugmentationSettings,
+        batch_size: int,
+        seed: int,
+        epoch: int = 0,
     ) -> None:
-        # One worker, a few batches ahead: making a batch takes a few hundredths of its training step.
-        super().__init__(workers=1, max_queue_size=4)
+        super().__init__()  # no workers: making a batch takes a few hundredths of its training step
         self.images, self.labels, self.settings = images, labels, settings
         self.targets = np.eye(classes, dtype=np.float32)
         self.batch_size = min(batch_size, len(images))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Annotated
 
 import typer
 
-# TensorFlow's start-up notes are not for users; set before anything imports it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 app = typer.Typer(help="Train and measure image classifiers.", no_args_is_help=True, pretty_exceptions_enable=False)
-DataOption = Annotated[Path | None, typer.Option("--data", help="cifar-10-batches-py folder, or a folder with one sub-folder a class; none: download CIFAR-10.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="cifar-10-batches-py folder, or a folder with one sub-folder a class; none: download CIFAR-10."
+    ),
+]
 
 
 def fail(error: Exception) -> typer.Exit:
@@ -27,26 +28,39 @@ def fail(error: Exception) -> typer.Exit:
 def fit(
     recipe: Annotated[str, typer.Option(help="A shipped recipe's name, or a .toml file.")] = "fast",
     data: DataOption = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A recipe value: epochs=5, optimizer.learning_rate=0.003.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run and of its bundle; otherwise the recipe and the time.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of that name, or the newest one, after its last finished epoch.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A recipe value: epochs=5, optimizer.learning_rate=0.003.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run and of its bundle; otherwise the recipe and the time.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run of that name, or the newest, after its last finished epoch."),
+    ] = False,
 ) -> None:
-    """Train a recipe: a run folder that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
+    """Train a recipe: a run that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
     from model.bundle import BundleError, check_name
     from model.home import home
     from training.data import DataError, load_dataset
-    from training.history import own_runs
+    from training.history import RunError, own_runs, resumable, unused
     from training.recipe import RecipeError, load_recipe
 
     try:
+        if resume:
+            title = resumable(check_name(name) if name else None).name
+            recipe = str(own_runs() / title / "recipe.toml")
         chosen = load_recipe(recipe, tuple(settings or ()))
-        title = check_name(name or (unfinished(own_runs(), chosen.name) if resume else f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
+        if not resume:
+            title = unused(check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
         held = chosen.data
         dataset = load_dataset(data, chosen.model.input_size, held.validation, held.test, held.seed)
-    except (RecipeError, DataError, BundleError) as error:
+    except (RecipeError, DataError, BundleError, RunError) as error:
         raise fail(error) from None
-    typer.echo(f"{dataset.name}: {len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test pictures, {len(dataset.classes)} classes")
-    from training.fit import TrainingError, fit as train
+    counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
+    typer.echo(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
+    from training.callbacks import TrainingError
+    from training.fit import fit as train
 
     typer.echo(f"run {own_runs() / title}")
     try:
@@ -54,18 +68,8 @@ def fit(
     except (TrainingError, OSError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
-        raise fail(RuntimeError("stopped before training began; nothing was kept")) from None
+        raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
     report(outcome.bundle)
-
-
-def unfinished(runs: Path, recipe: str) -> str:
-    """The newest run of a recipe that has a checkpoint. Raises BundleError when there is none."""
-    from model.bundle import BundleError
-
-    folders = sorted(runs.glob(f"{recipe}-*/checkpoint.npz"), key=lambda path: path.stat().st_mtime)
-    if not folders:
-        raise BundleError(f"no unfinished run of {recipe!r} in {runs}; leave --resume out to start one")
-    return folders[-1].parent.name
 
 
 def report(bundle: Path) -> None:
@@ -94,13 +98,16 @@ def evaluate(
         classifier = Classifier.load(model, engine)
         name, classes, split = load_test(data, classifier.card.input_size)
         if classes != classifier.card.classes:
-            raise DataError(f"the data's classes are {', '.join(classes)}; the model's are {', '.join(classifier.card.classes)}")
+            raise DataError(
+                f"the data's classes are {', '.join(classes)}; the model's are {', '.join(classifier.card.classes)}"
+            )
         whole, *parts = measure(classifier.probabilities, name, split, classes).items()
     except (BundleError, DataError, ValueError) as error:
         raise fail(error) from None
     if as_json:
-        subsets = {"first_1000": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
-        typer.echo(json.dumps({"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}))
+        subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
+        answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}
+        typer.echo(json.dumps(answer))
         return
     typer.echo(f"{classifier.card.name} ({engine})")
     for title, result in [whole, *parts]:
@@ -124,4 +131,5 @@ def runs() -> None:
     from training.history import list_runs
 
     for run in list_runs():
-        typer.echo(f"{run.name:<28} {run.status:<12} {len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min")
+        figures = f"{len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min"
+        typer.echo(f"{run.name:<28} {run.status:<12} {figures}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,7 +45,9 @@ class Dataset:
     test: Split
 
 
-def load_dataset(source: Path | None, size: int = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0) -> Dataset:
+def load_dataset(
+    source: Path | None, size: int = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0
+) -> Dataset:
     """Read a data set whole into memory.
 
     `source` is a `cifar-10-batches-py` folder or its parent, or a folder of pictures with one sub-folder a class,
@@ -55,17 +57,19 @@ def load_dataset(source: Path | None, size: int = 32, validation: float = 0.1, t
     Raises DataError.
     """
     if source is None:
-        return split_off(download_cifar10(), validation, 0.0, seed)
+        return split_off(of_size(download_cifar10(), size), validation, 0.0, seed)
     if not source.is_dir():
-        raise DataError(f"{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class")
+        raise DataError(
+            f"{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class"
+        )
     for folder in (source, source / "cifar-10-batches-py"):
-        if (folder / "batches.meta").exists() or folder.name == "cifar-10-batches-py" and folder.is_dir():
-            return split_off(read_cifar10(folder), validation, 0.0, seed)
+        if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
+            return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
     return split_off(read_image_folder(source, size), validation, test, seed)
 
 
 def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and test pictures of a data set: its test split, or a folder without splits whole. Raises DataError."""
+    """Name, classes and test pictures of a data set: its test split, or all of a folder without. Raises DataError."""
     dataset = load_dataset(source, size, validation=0.0, test=0.0)
     return dataset.name, dataset.classes, dataset.test if len(dataset.test) else dataset.train
 
@@ -85,6 +89,16 @@ def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Da
     return Dataset(dataset.name, dataset.classes, train, held["validation"], held["test"])
 
 
+def of_size(dataset: Dataset, size: int) -> Dataset:
+    """The data set itself if its pictures are size x size. Raises DataError."""
+    own = dataset.train.images.shape[1]
+    if own != size:
+        raise DataError(
+            f"CIFAR-10's pictures are {own} x {own}, not {size} x {size}; set model.input_size={own}, or give others"
+        )
+    return dataset
+
+
 def empty_split(size: int) -> Split:
     return Split(np.zeros((0, size, size, 3), np.uint8), np.zeros(0, np.int64))
 
@@ -95,7 +109,7 @@ def empty_split(size: int) -> Split:
 class ArrayUnpickler(pickle.Unpickler):
     """Unpickles numbers, strings, lists, dicts and NumPy arrays; any other name in the file is refused, not run."""
 
-    ALLOWED = {
+    ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"): "numpy._core.multiarray",
         ("numpy._core.multiarray", "_reconstruct"): "numpy._core.multiarray",
         ("numpy", "ndarray"): "numpy",
@@ -115,7 +129,9 @@ def read_pickle(path: Path) -> dict[bytes, Any]:
         with path.open("rb") as file:
             content = ArrayUnpickler(file, encoding="bytes").load()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5, test_batch and batches.meta") from None
+        raise DataError(
+            f"{path} is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5, test_batch and batches.meta"
+        ) from None
     except Exception as error:  # a damaged pickle raises nearly anything
         raise DataError(f"{path} is not an official CIFAR-10 file: {error}") from error
     if not isinstance(content, dict):
@@ -130,7 +146,11 @@ def read_batch(path: Path) -> Split:
     data, labels = content.get(b"data"), content.get(b"labels")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
         raise DataError(f"{path}: 'data' is not a uint8 array of 3,072 numbers a picture")
-    if not isinstance(labels, list) or len(labels) != len(data) or not all(type(label) is int and 0 <= label < 10 for label in labels):
+    if (
+        not isinstance(labels, list)
+        or len(labels) != len(data)
+        or not all(type(label) is int and 0 <= label < 10 for label in labels)
+    ):
         raise DataError(f"{path}: 'labels' is not a list of {len(data)} numbers of 0 to 9")
     images = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return Split(np.ascontiguousarray(images), np.array(labels, np.int64))
@@ -139,7 +159,9 @@ def read_batch(path: Path) -> Split:
 def read_cifar10(folder: Path) -> Dataset:
     """CIFAR-10 from its official Python files. Raises DataError."""
     batches = [read_batch(folder / f"data_batch_{number}") for number in range(1, 6)]
-    train = Split(np.concatenate([batch.images for batch in batches]), np.concatenate([batch.labels for batch in batches]))
+    train = Split(
+        np.concatenate([batch.images for batch in batches]), np.concatenate([batch.labels for batch in batches])
+    )
     return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), read_batch(folder / "test_batch"))
 
 
@@ -150,7 +172,9 @@ def download_cifar10() -> Dataset:
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        raise DataError(f"CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data") from error
+        raise DataError(
+            f"CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data"
+        ) from error
     train = Split(x_train, y_train.ravel().astype(np.int64))
     return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), Split(x_test, y_test.ravel().astype(np.int64)))
 
@@ -160,21 +184,29 @@ def download_cifar10() -> Dataset:
 
 def read_image_folder(root: Path, size: int) -> Dataset:
     """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
-    found = {name: next((root / folder for folder in folders if (root / folder).is_dir()), None) for name, folders in SPLITS.items()}
+    found = {
+        name: next((root / folder for folder in folders if (root / folder).is_dir()), None)
+        for name, folders in SPLITS.items()
+    }
     if found["train"] is None:
         classes = class_names(root)
-        return Dataset(root.name, classes, read_class_folders(root, classes, size), empty_split(size), empty_split(size))
+        return Dataset(
+            root.name, classes, read_class_folders(root, classes, size), empty_split(size), empty_split(size)
+        )
     classes = class_names(found["train"])
     splits = {}
     for name, folder in found.items():
         if folder is not None and (unknown := sorted(set(class_names(folder)) - set(classes))):
-            raise DataError(f"{folder / unknown[0]} is a class that {found['train']} does not have; its classes: {', '.join(classes)}")
+            raise DataError(
+                f"{folder / unknown[0]} is a class that {found['train']} does not have;"
+                f" its classes: {', '.join(classes)}"
+            )
         splits[name] = empty_split(size) if folder is None else read_class_folders(folder, classes, size)
     return Dataset(root.name, classes, splits["train"], splits["validation"], splits["test"])
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    """The sub-folders' names, sorted: the classes in the order of their indices. Raises DataError for fewer than two."""
+    """The sub-folders' names, sorted: the classes in the order of their indices. Raises DataError for under two."""
     names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
     if len(names) < 2:
         raise DataError(f"{folder} has {len(names)} sub-folders; it needs one a class, at least two")
@@ -186,13 +218,15 @@ def picture_paths(folder: Path) -> Iterator[Path]:
 
 
 def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Split:
-    """Every picture below folder/CLASS, cropped and resized to size x size. Raises DataError naming the first bad path."""
+    """Every picture below folder/CLASS, cropped and resized to size x size. Raises DataError naming the path."""
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         members = list(picture_paths(folder / name))
         if not members:
-            raise DataError(f"{folder / name} holds no picture; a class folder needs at least one ({', '.join(sorted(SUFFIXES))})")
+            raise DataError(
+                f"{folder / name} holds no picture; a class folder needs at least one ({', '.join(sorted(SUFFIXES))})"
+            )
         paths += members
         labels += [label] * len(members)
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock

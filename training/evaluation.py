@@ -14,7 +14,7 @@ BINS = 15  # of the calibration error, as in its source
 
 @dataclass(frozen=True)
 class Evaluation:
-    """n pictures; accuracy and ece 0 to 1; per_class: share right by true class; confusion[true][predicted] in pictures."""
+    """accuracy and ece 0 to 1; per_class: share right by true class; confusion[true][predicted]: pictures."""
 
     n: int
     accuracy: float
@@ -31,7 +31,9 @@ def score(probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, ...
     count = len(classes)
     confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
     totals = confusion.sum(axis=1)
-    per_class = {name: float(confusion[index, index] / totals[index]) for index, name in enumerate(classes) if totals[index]}
+    per_class = {
+        name: float(confusion[index, index] / totals[index]) for index, name in enumerate(classes) if totals[index]
+    }
     ece = calibration_error(probabilities.max(axis=1), predicted == labels)
     return Evaluation(len(labels), float(np.mean(predicted == labels)), ece, per_class, confusion.tolist())
 
@@ -44,14 +46,16 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def test_sets(name: str, split: Split) -> dict[str, Split]:
-    """The named sets on which figures are reported: the whole test split, and for CIFAR-10 its first 1,000 pictures too."""
+    """The named sets that figures are reported on: the whole test split, and for CIFAR-10 its first 1,000 too."""
     sets = {f"{name} test, all {len(split):,}": split}
     if name == "cifar10" and len(split) > 1000:
         sets["cifar10 test, first 1,000"] = split.take(slice(0, 1000))
     return sets
 
 
-def evaluate(probabilities: Callable[[np.ndarray], np.ndarray], name: str, split: Split, classes: tuple[str, ...]) -> dict[str, Evaluation]:
+def evaluate(
+    probabilities: Callable[[np.ndarray], np.ndarray], name: str, split: Split, classes: tuple[str, ...]
+) -> dict[str, Evaluation]:
     """One plain view of each picture through `probabilities`, scored on each named test set; one pass serves all."""
     rows = probabilities(split.images)
     return {title: score(rows[: len(part)], part.labels, classes) for title, part in test_sets(name, split).items()}

@@ -1,7 +1,7 @@
-"""Batch normalisation in one pass on TensorFlow: the same numbers as Keras's layer, a tenth of the step faster.
+"""Batch normalisation in one pass on TensorFlow: the same numbers as Keras's layer, in less time.
 
-Keras computes moments and normalisation as separate operations; TensorFlow has one kernel for both. Only training uses this:
-bundles hold Keras's own layer, with the weights copied.
+Keras computes moments and normalisation as separate operations; TensorFlow has one kernel for both. Only training
+uses this: bundles hold Keras's own layer, with the weights copied.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
             epsilon=self.epsilon,
             is_training=True,
         )
+        # TensorFlow gives the unbiased variance, Keras averages the biased one.
+        count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+        variance *= (count - 1) / count
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
         self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
         return outputs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import time
 import tomllib
 from dataclasses import dataclass
@@ -16,7 +15,12 @@ from model.home import home
 
 RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+CHECKPOINT = "checkpoint.npz"
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
+
+
+class RunError(ValueError):
+    """A run that is not there or cannot go on; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,16 @@ def read_history(path: Path) -> History:
     """Read history.csv; a last line that is still being written is left out."""
     columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                try:
-                    values = [float(row[name] or "nan") for name in COLUMNS]
-                except (KeyError, TypeError, ValueError):
-                    continue
-                for name, value in zip(COLUMNS, values, strict=True):
-                    columns[name].append(value)
-    except FileNotFoundError:
-        pass
+        text = path.read_text("utf-8", errors="replace")
+    except OSError:
+        return History()
+    for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):
+        try:
+            values = [float(row[name] or "nan") for name in COLUMNS]
+        except (KeyError, TypeError, ValueError):
+            continue
+        for name, value in zip(COLUMNS, values, strict=True):
+            columns[name].append(value)
     return History(**{name: tuple(values) for name, values in columns.items()})
 
 
@@ -88,7 +92,9 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError):
         recipe = {}
     history = read_history(folder / "history.csv")
-    return Run(folder.name, folder, recipe, history, read_json(folder / "metrics.json"), read_json(folder / "progress.json"))
+    return Run(
+        folder.name, folder, recipe, history, read_json(folder / "metrics.json"), read_json(folder / "progress.json")
+    )
 
 
 def own_runs() -> Path:
@@ -98,9 +104,26 @@ def own_runs() -> Path:
 
 def list_runs() -> list[Run]:
     """The user's runs, newest first, then the shipped ones by name."""
-    own = [path for path in own_runs().glob("*/recipe.toml")]
+    own = list(own_runs().glob("*/recipe.toml"))
     own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     return [read_run(path.parent) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+
+
+def resumable(name: str | None) -> Path:
+    """The folder of the user's run of that name, or of the newest, that has a checkpoint. Raises RunError."""
+    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+    if folders:
+        return folders[-1].parent
+    if name:
+        raise RunError(f"{own_runs() / name} has no checkpoint to resume from; leave --resume out to start anew")
+    raise RunError(f"no unfinished run in {own_runs()}; leave --resume out to start one")
+
+
+def unused(name: str) -> str:
+    """The name itself, when no run of the user has it. Raises RunError."""
+    if (own_runs() / name / "recipe.toml").exists():
+        raise RunError(f"there is a run {name!r} already; give another --name, or go on with it with --resume")
+    return name
 
 
 def append_epoch(folder: Path, row: dict[str, float]) -> None:
@@ -114,6 +137,15 @@ def append_epoch(folder: Path, row: dict[str, float]) -> None:
         writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in COLUMNS])
         file.flush()
         os.fsync(file.fileno())
+
+
+def keep_epochs(folder: Path, epochs: int) -> None:
+    """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
+    path = folder / "history.csv"
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(b"".join(lines[: 1 + epochs]))
+    os.replace(temporary, path)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -131,5 +163,9 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def remove_run(folder: Path) -> None:
-    shutil.rmtree(folder)
+def duration(seconds: float) -> str:
+    """Seconds in words that fit a bar: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from training.recipe import OptimizerSettings, Recipe, ScheduleSettings
 
 
 class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Up from `start` to 1 at `peak`, down to `end` at the last step, times `rate` (a one-cycle schedule, arXiv 1708.07120)."""
+    """Up from `start` to 1 at `peak`, down to `end` at the last step, times `rate` (one cycle, arXiv 1708.07120)."""
 
     def __init__(self, rate: float, steps: int, settings: ScheduleSettings) -> None:
         self.rate, self.steps, self.settings = rate, steps, settings
@@ -32,7 +33,9 @@ class BiasScaledSGD(keras.optimizers.SGD):  # type: ignore[misc]
         self.bias_scale = bias_scale
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        scale = self.bias_scale if variable.name == "beta" else 1.0
+        # On TensorFlow Keras hands over its own variable, whose name is the whole path: block1_1_norm/beta:0.
+        name = variable.name.rpartition("/")[2].partition(":")[0]
+        scale = self.bias_scale if name == "beta" else 1.0
         super().update_step(gradient, variable, learning_rate * scale)
 
 
@@ -54,7 +57,7 @@ def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, ste
 class Lookahead(keras.callbacks.Callback):  # type: ignore[misc]
     """Averages the weights while they train: every few steps the network goes back to its running average.
 
-    Lookahead (arXiv 1907.08610) with the cubic warm-up of arXiv 2404.00498: the average is short at first, long at the end.
+    Lookahead (arXiv 1907.08610) with the cubic warm-up of arXiv 2404.00498: short at first, long at the end.
     """
 
     def __init__(self, steps: int, every: int = 5, decay: float = 0.95) -> None:
@@ -93,7 +96,7 @@ def has_bfloat16() -> bool:
         if tf.config.list_physical_devices("GPU"):
             return True
     try:
-        flags = open("/proc/cpuinfo").read()
+        flags = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
         return False
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))

@@ -7,7 +7,10 @@ from typing import Any
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from training.history import duration
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
@@ -17,7 +20,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
         self.console = Console()
-        columns = (TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), TextColumn("{task.fields[figures]}"))
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+        )
         self.bar = Bar(*columns, TimeElapsedColumn(), console=self.console, disable=not self.console.is_terminal)
         self.task = self.bar.add_task("fit", total=epochs * steps, epoch=0, epochs=epochs, figures="starting")
         self.first = self.epoch = 0
@@ -36,14 +43,19 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             return
         done = self.epoch * self.steps + batch + 1
         seconds = (time.perf_counter() - self.started) / (done - self.first * self.steps)
-        figures = f"{describe(logs)} · {self.batch_size / seconds:.0f} images/s · {duration(seconds * (self.epochs * self.steps - done))} left"
+        left = duration(seconds * (self.epochs * self.steps - done))
+        figures = f"{describe(logs)} · {self.batch_size / seconds:.0f} images/s · {left} left"
         self.bar.update(self.task, completed=done, epoch=self.epoch + 1, figures=figures)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.epoch_started
         average = (time.perf_counter() - self.started) / (epoch + 1 - self.first)
         left = duration(average * (self.epochs - epoch - 1))
-        self.bar.console.print(f"epoch {epoch + 1}/{self.epochs}: {describe(logs)} · {seconds:.0f} s · {left} left", highlight=False)
+        self.bar.console.print(
+            f"epoch {epoch + 1}/{self.epochs}: {describe(logs)} · {seconds:.0f} s · {left} left",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def close(self) -> None:
         self.bar.stop()
@@ -52,11 +64,3 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 def describe(logs: Any) -> str:
     names = {"loss": "loss", "accuracy": "accuracy", "val_loss": "val. loss", "val_accuracy": "val. accuracy"}
     return ", ".join(f"{title} {float(logs[name]):.3f}" for name, title in names.items() if logs and name in logs)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words that fit a bar: `45 s`, `12 min`, `3 h 05 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -89,6 +89,8 @@ BOUNDS = {
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
     "patience": (1, 1_000_000),
+    "seed": (0, 2**32 - 1),
+    "data.seed": (0, 2**32 - 1),
     "label_smoothing": (0.0, 0.99),
     "data.validation": (0.0, 0.9),
     "data.test": (0.0, 0.9),
@@ -123,7 +125,8 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     table.setdefault("name", path.stem)
     for override in overrides:
         assign(table, override)
-    return from_table(Recipe, table)
+    recipe: Recipe = from_table(Recipe, table)
+    return recipe
 
 
 def assign(table: dict[str, Any], override: str) -> None:
@@ -154,8 +157,10 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
             raise RecipeError(f"unknown key {prefix + key!r}; keys: {', '.join(prefix + name for name in hints)}{hint}")
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, dict):
-                raise RecipeError(f"{prefix + key!r} is a table, not a value: set one of its keys, such as {prefix + key}.…")
-            values[key] = from_table(hints[key], value, f"{prefix}{key}.")  # type: ignore[arg-type]
+                raise RecipeError(
+                    f"{prefix + key!r} is a table, not a value: set one of its keys, such as {prefix + key}.…"
+                )
+            values[key] = from_table(hints[key], value, f"{prefix}{key}.")
         else:
             values[key] = coerce(value, hints[key], prefix + key)
     return kind(**values)

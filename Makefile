@@ -1,0 +1,36 @@
+# On a fresh machine with Python 3.11+: `make run` serves the page, `make test` runs every test.
+HOST ?= localhost
+PORT ?= 8501
+PYTHON := .venv/bin/python
+
+.PHONY: run test lint bench screenshots requirements
+
+run:
+	@scripts/setup.sh run
+	@exec $(PYTHON) -m streamlit run dashboard/app.py --server.address '$(HOST)' --server.port '$(PORT)'
+
+test:
+	@scripts/setup.sh test
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint:
+	@scripts/setup.sh test
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+bench:
+	@scripts/setup.sh test
+	@$(PYTHON) -m benchmarks.latency
+	@$(PYTHON) -m benchmarks.page
+
+screenshots:
+	@scripts/setup.sh test
+	@$(PYTHON) -m benchmarks.screenshots
+
+# Pins every package, the indirect ones too, for every system; the project itself comes last.
+requirements:
+	@scripts/setup.sh test
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.txt
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@echo '-e .' >> requirements.txt

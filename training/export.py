@@ -1,0 +1,70 @@
+"""A trained network made into a bundle, with the figures of the saved files on its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from model.bundle import INT8_FILE, KERAS_FILE, Card, write_card
+from model.classifier import ENGINES, Classifier
+from model.flops import count_flops
+from model.quantize import quantize
+from training.data import Dataset
+from training.evaluation import evaluate
+from training.history import read_history
+from training.recipe import Recipe
+
+
+def save_bundle(
+    network: keras.Model, recipe: Recipe, dataset: Dataset, run: Path, bundle: Path, temperature: float = 1.0
+) -> Card:
+    """Save the network, its int8 twin and the card; the figures come from the saved files, read back."""
+    bundle.mkdir(parents=True, exist_ok=True)
+    # The temporary name keeps its suffix: Keras chooses the format by it.
+    network.save(bundle / f"new-{KERAS_FILE}")
+    os.replace(bundle / f"new-{KERAS_FILE}", bundle / KERAS_FILE)
+    quantize(network, dataset.train.images, bundle / INT8_FILE)
+    card = Card(
+        name=bundle.name,
+        classes=dataset.classes,
+        input_size=recipe.model.input_size,
+        parameters=int(network.count_params()),
+        flops=count_flops(network),
+        recipe=recipe.name,
+        dataset=dataset.name,
+        date=date.today().isoformat(),
+        minutes=round(sum(read_history(run / "history.csv").seconds) / 60, 1),
+        temperature=round(temperature, 4),
+    )
+    card = write_card(bundle, card)
+    return write_card(bundle, measured(card, bundle, dataset)) if len(dataset.test) else card
+
+
+def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:
+    """The card with accuracy and calibration error of both files on the data set's test pictures."""
+    results = {
+        engine: evaluate(Classifier.load(bundle, engine).probabilities, dataset.name, dataset.test, dataset.classes)
+        for engine in ENGINES
+    }
+    accuracy = {
+        title: {"n": result.n, "keras": round(result.accuracy, 4), "int8": round(results["int8"][title].accuracy, 4)}
+        for title, result in results["keras"].items()
+    }
+    ece = {title: round(result.ece, 4) for title, result in results["keras"].items()}
+    return dataclasses.replace(card, accuracy=accuracy, ece=ece)
+
+
+def metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
+    """What metrics.json holds: how the run ended and what its network reached."""
+    machine = {
+        "cores": os.cpu_count(),
+        "policy": policy,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    return {"status": status, "minutes": card.minutes, "accuracy": card.accuracy, "ece": card.ece, "machine": machine}
