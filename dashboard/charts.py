@@ -1,0 +1,135 @@
+"""Numbers in, Plotly figures out; nothing of Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from model.prediction import Prediction
+from training.history import Run
+
+# P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
+# palest are moved so that they stand out on a dark and on a white page alike.
+CLASS_COLORS = (
+    "#CC6677",
+    "#6A5FD0",
+    "#C9A227",
+    "#2E9E5B",
+    "#4AA8D8",
+    "#A63D6B",
+    "#44AA99",
+    "#999933",
+    "#B659A2",
+    "#8A9499",
+)
+RUN_COLORS = ("#0E8A92", "#CC6677", "#C9A227", "#6A5FD0", "#2E9E5B", "#B659A2", "#4AA8D8", "#8A9499")
+SURE = 0.6  # below it the two best classes are shown as equals
+CONFIG: dict[str, Any] = {"displayModeBar": False, "displaylogo": False, "scrollZoom": False}
+HOVER_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+ROW = 29  # pixels a bar
+
+
+def class_color(index: int) -> str:
+    """The colour of a class, the same on every page; repeats after ten."""
+    return CLASS_COLORS[index % len(CLASS_COLORS)]
+
+
+def probability_chart(prediction: Prediction) -> go.Figure:
+    """A horizontal bar a class, most probable on top, axis 0 to 100 %; the answer strong, the others pale."""
+    scores = prediction.scores[::-1]  # Plotly draws upwards
+    strong = 1 if prediction.best.probability >= SURE else 2
+    opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
+    return bars(
+        [score.label for score in scores],
+        [score.probability for score in scores],
+        [class_color(score.index) for score in scores],
+        opacity,
+    )
+
+
+def empty_chart(classes: Sequence[str]) -> go.Figure:
+    """The same chart before there is an answer: every class, no bar."""
+    return bars(list(classes[::-1]), [0.0] * len(classes), ["#8A9499"] * len(classes), [1.0] * len(classes), text=False)
+
+
+def bars(
+    labels: list[str], values: list[float], colors: list[str], opacity: list[float], text: bool = True
+) -> go.Figure:
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=labels,
+            orientation="h",
+            marker={"color": colors, "opacity": opacity, "cornerradius": 3},
+            text=[f"{value:.1%}" for value in values] if text else None,
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.2%}<extra></extra>" if text else None,
+            hoverinfo=None if text else "skip",
+        )
+    )
+    figure.update_layout(
+        height=ROW * len(labels) + 20,
+        margin={"l": 0, "r": 48, "t": 4, "b": 4},
+        bargap=0.28,
+        showlegend=False,
+        dragmode=False,
+        xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
+        yaxis={"fixedrange": True, "ticks": "", "automargin": True, "type": "category", "showgrid": False},
+    )
+    return figure
+
+
+def curve_chart(runs: Sequence[Run], measure: str) -> go.Figure:
+    """`loss` or `accuracy` by epoch: one colour a run, training dashed, validation full."""
+    figure = go.Figure()
+    for position, run in enumerate(runs):
+        line = {"color": RUN_COLORS[position % len(RUN_COLORS)], "width": 2}
+        for column, title, dash in ((measure, "training", "dot"), (f"val_{measure}", "validation", "solid")):
+            values = getattr(run.history, column)
+            if any(value == value for value in values):
+                add_curve(
+                    figure,
+                    run,
+                    values,
+                    f"{run.name}, {title}",
+                    line | {"dash": dash},
+                    ".1%" if measure == "accuracy" else ".3f",
+                )
+    layout_curves(figure, measure.capitalize(), 330)
+    if measure == "accuracy":
+        figure.update_yaxes(tickformat=".0%")
+    return figure
+
+
+def rate_chart(runs: Sequence[Run]) -> go.Figure:
+    """The learning rate by epoch, one colour a run."""
+    figure = go.Figure()
+    for position, run in enumerate(runs):
+        line = {"color": RUN_COLORS[position % len(RUN_COLORS)], "width": 2}
+        add_curve(figure, run, run.history.learning_rate, run.name, line, ".3g")
+    layout_curves(figure, "Learning rate", 210)
+    return figure
+
+
+def add_curve(
+    figure: go.Figure, run: Run, values: Sequence[float], name: str, line: dict[str, Any], digits: str
+) -> None:
+    # One point alone draws no line, so a run's first epoch is a dot.
+    mode = "lines+markers" if len(values) < 3 else "lines"
+    template = f"%{{y:{digits}}}<extra>{name}</extra>"
+    figure.add_scatter(x=run.history.epoch, y=values, name=name, mode=mode, line=line, hovertemplate=template)
+
+
+def layout_curves(figure: go.Figure, title: str, height: int) -> None:
+    figure.update_layout(
+        title={"text": title, "font": {"size": 16}, "x": 0, "xanchor": "left"},
+        height=height,
+        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        hovermode="x unified",
+        legend={"orientation": "h", "yanchor": "top", "y": -0.24, "x": 0},
+        xaxis={"title": {"text": "epoch"}, "automargin": True, "rangemode": "tozero"},
+        yaxis={"automargin": True},
+    )

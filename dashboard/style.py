@@ -1,0 +1,49 @@
+"""The few rules that the theme cannot say: picture buttons and a narrower page."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+
+STYLE = """<style>
+.stMainBlockContainer { max-width: 1080px; padding-top: 4rem; padding-bottom: 2rem; }
+.st-key-samples { flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px; }
+[class*="st-key-seen-"] img { image-rendering: pixelated; }
+[class*="st-key-picture-"] img { max-height: 340px; object-fit: contain; }
+[class*="st-key-tile-"] button {
+  background-size: cover; background-position: center; min-height: 0; padding: 0; overflow: hidden;
+  display: flex; align-items: flex-end; border-width: 2px;
+}
+[class*="st-key-tile-"] button :is(div, span) { width: 100%; }
+[class*="st-key-tile-"] button p {
+  display: block; margin: 0; padding: 1px 2px; font-size: 0.75rem; line-height: 1.3;
+  background: rgba(12, 20, 22, 0.82); color: #fff;
+}
+@media (max-width: 640px) {
+  [class*="st-key-picture-"] img { max-height: 190px; }
+  .st-key-waiting { height: 110px; min-height: 0; }
+}
+</style>"""
+
+
+def tile_style(
+    pictures: Mapping[str, bytes], side: str, bars: Mapping[str, float] | None = None, opened: str = ""
+) -> str:
+    """CSS that shows a JPEG on the button of each key, with a bar of a share of its width, and frames the opened one;
+    side is a CSS length.
+
+    A button keeps its name for a screen reader and its place in the keyboard's order; a picture alone has neither.
+    """
+    rules = [
+        f".st-key-{key} button {{ background-image: url(data:image/jpeg;base64,{b64encode(content).decode()});"
+        f" width: {side}; height: {side}; }}"
+        for key, content in pictures.items()
+    ]
+    rules += [
+        f".st-key-{key} button p {{ border-top: 4px solid;"
+        f" border-image: linear-gradient(90deg, #4fc3cb {share:.0%}, #334143 {share:.0%}) 1; }}"
+        for key, share in (bars or {}).items()
+    ]
+    if opened:
+        rules.append(f".st-key-{opened} button {{ outline: 3px solid #0e8a92; }}")
+    return "<style>" + "\n".join(rules) + "</style>"

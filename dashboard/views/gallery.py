@@ -1,0 +1,44 @@
+"""The sample pictures: one click to classify, the true class beside the guess."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import parts, resources, words
+from dashboard.answers import Item
+from dashboard.samples import Sample, list_samples
+from dashboard.style import tile_style
+from model.bundle import BundleError
+
+
+def choose(name: str) -> None:
+    st.query_params["picture"] = name
+
+
+def show_grid(samples: list[Sample]) -> None:
+    st.html(tile_style(resources.sample_thumbnails(), "132px"))
+    with st.container(horizontal=True, gap="small"):
+        for sample in samples:
+            st.button(sample.truth, key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
+
+
+model = parts.choose_model()
+try:
+    card = resources.card(model)
+except BundleError as error:
+    st.error(f"The network cannot be used: {words.plain(str(error))}")
+    st.stop()
+samples = list_samples()
+if not samples:
+    st.info("There are no sample pictures: the folder sample_images/ is empty.")
+    st.stop()
+
+chosen = next((sample for sample in samples if sample.name == st.query_params.get("picture")), None)
+if chosen is None:
+    st.markdown(f"**{len(samples)} photographs with a free licence.** Click one to see what the network makes of it.")
+else:
+    answer = resources.answer_for(chosen.path.read_bytes(), model)
+    parts.show_answer(Item(chosen.name, answer, chosen.truth), card)
+    st.divider()
+show_grid(samples)
+st.caption("Source and licence of each picture: CREDITS.md in the folder sample_images.")
