@@ -1,0 +1,50 @@
+"""How long one picture takes, step by step: python -m benchmarks.latency"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import machine, row, timed
+from model.bundle import KERAS_FILE, find_bundle
+from model.classifier import Classifier
+from model.images import read_image, to_array
+
+PHOTO = "sample_images/horse-zaniskari.jpg"
+
+
+def photo_640x480() -> bytes:
+    """A real photograph as a 640x480 JPEG."""
+    buffer = io.BytesIO()
+    Image.open(PHOTO).convert("RGB").resize((640, 480)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def main(n: int = 500) -> None:
+    import keras
+
+    content = photo_640x480()
+    classifier = Classifier.load("default")
+    int8 = Classifier.load("default", "int8")
+    network = keras.models.load_model(find_bundle("default") / KERAS_FILE, compile=False)
+    picture = read_image(content, at_least=32)
+    one = to_array(picture, 32)[None]
+
+    print(machine())
+    print(f"640x480 JPEG of {len(content) // 1024} KB, model {classifier.card.name}")
+    print(row("read_image: bytes to RGB", timed(lambda: read_image(content, at_least=32), n)))
+    print(row("to_array: crop and resize", timed(lambda: to_array(picture, 32), n)))
+    model_step = timed(lambda: classifier.probabilities(one), n)
+    print(row("probabilities, keras", model_step))
+    print(row("probabilities, int8", timed(lambda: int8.probabilities(one), n)))
+    print(row("classify: bytes to Prediction, keras", timed(lambda: classifier.classify(content), n)))
+    print(row("classify: bytes to Prediction, int8", timed(lambda: int8.classify(content), n)))
+    plain = timed(lambda: network.predict(one, verbose=0), n // 5)
+    print(row("model.predict on one image, for comparison", plain))
+    print(f"the model step is {np.median(plain) / np.median(model_step):.1f} times as fast as model.predict")
+
+
+if __name__ == "__main__":
+    main()

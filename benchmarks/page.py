@@ -1,0 +1,106 @@
+"""How long a visitor waits, in a real Chromium: python -m benchmarks.page"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.browser import DROPZONE, Server, drop, launch, serve
+from benchmarks.latency import PHOTO
+from benchmarks.machine import machine, row
+
+
+def photos(folder: Path, n: int) -> list[Path]:
+    """n different 640x480 JPEGs of one photograph, so that no answer comes out of a cache."""
+    picture = Image.open(PHOTO).convert("RGB")
+    paths = []
+    for index in range(n):
+        # Another crop each time gives other probabilities, which is how a new chart is recognised.
+        edge = index % 60
+        path = folder / f"photo-{index}.jpg"
+        picture.crop((edge * 4, edge, picture.width - edge, picture.height)).resize((640, 480)).save(
+            path, quality=80 + index % 15
+        )
+        paths.append(path)
+    return paths
+
+
+def clear(page: Page) -> None:
+    """Take the dropped file away and wait for the empty page."""
+    page.get_by_role("button", name="Remove photo-").click()
+    page.get_by_text("What will it be?").wait_for()
+    page.wait_for_timeout(400)
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    page.locator(DROPZONE).wait_for()
+
+
+def cold(server: Server, page: Page, photo: Path) -> tuple[float, float]:
+    """Seconds from the start of the process to an interactive page, and to the first possible answer."""
+    while True:
+        try:
+            page.goto(server.url)
+            break
+        except Exception:  # not listening yet
+            if server.process.poll() is not None:
+                raise
+            time.sleep(0.05)
+    page.locator(DROPZONE).wait_for()
+    interactive = time.monotonic() - server.started
+    drop(page, photo)
+    answered = time.monotonic() - server.started
+    page.close()
+    return interactive, answered
+
+
+def warm_drops(page: Page, url: str, pictures: list[Path], n: int) -> list[float]:
+    """Milliseconds of n drops on one page, each into the empty drop area."""
+    open_page(page, url)
+    page.wait_for_timeout(2000)
+    drop(page, pictures.pop())
+    times = []
+    for _ in range(n):
+        clear(page)
+        times.append(drop(page, pictures.pop()))
+    page.close()
+    return times
+
+
+def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
+    """Milliseconds until a page is interactive, and of the first drop on it."""
+    start = time.monotonic()
+    open_page(page, url)
+    opened = (time.monotonic() - start) * 1000
+    page.wait_for_timeout(1500)  # a person needs longer than this to find a picture
+    answered = drop(page, picture)
+    page.close()
+    return opened, answered
+
+
+def main(n: int = 20) -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        pictures = photos(Path(folder), n + 20)
+        browser = launch(playwright)
+        with serve(wait=False) as server:
+            interactive, answered = cold(server, browser.new_page(), pictures.pop())
+            warm = warm_drops(browser.new_page(), server.url, pictures, n)
+            fresh = [fresh_drop(browser.new_page(), server.url, pictures.pop()) for _ in range(10)]
+            memory = server.memory()
+        print(f"{machine()}, Chromium {browser.version}")
+        browser.close()
+    print(row("drop to chart drawn, warm page", warm))
+    print(row("first drop of a fresh page", [drop for _, drop in fresh]))
+    print(row("page opened to interactive, warm server", [opened for opened, _ in fresh]))
+    print(f"{'start of the server to interactive page':<44} n     1   {interactive:.2f} s")
+    print(f"{'start of the server to the first answer':<44} n     1   {answered:.2f} s")
+    print(f"{'memory of the server':<44} n     1   {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

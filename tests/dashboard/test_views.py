@@ -1,0 +1,183 @@
+"""The pages' states, without a browser, with the shipped bundle."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from benchmarks.browser import ROOT
+from tests.drawn import encode, picture
+from tests.hostile import BAD, odd
+from training.history import append_epoch, write_json
+from training.recipe import load_recipe, to_toml
+
+SAMPLES = ROOT / "sample_images"
+
+
+def visit(**query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def visit_page(view: str, **query: str) -> AppTest:
+    test = visit().switch_page(f"views/{view}.py")
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def texts(test: AppTest) -> str:
+    elements = [*test.markdown, *test.caption, *test.error, *test.info, *test.subheader]
+    return "\n".join(element.value for element in elements)
+
+
+def tiles(test: AppTest, prefix: str = "tile-") -> list[str]:
+    return [button.label for button in test.button if (button.key or "").startswith(prefix)]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_the_empty_page_waits_for_a_picture() -> None:
+    test = visit()
+    assert not test.exception
+    assert "What will it be?" in texts(test)
+    assert tiles(test) == [*("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")]
+
+
+def test_one_upload_shows_headline_words_and_number() -> None:
+    test = visit()
+    test.file_uploader[0].upload("horse.jpg", (SAMPLES / "horse-zaniskari.jpg").read_bytes()).run()
+    assert not test.exception
+    assert test.subheader[0].value == "Horse"
+    assert "% sure" in texts(test)
+    assert " ms · fast" in texts(test)
+
+
+def test_the_table_twin_holds_all_ten_sorted() -> None:
+    test = visit(sample="horse-zaniskari.jpg")
+    table = test.dataframe[0].value
+    assert len(table) == 10
+    assert list(table["probability"]) == sorted(table["probability"], reverse=True)
+    assert table["probability"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_sample_and_then_an_upload_shows_the_upload() -> None:
+    test = visit()
+    test.button(key="tile-frog-brown").click().run()
+    assert test.query_params["sample"] == "frog-brown.png"
+    test.file_uploader[0].upload("mine.png", encode(picture(0), "PNG")).run()
+    assert "sample" not in test.query_params
+    assert not test.exception
+
+
+def test_many_uploads_make_a_table_of_all_and_a_tile_of_each_good_one() -> None:
+    test = visit()
+    for number in range(3):
+        test.file_uploader[0].upload(f"{number}.png", encode(picture(number), "PNG"))
+    test.file_uploader[0].upload("empty.png", b"")
+    test.run()
+    assert not test.exception
+    assert "This file is empty." in texts(test)
+    assert len(tiles(test, "tile-many")) == 3
+    assert list(test.dataframe[-1].value["file"]) == ["0.png", "1.png", "2.png", "empty.png"]
+
+
+def test_every_bad_file_gets_its_sentence_and_every_odd_one_an_answer() -> None:
+    test = visit()
+    for number, (content, _) in enumerate(BAD):
+        test.file_uploader[0].upload(f"bad-{number}.jpg", content)
+    for name, content in odd().items():
+        test.file_uploader[0].upload(name, content)
+    test.run()
+    assert not test.exception
+    shown = texts(test)
+    assert [words for _, words in BAD if words not in shown] == []
+    table = test.dataframe[-1].value.set_index("file")
+    assert table.loc[list(odd()), "problem"].isna().all()
+    assert table.loc[list(odd()), "class"].notna().all()
+
+
+def test_clear_empties_the_page() -> None:
+    test = visit()
+    for number in range(2):
+        test.file_uploader[0].upload(f"{number}.png", encode(picture(number), "PNG"))
+    test.run()
+    next(button for button in test.button if button.label == "Clear").click().run()
+    assert "What will it be?" in texts(test)
+
+
+def test_an_unknown_sample_in_the_address_is_an_empty_page() -> None:
+    test = visit(sample="../../etc/passwd")
+    assert not test.exception
+    assert "What will it be?" in texts(test)
+
+
+@pytest.mark.parametrize("path", sorted(path.name for path in SAMPLES.iterdir() if path.suffix in {".png", ".jpg"}))
+def test_every_sample_gets_an_answer_in_the_gallery(path: str) -> None:
+    test = visit_page("gallery", picture=path)
+    assert not test.exception
+    assert f"it is a{'n' if path[0] == 'a' else ''} {path.partition('-')[0]}" in texts(test)
+
+
+def test_gallery_without_a_choice_shows_every_sample() -> None:
+    test = visit_page("gallery")
+    assert len(tiles(test)) >= 12
+
+
+def test_training_lists_the_shipped_run_with_its_curves() -> None:
+    test = visit_page("training")
+    assert not test.exception
+    runs = test.dataframe[0].value
+    assert "fast" in list(runs["run"])
+    assert runs.set_index("run").loc["fast", "status"] == "finished"
+
+
+def test_a_running_run_is_followed(own_home: Path) -> None:
+    folder = own_home / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
+    row = {
+        "epoch": 1,
+        "loss": 2.0,
+        "accuracy": 0.3,
+        "val_loss": 1.9,
+        "val_accuracy": 0.4,
+        "learning_rate": 0.1,
+        "seconds": 60,
+    }
+    append_epoch(folder, row)
+    write_json(
+        folder / "progress.json",
+        {"updated": time.time(), "epoch": 2, "epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200},
+    )
+    test = visit_page("training")
+    assert not test.exception
+    assert test.dataframe[0].value.set_index("run").loc["mine", "status"] == "running"
+    assert "epoch 2 of 11, about 20 min left" in test.get("progress")[0].proto.text
+
+
+def test_a_damaged_run_folder_does_not_break_the_page(own_home: Path) -> None:
+    folder = own_home / "runs" / "broken"
+    folder.mkdir(parents=True)
+    for name in ("recipe.toml", "history.csv", "metrics.json", "progress.json"):
+        (folder / name).write_bytes(b"\x00\xff{[")
+    test = visit_page("training")
+    assert not test.exception
+
+
+def test_a_broken_bundle_is_a_sentence(own_home: Path) -> None:
+    folder = own_home / "bundles" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text("{")
+    test = visit(model="mine")
+    assert not test.exception
+    assert "is not a card of this version" in texts(test).replace("\\", "")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.images import FORMATS, InvalidImage, read_image, to_array
+from tests.drawn import draw, encode
+from tests.hostile import BAD
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def picture(size: int = 64) -> Image.Image:
+    return draw("circle", np.random.default_rng(0), size)
+
+
+def near(pixel: object, colour: tuple[int, int, int], tolerance: int = 12) -> bool:
+    return bool(np.abs(np.array(pixel, int) - colour).max() <= tolerance)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_format_gives_the_same_picture(format: str) -> None:
+    smooth = Image.new("RGB", (48, 40), (200, 120, 40))
+    image = read_image(encode(smooth, format))
+    assert (image.mode, image.size) == ("RGB", (48, 40))
+    assert near(image.getpixel((20, 20)), (200, 120, 40))
+    assert to_array(image, 32).shape == (32, 32, 3)
+    assert to_array(image, 32).dtype == np.uint8
+
+
+@pytest.mark.parametrize(("content", "words"), BAD)
+def test_a_bad_file_gets_its_own_sentence(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidImage) as caught:
+        read_image(content)
+    assert words in str(caught.value)
+
+
+def test_transparency_shows_white() -> None:
+    grey = Image.new("LA", (2, 1))
+    grey.putdata([(0, 0), (0, 255)])
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([*RED, *BLUE])
+    palette.putdata([0, 1])
+    half = Image.new("RGBA", (2, 1), (0, 0, 0, 128))
+    assert [read_image(encode(grey, "PNG")).getpixel((x, 0)) for x in (0, 1)] == [WHITE, (0, 0, 0)]
+    assert [read_image(encode(palette, "PNG", transparency=0)).getpixel((x, 0)) for x in (0, 1)] == [WHITE, BLUE]
+    assert near(read_image(encode(half, "PNG")).getpixel((0, 0)), (127, 127, 127), 1)
+
+
+def test_animation_shows_its_first_frame() -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in (RED, BLUE, GREEN)]
+    content = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert read_image(content).getpixel((10, 10)) == RED
+
+
+def test_exif_rotation_comes_out_upright() -> None:
+    stored = Image.new("RGB", (64, 32), BLUE)
+    stored.paste(RED, (0, 0, 32, 32))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: its left is the picture's top
+    image = read_image(encode(stored, "JPEG", exif=exif, quality=95), at_least=8)
+    assert image.width * 2 == image.height
+    assert near(image.getpixel((image.width // 2, 1)), RED)
+    assert near(image.getpixel((image.width // 2, image.height - 2)), BLUE)
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    for value, shown in ((0, 0), (32768, 128), (65535, 255)):
+        image = Image.fromarray(np.full((8, 8), value, np.uint16))
+        assert near(read_image(encode(image, "PNG")).getpixel((4, 4)), (shown,) * 3, 1)
+        assert near(read_image(encode(image, "TIFF")).getpixel((4, 4)), (shown,) * 3, 1)
+
+
+def test_other_modes_become_rgb() -> None:
+    ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    assert near(read_image(encode(ink, "JPEG", quality=95)).getpixel((8, 8)), RED)
+    bits = Image.new("1", (16, 16))
+    bits.paste(1, (0, 0, 8, 16))
+    image = read_image(encode(bits, "PNG"))
+    assert [image.getpixel((x, 8)) for x in (2, 12)] == [WHITE, (0, 0, 0)]
+
+
+def test_odd_sizes_become_squares() -> None:
+    dot = to_array(read_image(encode(Image.new("RGB", (1, 1), GREEN), "PNG")), 32)
+    assert (dot == GREEN).all()
+    strip = Image.new("RGB", (10_000, 20), BLUE)
+    strip.paste(RED, (4_990, 0, 5_010, 20))
+    inner = to_array(read_image(encode(strip, "PNG"), at_least=32), 32)[
+        :, 2:-2
+    ]  # the filter sees a little of what lies beside
+    assert (inner == RED).all()
+
+
+@pytest.mark.parametrize("at_least", [16, 32, 100, 224, 601])
+def test_a_large_jpeg_is_decoded_small_but_large_enough(at_least: int) -> None:
+    content = encode(Image.new("RGB", (1600, 1200), GREEN), "JPEG")
+    assert read_image(content).size == (1600, 1200)
+    assert at_least <= min(read_image(content, at_least).size)
+    assert (min(read_image(content, at_least).size) < 1200) == (at_least <= 300)
+
+
+def test_resize_is_antialiased() -> None:
+    checks = np.indices((256, 256)).sum(axis=0) % 2 * 255
+    board = Image.fromarray(checks.astype(np.uint8)).convert("RGB")
+    assert np.abs(to_array(board, 32).astype(int) - 127).max() <= 3
+    uneven = board.crop((0, 0, 250, 250))
+    assert np.abs(to_array(uneven, 32).astype(int) - 127).max() <= 10
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_centre_square_is_kept(turned: bool) -> None:
+    image = Image.new("RGB", (96, 32), RED)
+    image.paste(GREEN, (32, 0, 64, 32))
+    image = image.transpose(Image.Transpose.ROTATE_90) if turned else image
+    assert (to_array(image, 32) == GREEN).all()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_damaged_bytes_raise_nothing_but_invalid_image(format: str) -> None:
+    rng = np.random.default_rng(0)
+    whole = encode(picture(32), format)
+    read = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(whole), rng.integers(1, 9)):
+            content[place] = rng.integers(256)
+        if rng.random() < 0.3:
+            del content[int(rng.integers(len(whole))) :]
+        try:
+            read += to_array(read_image(bytes(content), at_least=32), 32).shape == (32, 32, 3)
+        except InvalidImage as error:
+            assert str(error).endswith(".")
+    assert read < 60

@@ -1,0 +1,119 @@
+"""README is true: its commands run, its figures are the card's, its settings exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
+from tests.drawn import draw_cifar10
+from training.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = re.findall(r"^    (\S.*)$", README, re.MULTILINE)
+# A short run of the same command: a tiny network, one epoch.
+SHORT = [
+    "--set",
+    "epochs=1",
+    "--set",
+    "model.widths=[8, 8, 8]",
+    "--set",
+    "batch_size=50",
+    "--set",
+    "data.validation=0.2",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("data")
+    draw_cifar10(folder, 30)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    words = shlex.split(command)
+    if words[0] == "make":
+        shown = subprocess.run(
+            ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert "streamlit run dashboard/app.py" in shown or "pytest" in shown
+        return
+    assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
+    given = [str(data) if word == "DIR" else word for word in words[3:]]
+    result = CliRunner().invoke(app, given + (SHORT if given[0] == "fit" else []))
+    assert result.exit_code == 0, result.output
+
+
+def test_commands_were_found() -> None:
+    assert {"make run", "make test"} <= set(COMMANDS)
+
+
+def test_python_example_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    check = "import numpy\nprint(network(numpy.zeros((1, 32, 32, 3), 'uint8')).shape)"
+    # Isolated: the saved network needs nothing of ours.
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", code + check], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "(1, 10)"
+
+
+def test_accuracy_table_is_the_cards() -> None:
+    card = read_card(find_bundle(DEFAULT))
+    shown = re.findall(r"\| CIFAR-10 test, (first 1,000|all 10,000) .*\| ([\d.]+) % \| ([\d.]+) % \|", README)
+    for title, float_share, int8_share in shown:
+        figures = card.accuracy[f"cifar10 test, {title}"]
+        assert (float(float_share), float(int8_share)) == (
+            pytest.approx(100 * figures["keras"]),
+            pytest.approx(100 * figures["int8"]),
+        )
+    assert len(shown) == 2
+    assert f"in {card.minutes} minutes" in README
+    assert f"by {100 * card.ece['cifar10 test, all 10,000']:.2f} points" in README
+    sizes = [card.files[name].bytes / 1e6 for name in (KERAS_FILE, INT8_FILE)]
+    assert f"is {sizes[0]:.1f} MB, {sizes[1]:.1f} MB as int8" in README.replace("\n", " ")
+
+
+def test_card_describes_the_shipped_network() -> None:
+    folder = find_bundle(DEFAULT)
+    card = read_card(folder)
+    network = keras.models.load_model(folder / KERAS_FILE, compile=False)
+    assert network.count_params() == card.parameters
+    assert network.input_shape == (None, card.input_size, card.input_size, 3)
+    rows = np.asarray(network(np.zeros((2, 32, 32, 3), np.uint8)))
+    assert rows.shape == (2, len(card.classes))
+    assert card.accuracy["cifar10 test, first 1,000"]["keras"] >= 0.93
+    assert card.accuracy["cifar10 test, all 10,000"]["keras"] >= 0.895
+    assert sum(entry.bytes for entry in card.files.values()) <= 12e6
+
+
+def test_every_setting_is_documented_and_real() -> None:
+    documented = set(re.findall(r"^\| ((?:`[A-Z0-9_]+`(?:, )?)+) \|", README, re.MULTILINE))
+    names = {name for cell in documented for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
+    source = "".join(
+        path.read_text("utf-8")
+        for folder in ("model", "training", "dashboard")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    source += (ROOT / "Makefile").read_text() + (ROOT / "scripts" / "setup.sh").read_text()
+    assert names
+    assert all(name in source for name in names)
+    assert set(re.findall(r"VITRINE_[A-Z]+", source)) <= names
+
+
+def test_pictures_of_the_readme_exist() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert pictures
+    assert all((ROOT / path).is_file() for path in pictures)

@@ -1,0 +1,47 @@
+"""The pins belong to what the project asks for, and are what these tests ran with."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^a-z0-9-]", line.lower())[0] for line in requirements}
+
+
+def pins(file: str) -> dict[str, set[str]]:
+    """The versions pinned for each package: more than one where Python versions differ."""
+    found: dict[str, set[str]] = {}
+    for name, pinned in re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / file).read_text("utf-8"), re.MULTILINE):
+        found.setdefault(name, set()).add(pinned)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [
+        ("requirements.txt", PROJECT["dependencies"]),
+        ("requirements-dev.txt", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
+    ],
+)
+def test_every_direct_dependency_is_pinned_and_installed_as_pinned(file: str, asked: list[str]) -> None:
+    pinned = pins(file)
+    assert names(asked) <= set(pinned)
+    assert all(version(name) in pinned[name] for name in names(asked))
+
+
+def test_both_files_pin_the_same_versions() -> None:
+    development = pins("requirements-dev.txt")
+    assert all(development[name] == versions for name, versions in pins("requirements.txt").items())
+
+
+def test_requirements_install_the_project_itself() -> None:
+    assert (ROOT / "requirements.txt").read_text("utf-8").splitlines()[-1] == "-e ."

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
+from training.data import CIFAR10_CLASSES, DataError, load_dataset, load_test
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    """Write a batch of two pictures with some entries changed."""
+    content = {"data": planes(draw_images(2)), "labels": [3, 9]} | changes
+    write_pickle(path, {key.encode(): value for key, value in content.items()})
+
+
+def test_cifar10_planes_become_pixels(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    images[0, 5, 7] = (10, 20, 30)  # row 5, column 7
+    rewrite(folder / "test_batch", data=planes(images))
+    dataset = load_dataset(folder, validation=0.0)
+    assert (dataset.name, dataset.classes) == ("cifar10", CIFAR10_CLASSES)
+    assert dataset.test.images[0, 5, 7].tolist() == [10, 20, 30]
+    assert dataset.test.images[0].sum() == 60
+    assert dataset.test.labels.tolist() == [3, 9]
+    assert np.array_equal(dataset.train.images[4:8], draw_images(4, 32, 1))  # data_batch_2 follows data_batch_1
+    assert dataset.train.labels.tolist() == [0, 1, 2, 3] * 5
+
+
+def test_the_parent_folder_is_taken(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    assert np.array_equal(load_dataset(tmp_path).train.images, load_dataset(folder).train.images)
+
+
+def test_string_keys_are_taken(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    write_pickle(folder / "test_batch", {"data": planes(draw_images(3)), "labels": [0, 1, 2]})
+    assert len(load_dataset(folder).test) == 3
+
+
+def test_cifar10_validation_is_drawn_by_class(tmp_path: Path) -> None:
+    dataset = load_dataset(draw_cifar10(tmp_path, 20), validation=0.1)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (90, 10, 20)
+    assert sorted(dataset.validation.labels.tolist()) == list(range(10))
+
+
+def test_a_missing_batch_is_named(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    (folder / "data_batch_3").unlink()
+    with pytest.raises(
+        DataError, match=r"data_batch_3 is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5"
+    ):
+        load_dataset(tmp_path)
+
+
+class Trap:
+    """Pickles into a call that leaves a marker."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.marker}",)
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    folder, marker = draw_cifar10(tmp_path, 4), tmp_path / "marker"
+    write_pickle(folder / "data_batch_2", {b"data": Trap(marker)})
+    with pytest.raises(
+        DataError, match=r"data_batch_2 is not an official CIFAR-10 file: it wants to run posix\.system"
+    ):
+        load_dataset(folder)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": np.zeros((2, 3071), np.uint8)}, "'data' is not a uint8 array of 3,072 numbers a picture"),
+        ({"data": np.zeros((2, 3072), np.float64)}, "'data' is not"),
+        ({"data": [1, 2]}, "'data' is not"),
+        ({"labels": [1]}, "'labels' is not a list of 2 numbers of 0 to 9"),
+        ({"labels": [1, 10]}, "'labels' is not"),
+        ({"labels": [1, -1]}, "'labels' is not"),
+        ({"labels": ["cat", "dog"]}, "'labels' is not"),
+        ({"labels": None}, "'labels' is not"),
+    ],
+)
+def test_a_batch_of_another_shape_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    rewrite(folder / "data_batch_4", **changes)
+    with pytest.raises(DataError, match=f"data_batch_4: {words}"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02]q\x00."])
+def test_a_file_that_is_no_batch_is_named(tmp_path: Path, content: bytes) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    (folder / "test_batch").write_bytes(content)
+    with pytest.raises(DataError, match="test_batch is not an official CIFAR-10 file"):
+        load_dataset(folder)
+
+
+def test_cifar10_keeps_its_size(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"CIFAR-10's pictures are 32 x 32, not 64 x 64; .*model\.input_size"):
+        load_dataset(draw_cifar10(tmp_path, 4), 64)
+
+
+def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline() -> None:
+        raise Exception("URL fetch failure: no route")
+
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", offline)
+    with pytest.raises(
+        DataError, match=r"could not be downloaded \(URL fetch failure: no route\); check the network, or give a folder"
+    ):
+        load_dataset(None)
+
+
+def test_a_download_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = (draw_images(20), np.arange(20, dtype=np.uint8)[:, None] % 10)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: (part, part))
+    dataset = load_dataset(None, validation=0.5)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (10, 10, 20)
+    assert dataset.test.labels.tolist() == [*range(10)] * 2
+
+
+def test_a_flat_folder_is_split_by_class_and_seed(tmp_path: Path) -> None:
+    root = draw_folder(tmp_path / "shapes", 20, 32)
+    first, again = (load_dataset(root, 16, validation=0.1, test=0.2, seed=1) for _ in range(2))
+    assert (first.name, first.classes) == ("shapes", SHAPES)
+    for split, each in ((first.train, 14), (first.validation, 2), (first.test, 4)):
+        assert np.bincount(split.labels).tolist() == [each] * 3
+        assert split.images.shape == (3 * each, 16, 16, 3)
+    assert np.array_equal(first.test.images, again.test.images)
+    assert np.array_equal(first.train.images, again.train.images)
+    assert not np.array_equal(first.test.images, load_dataset(root, 16, validation=0.1, test=0.2, seed=2).test.images)
+    seen = [image.tobytes() for split in (first.train, first.validation, first.test) for image in split.images]
+    assert len(set(seen)) == 60
+
+
+def test_labels_follow_the_folders(tmp_path: Path) -> None:
+    for name, level in (("dark", 10), ("light", 240)):
+        (tmp_path / name / "more").mkdir(parents=True)
+        for index in range(3):
+            Image.new("RGB", (40, 30), (level,) * 3).save(tmp_path / name / "more" / f"{index}.PNG", format="PNG")
+    (tmp_path / "dark" / "notes.txt").write_text("not a picture")
+    (tmp_path / ".hidden").mkdir()
+    dataset = load_dataset(tmp_path, 8, validation=0.0, test=0.0)
+    assert dataset.classes == ("dark", "light")
+    assert [int(image.mean()) for image in dataset.train.images] == [10] * 3 + [240] * 3
+    assert dataset.train.labels.tolist() == [0] * 3 + [1] * 3
+
+
+def test_splits_of_the_folder_are_kept(tmp_path: Path) -> None:
+    for number, (name, each) in enumerate((("train", 6), ("val", 3), ("test", 2))):
+        draw_folder(tmp_path / name, each, seed=number)
+    dataset = load_dataset(tmp_path, 16, validation=0.5, test=0.5)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (18, 9, 6)
+
+
+def test_a_split_that_is_missing_is_drawn_from_training(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 10)
+    draw_folder(tmp_path / "test", 2, seed=1)
+    dataset = load_dataset(tmp_path, 16, validation=0.2, test=0.5)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (24, 6, 6)
+
+
+def test_evaluation_takes_the_test_split_or_everything(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "split" / "train", 4)
+    draw_folder(tmp_path / "split" / "test", 2, seed=1)
+    draw_folder(tmp_path / "flat", 5)
+    assert len(load_test(tmp_path / "split", 16)[2]) == 6
+    assert len(load_test(tmp_path / "flat", 16)[2]) == 15
+
+
+def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    (tmp_path / "triangle").mkdir()
+    with pytest.raises(DataError, match="triangle holds no picture; a class folder needs at least one"):
+        load_dataset(tmp_path)
+
+
+def test_an_unreadable_picture_is_named_with_the_reason(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    (tmp_path / "circle" / "zz.jpg").write_text("no picture at all")
+    with pytest.raises(
+        DataError, match=r"zz\.jpg cannot be used: This file is not an image: it looks like a text file"
+    ):
+        load_dataset(tmp_path)
+
+
+def test_a_class_that_training_lacks_is_named(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 2)
+    draw_folder(tmp_path / "test", 2)
+    (tmp_path / "test" / "triangle").mkdir()
+    with pytest.raises(
+        DataError, match=r"triangle is a class that .*train does not have; its classes: circle, square, stripes"
+    ):
+        load_dataset(tmp_path)
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has 0 sub-folders; it needs one a class, at least two"):
+        load_dataset(tmp_path)
+    with pytest.raises(DataError, match="nowhere is not a folder; data is a cifar-10-batches-py folder or"):
+        load_dataset(tmp_path / "nowhere")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from training.recipe import Recipe, RecipeError, flatten, load_recipe, recipe_names, to_toml
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_load_and_describe_themselves(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_toml_round_trip(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(
+        name, ("model.widths=[8, 16]", 'description="50 % \\"quoted\\" – ok"', "optimizer.learning_rate=1e-5")
+    )
+    path = tmp_path / "other.toml"
+    path.write_text(to_toml(recipe), "utf-8")
+    assert load_recipe(str(path)) == recipe
+
+
+def test_toml_holds_every_value() -> None:
+    table = tomllib.loads(to_toml(Recipe()))
+    assert table["epochs"] == 10
+    assert table["augmentation"]["jpeg_quality"] == [50, 95]
+    assert sum(len(value) if isinstance(value, dict) else 1 for value in table.values()) == len(flatten(Recipe()))
+
+
+def test_overrides_reach_tables_and_keep_the_rest() -> None:
+    recipe = load_recipe(
+        "fast", ("epochs=3", "optimizer.learning_rate=1", "augmentation.flip=random", "model.widths=[8, 16, 16]")
+    )
+    assert (recipe.epochs, recipe.augmentation.flip) == (3, "random")
+    assert recipe.optimizer.learning_rate == 1.0
+    assert isinstance(recipe.optimizer.learning_rate, float)
+    assert recipe.model.widths == (8, 16, 16)
+    assert recipe.optimizer.momentum == load_recipe("fast").optimizer.momentum
+
+
+def test_a_file_holds_only_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 2\n[augmentation]\njpeg_quality = [10, 20]\n")
+    recipe = load_recipe(str(path))
+    assert (recipe.name, recipe.epochs, recipe.batch_size) == ("mine", 2, Recipe().batch_size)
+    assert recipe.augmentation.jpeg_quality == (10, 20)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("epoch=3", "unknown key 'epoch'; keys: name, description, epochs, .*; did you mean 'epochs'"),
+        (
+            "optimizer.learnin_rate=3",
+            r"unknown key 'optimizer\.learnin_rate'; .*did you mean 'optimizer\.learning_rate'",
+        ),
+        ("epochs.x=3", "unknown key 'epochs.x': 'epochs' holds a value"),
+        ("optimizer=3", "'optimizer' is a table, not a value"),
+        ("epochs", "'epochs' is not of the form key=value, such as epochs=5"),
+        ("=3", "not of the form key=value"),
+        ("epochs=2.5", "epochs wants a whole number, not 2.5"),
+        ("epochs=true", "epochs wants a whole number, not True"),
+        ("epochs=many", "epochs wants a whole number, not 'many'"),
+        ("optimizer.learning_rate=true", "optimizer.learning_rate wants a number, not True"),
+        ("optimizer.learning_rate=fast", "optimizer.learning_rate wants a number, not 'fast'"),
+        ("averaging=1", "averaging wants true or false, not 1"),
+        ("name=3", "name wants a word, not 3"),
+        ("model.widths=8", r"model.widths wants a list such as \[1, 2\], not 8"),
+        ('model.widths=["8"]', "model.widths wants a whole number, not '8'"),
+        ("epochs=0", "epochs is 0; it can be 1 to 100000"),
+        ("label_smoothing=1", "label_smoothing is 1.0; it can be 0.0 to 0.99"),
+        ("optimizer.learning_rate=nan", "optimizer.learning_rate is nan; it can be"),
+        ("augmentation.jpeg=1.1", "augmentation.jpeg is 1.1; it can be 0.0 to 1.0"),
+        ("seed=-1", "seed is -1; it can be 0 to"),
+        ("data.seed=-1", "data.seed is -1; it can be 0 to"),
+        ("augmentation.flip=up", "augmentation.flip is 'up'; it can be none, random, alternating"),
+        ("optimizer.name=adamw", "optimizer.name is 'adamw'; it can be adam, sgd"),
+        (
+            "augmentation.jpeg_quality=[95, 50]",
+            r"jpeg_quality is \[95, 50\]; it is two numbers of 1 to 100, lowest first",
+        ),
+        ("augmentation.jpeg_quality=[50]", "jpeg_quality is"),
+    ],
+)
+def test_a_wrong_override_is_named_with_what_would_be_right(override: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("fast", (override,))
+
+
+def test_an_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(RecipeError, match=r"unknown recipe 'fsat'; recipes: .*fast.*; did you mean 'fast'\?"):
+        load_recipe("fsat")
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("epochs = = 3\n")
+    with pytest.raises(RecipeError, match=r"broken\.toml is not a TOML file"):
+        load_recipe(str(path))
