@@ -30,7 +30,7 @@ screenshots:
 
 # Pins every package, the indirect ones too, for every system; the project itself comes last.
 requirements:
-	@scripts/setup.sh test
+	@test -x .venv/bin/uv || scripts/setup.sh test
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@echo '-e .' >> requirements.txt
