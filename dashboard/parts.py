@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -11,9 +12,34 @@ import streamlit as st
 from dashboard import charts, resources, words
 from dashboard.answers import Answer, Item
 from dashboard.style import tile_style
-from model.bundle import DEFAULT, Card, bundle_folders
+from model.bundle import DEFAULT, BundleError, Card, bundle_folders
 
 PAGE_OF_TILES = 24
+
+
+def use_model() -> tuple[str, Card]:
+    """The chosen network's name and card; a network that cannot be used is a sentence, and the page ends there."""
+    model = choose_model()
+    try:
+        return model, resources.card(model)
+    except BundleError as error:
+        refuse(error)
+
+
+def warm(model: str) -> None:
+    """Wait for the network, with one quiet line; one that does not load is a sentence, and the page ends there."""
+    if resources.is_warm(model):
+        return
+    try:
+        with st.spinner("Warming up the network, a few seconds the first time"):
+            resources.classifier(model)
+    except BundleError as error:
+        refuse(error)
+
+
+def refuse(error: BundleError) -> NoReturn:
+    st.error(f"The network cannot be used: {words.plain(str(error))}")
+    st.stop()
 
 
 def choose_model() -> str:

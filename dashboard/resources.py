@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.answers import Answer, answer, thumbnail
 from dashboard.samples import list_samples
-from model.bundle import DEFAULT, Card, find_bundle, read_card
+from model.bundle import DEFAULT, KERAS_FILE, Card, find_bundle, read_card
 from model.classifier import Classifier
 from model.images import read_image
 
@@ -23,37 +23,49 @@ VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
 DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
 
 
+def card(name: str) -> Card:
+    """A bundle's card as it stands on disk now; needs no TensorFlow. Raises BundleError."""
+    return read_card(find_bundle(name))
+
+
+def fingerprint(name: str) -> str:
+    """Tells a bundle from a later one of the same name."""
+    entry = card(name).files.get(KERAS_FILE)
+    return entry.sha256 if entry else ""
+
+
 @st.cache_resource(show_spinner=False)
-def classifier(name: str) -> Classifier:
-    """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load."""
+def _classifier(name: str, sha256: str) -> Classifier:
     loaded = Classifier.load(name)
     # Streamlit collects garbage after every run of a page. TensorFlow's objects live as long as the process; frozen,
     # they are not searched each time, which would take 160 to 400 ms.
     gc.collect()
     gc.freeze()
-    WARM.add(name)
+    WARM.add(sha256)
     return loaded
+
+
+def classifier(name: str) -> Classifier:
+    """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
+
+    Raises BundleError.
+    """
+    return _classifier(name, fingerprint(name))
 
 
 def is_warm(name: str) -> bool:
     """Whether an answer needs no loading any more."""
-    return name in WARM
-
-
-@st.cache_resource(show_spinner=False)
-def card(name: str) -> Card:
-    """A bundle's card; needs no TensorFlow, so a page can show it while the network still loads."""
-    return read_card(find_bundle(name))
+    return fingerprint(name) in WARM
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _answer(sha256: str, name: str, _content: bytes) -> Answer:
+def _answer(sha256: str, network: str, name: str, _content: bytes) -> Answer:
     return answer(_content, lambda: classifier(name))
 
 
 def answer_for(content: bytes, name: str) -> Answer:
-    """The answer for a file's bytes; the same bytes are worked on once."""
-    return _answer(hashlib.sha256(content).hexdigest(), name, content)
+    """The answer for a file's bytes; the same bytes are worked on once by a network."""
+    return _answer(hashlib.sha256(content).hexdigest(), fingerprint(name), name, content)
 
 
 @st.cache_data(show_spinner=False)

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
-from model.bundle import INT8_FILE, KERAS_FILE, Card, check_file, find_bundle, read_card
+from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, check_file, find_bundle, read_card
 from model.images import read_image, to_array
 from model.prediction import Prediction
 
@@ -44,8 +44,16 @@ class Classifier:
         folder = find_bundle(str(bundle))
         card = read_card(folder)
         file, load = ENGINES[engine]
-        classifier = cls(card, engine, load(check_file(folder, card, file), card.input_size))
-        classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        path = check_file(folder, card, file)
+        try:
+            classifier = cls(card, engine, load(path, card.input_size))
+            rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
+            raise BundleError(f"{path} cannot be loaded: {str(error).strip().partition(chr(10))[0]}") from error
+        if rows.shape != (1, len(card.classes)):
+            raise BundleError(
+                f"{path} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
+            )
         return classifier
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:

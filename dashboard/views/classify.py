@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import downloads, parts, resources, words
+from dashboard import downloads, parts, resources
 from dashboard.answers import Item
 from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
-from model.bundle import BundleError, Card
+from model.bundle import Card
 from model.images import MAX_BYTES
 
 SOURCES = {
@@ -135,12 +135,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
         label_visibility="collapsed",
         key="source",
     )
-    model = parts.choose_model()
-try:
-    card = resources.card(model)
-except BundleError as error:
-    st.error(f"The network cannot be used: {words.plain(str(error))}")
-    st.stop()
+    model, card = parts.use_model()
 
 samples = list_samples()
 files = take_pictures(source)
@@ -151,9 +146,7 @@ if chosen:
 if not files:
     parts.show_waiting(card)
     st.stop()
-if not resources.is_warm(model):
-    with st.spinner("Warming up the network, a few seconds the first time"):
-        resources.classifier(model)
+parts.warm(model)
 items = parts.answer_all(files, model)
 if len(items) == 1:
     parts.show_answer(Item(items[0].name, items[0].answer, chosen.truth if chosen else ""), card)

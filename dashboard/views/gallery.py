@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import parts, resources, words
+from dashboard import parts, resources
 from dashboard.answers import Item
 from dashboard.samples import Sample, list_samples
 from dashboard.style import tile_style
-from model.bundle import BundleError
 
 
 def choose(name: str) -> None:
@@ -22,12 +21,7 @@ def show_grid(samples: list[Sample]) -> None:
             st.button(sample.truth, key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
 
 
-model = parts.choose_model()
-try:
-    card = resources.card(model)
-except BundleError as error:
-    st.error(f"The network cannot be used: {words.plain(str(error))}")
-    st.stop()
+model, card = parts.use_model()
 samples = list_samples()
 if not samples:
     st.info("There are no sample pictures: the folder sample_images/ is empty.")
@@ -37,6 +31,7 @@ chosen = next((sample for sample in samples if sample.name == st.query_params.ge
 if chosen is None:
     st.markdown(f"**{len(samples)} photographs with a free licence.** Click one to see what the network makes of it.")
 else:
+    parts.warm(model)
     answer = resources.answer_for(chosen.path.read_bytes(), model)
     parts.show_answer(Item(chosen.name, answer, chosen.truth), card)
     st.divider()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.browser import ROOT
+from model.bundle import DEFAULT, KERAS_FILE, find_bundle, read_card, write_card
 from tests.drawn import encode, picture
 from tests.hostile import BAD, odd
 from training.history import append_epoch, write_json
@@ -181,3 +186,28 @@ def test_a_broken_bundle_is_a_sentence(own_home: Path) -> None:
     test = visit(model="mine")
     assert not test.exception
     assert "is not a card of this version" in texts(test).replace("\\", "")
+
+
+def test_a_network_that_does_not_load_is_a_sentence(own_home: Path) -> None:
+    folder = own_home / "bundles" / "mine"
+    folder.mkdir(parents=True)
+    (folder / KERAS_FILE).write_bytes(b"not a network")
+    write_card(folder, replace(read_card(find_bundle(DEFAULT)), name="mine"))
+    test = visit(model="mine", sample="frog-brown.png")
+    assert not test.exception
+    assert "The network cannot be used" in texts(test)
+    assert "cannot be loaded" in texts(test)
+
+
+def test_a_network_trained_again_under_its_name_answers_at_once(own_home: Path) -> None:
+    folder = own_home / "bundles" / "mine"
+    shutil.copytree(find_bundle(DEFAULT), folder)
+    test = visit(model="mine", sample="frog-brown.png")
+    assert test.subheader[0].value == "Frog"
+    network = keras.models.load_model(folder / KERAS_FILE, compile=False)
+    logits = network.get_layer("logits")
+    logits.set_weights([np.zeros_like(weight) for weight in logits.get_weights()])
+    network.save(folder / KERAS_FILE)
+    write_card(folder, read_card(folder))
+    test.run()
+    assert "Not sure" in test.subheader[0].value  # without weights, every class is as probable as the others

@@ -1,0 +1,76 @@
+"""What the make commands stand on: the set-up script, and a server that comes up by `make run` alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.browser import ROOT, free_port
+
+
+@contextmanager
+def make_run(port: int) -> Iterator[None]:
+    process = subprocess.Popen(
+        ["make", "run", f"PORT={port}"], cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def answers(url: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def test_set_up_a_second_time_does_nothing_and_says_nothing() -> None:
+    subprocess.run(["scripts/setup.sh", "run"], cwd=ROOT, check=True)
+    # Without a network: nothing may be asked of one.
+    offline = os.environ | {
+        "PIP_NO_INDEX": "1",
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    second = subprocess.run(
+        ["scripts/setup.sh", "run"], cwd=ROOT, capture_output=True, text=True, check=True, env=offline
+    )
+    assert second.stdout + second.stderr == ""
+
+
+def test_make_run_serves_the_page() -> None:
+    subprocess.run(["scripts/setup.sh", "run"], cwd=ROOT, check=True)
+    port = free_port()
+    with make_run(port):
+        assert answers(f"http://localhost:{port}/", 20)
+
+
+def test_an_old_python_is_a_sentence(tmp_path: Path) -> None:
+    """In a copy without .venv, with a `python3` that is too old on the path and no other."""
+    (tmp_path / "scripts").mkdir()
+    for name in ("scripts/setup.sh", "requirements.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    old = tmp_path / "bin"
+    old.mkdir()
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        (old / name).write_text("#!/bin/sh\nexit 1\n")
+        (old / name).chmod(0o755)
+    environment = {"PATH": f"{old}:/usr/bin:/bin"}
+    run = subprocess.run(
+        ["sh", "scripts/setup.sh"], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+    )
+    assert run.returncode == 1
+    assert "Vitrine needs Python 3.11 or newer; none was found." in run.stderr
