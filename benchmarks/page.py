@@ -83,22 +83,25 @@ def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
     return opened, answered
 
 
-def main(n: int = 20) -> None:
+def main(n: int = 20, starts: int = 3) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        pictures = photos(Path(folder), n + 20)
+        pictures = photos(Path(folder), n + starts + 20)
         browser = launch(playwright)
-        with serve(wait=False) as server:
-            interactive, answered = cold(server, browser.new_page(), pictures.pop())
+        colds = []
+        for _ in range(starts):
+            with serve(wait=False) as server:
+                colds.append(cold(server, browser.new_page(), pictures.pop()))
+        with serve() as server:
             warm = warm_drops(browser.new_page(), server.url, pictures, n)
             fresh = [fresh_drop(browser.new_page(), server.url, pictures.pop()) for _ in range(10)]
             memory = server.memory()
         print(f"{machine()}, Chromium {browser.version}")
         browser.close()
     print(row("drop to chart drawn, warm page", warm))
-    print(row("first drop of a fresh page", [drop for _, drop in fresh]))
+    print(row("first drop of a fresh page", [answered for _, answered in fresh]))
     print(row("page opened to interactive, warm server", [opened for opened, _ in fresh]))
-    print(f"{'start of the server to interactive page':<44} n     1   {interactive:.2f} s")
-    print(f"{'start of the server to the first answer':<44} n     1   {answered:.2f} s")
+    print(row("start of the server to interactive page", [1000 * interactive for interactive, _ in colds]))
+    print(row("start of the server to the first answer", [1000 * answered for _, answered in colds]))
     print(f"{'memory of the server':<44} n     1   {memory:.0f} MB")
 
 

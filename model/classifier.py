@@ -13,6 +13,7 @@ import numpy as np
 from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, check_file, find_bundle, read_card
 from model.images import read_image, to_array
 from model.prediction import Prediction
+from model.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Classifier:
         file, load = ENGINES[engine]
         path = check_file(folder, card, file)
         try:
-            classifier = cls(card, engine, load(path, card.input_size))
-            rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+            with quiet():
+                classifier = cls(card, engine, load(path, card.input_size))
+                rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
             raise BundleError(f"{path} cannot be loaded: {str(error).strip().partition(chr(10))[0]}") from error
         if rows.shape != (1, len(card.classes)):

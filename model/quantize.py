@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.quiet import quiet
+
 if TYPE_CHECKING:
     import keras
 
@@ -38,7 +40,7 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
         for image in chosen:
             yield [image[None].astype(np.float32)]
 
-    with quiet():
+    with unspoken():
         converter = tf.lite.TFLiteConverter.from_keras_model(network)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
@@ -52,12 +54,9 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def unspoken() -> Iterator[None]:
     """The converter prints its temporary folders and tensor names and warns of its own defaults; nobody needs them."""
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
+    silence = io.StringIO()
+    with quiet(), contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

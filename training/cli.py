@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from model.quiet import quiet
+
 app = typer.Typer(help="Train and measure image classifiers.", no_args_is_help=True, pretty_exceptions_enable=False)
 DataOption = Annotated[
     Path | None,
@@ -59,8 +61,10 @@ def fit(
         raise fail(error) from None
     counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
     typer.echo(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
-    from training.callbacks import TrainingError
-    from training.fit import fit as train
+
+    with quiet():
+        from training.callbacks import TrainingError
+        from training.fit import fit as train
 
     typer.echo(f"run {own_runs() / title}")
     try:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from model.architectures import ARCHITECTURES, build_model
+from model.quiet import quiet
 from training.augmentation import TrainingBatches
 from training.calibration import calibrate
 from training.callbacks import BestWeights, RunWriter, TrainingError, load_checkpoint, start_anew
@@ -73,7 +74,8 @@ def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> keras.Mod
     """The untrained network under the run's dtype policy, with the starting weights its architecture asks for."""
     keras.config.set_dtype_policy(policy)
     try:
-        network = fuse(build(recipe, len(dataset.classes)))
+        with quiet():  # the first use of a device
+            network = fuse(build(recipe, len(dataset.classes)))
     finally:
         keras.config.set_dtype_policy("float32")
     prepare = ARCHITECTURES[recipe.model.architecture].prepare
