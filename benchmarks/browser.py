@@ -29,6 +29,7 @@ class Server:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    home: Path  # its VITRINE_HOME
     started: float  # time.monotonic() just before the process was started
 
     def memory(self) -> float:
@@ -67,7 +68,7 @@ def serve(environment: Mapping[str, str] | None = None, wait: bool = True) -> It
         with log.open("wb") as output:
             started = time.monotonic()
             process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT)
-        server = Server(f"http://127.0.0.1:{port}", process, log, started)
+        server = Server(f"http://127.0.0.1:{port}", process, log, Path(variables["VITRINE_HOME"]), started)
         try:
             if wait:
                 wait_until_up(server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -106,10 +107,18 @@ def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return values
 
 
+def changed(path: Path) -> float:
+    """When a file last changed; 0 for one that has just gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def state_on_disk() -> tuple[tuple[str, float], ...]:
-    """The runs' files and when they last changed."""
-    files = [*own_runs().glob("*/*.csv"), *own_runs().glob("*/*.json"), *own_runs().glob("*/recipe.toml")]
-    return tuple(sorted((str(path), path.stat().st_mtime) for path in files if path.exists()))
+    """The user's runs' files and when they last changed."""
+    files = [path for pattern in ("*/*.csv", "*/*.json", "*/*.toml") for path in own_runs().glob(pattern)]
+    return tuple(sorted((str(path), changed(path)) for path in files))
 
 
 @st.fragment(run_every=LIVE_SECONDS)
