@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from benchmarks.browser import Server, launch, serve
+
+NO_BROWSER = "no Chromium"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A loud line at the end when browser tests were skipped."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)]
+    if skipped:
+        line = f"!!! NO BROWSER: {len(skipped)} BROWSER TESTS WERE SKIPPED; install Chromium to run them !!!"
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +37,7 @@ def browser() -> Iterator[Browser]:
         except Error as error:
             if os.environ.get("VITRINE_REQUIRE_BROWSER"):
                 raise
-            warnings.warn("NO BROWSER: THE BROWSER TESTS ARE SKIPPED", UserWarning, stacklevel=1)
-            pytest.skip(f"no Chromium: {error}")
+            pytest.skip(f"{NO_BROWSER}: {error}")
         yield launched
         launched.close()
 
