@@ -22,7 +22,7 @@ class TrainingError(RuntimeError):
 
 
 class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Keras's early stopping, whose state survives a resume and which never raises away the best weights."""
+    """Keras's early stopping whose state survives a resume: Keras forgets it when a training begins."""
 
     def on_train_begin(self, logs: Any = None) -> None:
         kept = {name: getattr(self, name, None) for name in ("best", "best_weights", "best_epoch", "wait")}
