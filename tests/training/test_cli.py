@@ -93,7 +93,7 @@ def test_fit_refuses_in_one_line(arguments: tuple[str, ...], words: str, home: P
     ("arguments", "words"),
     [
         (("--set", "model.architecture=resnet"), "unknown architecture 'resnet'; architectures: "),
-        (("--set", "model.input_size=8"), "'airbench' cannot be built for 8 x 8 pictures"),
+        (("--set", "model.input_size=8"), "'airbench' cannot be built for pictures of 6 x 6"),
         (("--resume", "--name", "typo"), "has no checkpoint to resume from"),
     ],
 )
