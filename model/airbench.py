@@ -30,9 +30,7 @@ def airbench(
         return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
     def convolve(x: Any, width: int, name: str) -> Any:
-        return layers.Conv2D(
-            width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=name
-        )(x)
+        return layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=small_uniform(), name=name)(x)
 
     def norm(x: Any, name: str) -> Any:
         # No scale: the next convolution can learn it. Momentum 0.6: training is a few hundred steps.

@@ -30,9 +30,7 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     entry.name: entry
     for entry in (
-        Architecture(
-            "airbench", airbench, "2x2 whitening, three blocks of 3x3 convolutions, GELU", prepare_airbench
-        ),
+        Architecture("airbench", airbench, "2x2 whitening, three blocks of 3x3 convolutions, GELU", prepare_airbench),
         Architecture("cnn5x5", cnn5x5, "three 5x5 convolutions, one dense layer"),
         Architecture("dropout_stages", dropout_stages, "convolution, pooling and dropout a stage, one dense layer"),
         Architecture("dropout_dense", dropout_dense, "three 3x3 convolutions, two dense layers of 512, dropout"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -38,7 +37,8 @@ def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.rando
     scales = rng.uniform(1 - zoom, 1 + zoom, n)
     middle_x, middle_y = (width - 1) / 2 + pad, (height - 1) / 2 + pad
     result = np.empty_like(images)
-    for index, (angle, scale) in enumerate(zip(angles, scales, strict=True)):
+    for index in range(n):
+        angle, scale = float(angles[index]), float(scales[index])
         cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
         # Where a pixel of the result comes from; Pillow counts from the pixel's corner, half a pixel off its centre.
         half_x, half_y = width / 2, height / 2

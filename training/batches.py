@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.data import Split
 from training.augmentation import augment, resize
-from training.data import Split
 from training.recipe import Recipe
 
 

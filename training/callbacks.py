@@ -55,7 +55,7 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
     def load_state(self, state: list[np.ndarray]) -> None:
         if state:
             best, self.wait, self.best_epoch = float(state[0][0]), int(state[0][1]), int(state[0][2])
-            self.best = None if np.isnan(best) else best
+            self.best = None if np.isnan(best) else best  # type: ignore[assignment]
             self.best_weights = state[1:]
 
 
@@ -126,7 +126,7 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
     arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
     temporary = run / f"{CHECKPOINT}.new"
     with temporary.open("wb") as file:
-        np.savez(file, epoch=np.array(epoch), **arrays)
+        np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, run / CHECKPOINT)

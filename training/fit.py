@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import keras
 import numpy as np
 
 from model.architectures import ARCHITECTURES, build_model
+from model.data import Dataset
 from model.quiet import quiet
 from training.augmentation import resize
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
 from training.calibration import calibrate
 from training.callbacks import BestWeights, RunWriter, TrainingError, load_checkpoint, start_anew
-from training.data import Dataset
 from training.export import metrics, save_bundle
 from training.fused import fuse
 from training.history import CHECKPOINT, write_json
@@ -40,12 +40,19 @@ class Outcome:
 
 
 def fit(
-    recipe: Recipe, dataset: Dataset, run: Path, bundle: Path, resume: bool = False, say: Callable[[str], None] = print
+    recipe: Recipe,
+    dataset: Dataset,
+    run: Path,
+    bundle: Path,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+    tensorboard: bool = False,
 ) -> Outcome:
     """Train `recipe` on `dataset` with Keras's `fit`.
 
     run: folder that gets recipe.toml, history.csv (a row an epoch) and metrics.json; bundle: folder for the network.
-    resume: go on after the last finished epoch of `run`. Ctrl-C ends the training early with the best weights so far.
+    resume: go on after the last finished epoch of `run`; tensorboard: write its logs there too. Ctrl-C ends the
+    training early with the best weights so far.
     Raises TrainingError.
     """
     if len(dataset.train) == 0:
@@ -58,7 +65,8 @@ def fit(
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.toml").write_text(to_toml(recipe), "utf-8")
     batches = TrainingBatches(dataset.train, len(dataset.classes), recipe)
-    status = train(network, recipe, dataset, batches, run, resume, say)
+    extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
+    status = train(network, recipe, dataset, batches, run, resume, say, extra)
     plain = plain_copy(network, recipe, len(dataset.classes))
     temperature = calibrate(plain, dataset.validation)
     card = save_bundle(plain, recipe, dataset, run, bundle, temperature)
@@ -114,6 +122,7 @@ def train(
     run: Path,
     resume: bool,
     say: Callable[[str], None],
+    extra: Sequence[keras.callbacks.Callback] = (),
 ) -> str:
     """Run `model.fit` and leave the best weights in `network`; returns `finished` or `interrupted`."""
     steps = len(batches)
@@ -138,7 +147,7 @@ def train(
     targets = np.eye(len(dataset.classes), dtype=np.float32)[dataset.validation.labels]
     progress = Progress(recipe.epochs, steps, batches.batch_size)
     # The average comes first: what the others keep is the averaged network.
-    callbacks = [*reversed(parts.values()), RunWriter(run, recipe, steps, parts), progress]
+    callbacks = [*reversed(parts.values()), RunWriter(run, recipe, steps, parts), progress, *extra]
     try:
         for begin, end, batches.size in stages(recipe):
             if end <= first:

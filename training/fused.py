@@ -73,7 +73,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 def fuse(model: keras.Model) -> keras.Model:
-    """The same untrained network with fused layers where there are any; unchanged on another backend than TensorFlow."""
+    """The same untrained network with fused layers where there are any; unchanged on other backends than TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         return model
     return keras.models.clone_model(

@@ -93,7 +93,12 @@ def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, ste
     decay = settings.weight_decay or None
     if settings.name == "adam":
         return keras.optimizers.Adam(learning_rate, weight_decay=decay)
-    shared = {"learning_rate": learning_rate, "momentum": settings.momentum, "nesterov": True, "weight_decay": decay}
+    shared: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "momentum": settings.momentum,
+        "nesterov": True,
+        "weight_decay": decay,
+    }
     shared["bias_scale"] = settings.bias_scale
     optimizer = (
         Muon(settings.kernel_scale, settings.kernel_momentum, **shared)

@@ -74,6 +74,7 @@ class Recipe:
 
     name: str = "custom"
     description: str = ""
+    reported: str = ""  # what the source of the network says of it, where it has one
     epochs: int = 10
     batch_size: int = 64
     seed: int = 0

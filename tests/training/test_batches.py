@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from model.data import Split
 from tests.drawn import draw_images
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
-from training.data import Split
 from training.recipe import AugmentationSettings, Recipe, ScheduleSettings
 
 EVERYTHING = AugmentationSettings(flip="alternating", shift=2, jpeg=0.5)

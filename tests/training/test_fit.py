@@ -13,9 +13,9 @@ import pytest
 from model.architectures import build_model
 from model.bundle import read_card
 from model.classifier import Classifier
+from model.data import Dataset, load_dataset
 from tests.drawn import draw_folder, draw_images
 from training import callbacks, export
-from training.data import Dataset, load_dataset
 from training.fit import BestWeights, Outcome, RunWriter, TrainingError, fit, stages
 from training.fused import FusedBatchNormalization, FusedGelu, fuse
 from training.history import History, append_epoch, read_run, write_json
@@ -168,9 +168,8 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
     assert outcome.status == run.status == "interrupted"
     assert len(run.history) == 3
     best = 3  # of those trained on pictures of the full size
-    assert said == [
-        f"Stopped. Keeping the weights of epoch {best}, the best so far (val_accuracy {run.history.val_accuracy[2]:.3f})."
-    ]
+    figures = f"val_accuracy {run.history.val_accuracy[2]:.3f}"
+    assert said == [f"Stopped. Keeping the weights of epoch {best}, the best so far ({figures})."]
     answers = Classifier.load(tmp_path / "bundle").probabilities(dataset.validation.images).argmax(axis=1)
     assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.history.val_accuracy[2], abs=1e-3)
 
@@ -359,7 +358,9 @@ def test_fused_gelu_is_kerass(dtype: str) -> None:
         results.append((outputs, tape.gradient(outputs, inputs)))
     for plain, fused in zip(*results, strict=True):
         assert fused.dtype == dtype
-        assert np.allclose(tf.cast(plain, "float32"), tf.cast(fused, "float32"), atol=1e-5 if dtype == "float32" else 0.03)
+        assert np.allclose(
+            tf.cast(plain, "float32"), tf.cast(fused, "float32"), atol=1e-5 if dtype == "float32" else 0.03
+        )
 
 
 def test_fusing_keeps_the_network() -> None:
