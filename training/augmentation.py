@@ -33,8 +33,8 @@ def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.rando
     n, height, width, _ = images.shape
     pad = max(height, width) // 2
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-    angles = np.deg2rad(rng.uniform(-degrees, degrees, n))
-    scales = rng.uniform(1 - zoom, 1 + zoom, n)
+    angles: np.ndarray = rng.uniform(-degrees, degrees, (n,)) * (np.pi / 180)
+    scales: np.ndarray = rng.uniform(1 - zoom, 1 + zoom, (n,))
     middle_x, middle_y = (width - 1) / 2 + pad, (height - 1) / 2 + pad
     result = np.empty_like(images)
     for index in range(n):

@@ -69,7 +69,7 @@ def test_turning_by_nothing_changes_nothing() -> None:
 class Always:
     """Draws the upper end of every range."""
 
-    def uniform(self, low: float, high: float, n: int) -> np.ndarray:
+    def uniform(self, low: float, high: float, n: tuple[int]) -> np.ndarray:
         return np.full(n, high)
 
 

@@ -370,3 +370,11 @@ def test_fusing_keeps_the_network() -> None:
     assert sum(isinstance(layer, FusedGelu) for layer in fused.layers) == 10
     fused.set_weights(network.get_weights())
     assert np.allclose(fused(draw_images(4, 16)), network(draw_images(4, 16)), atol=1e-5)
+
+
+@pytest.mark.usefixtures("quick")
+def test_tensorboard_logs_lie_in_the_run(dataset: Dataset, tmp_path: Path) -> None:
+    short = dataclasses.replace(RECIPE, epochs=1)
+    fit(short, dataset, tmp_path / "run", tmp_path / "bundle", tensorboard=True)
+    logs = [path for path in (tmp_path / "run" / "tensorboard").rglob("events.*") if path.stat().st_size > 100]
+    assert {path.parent.name for path in logs} == {"train", "validation"}
