@@ -86,7 +86,7 @@ def test_a_bad_file_stands_beside_the_others_results(page: Page, server: Server,
     expect(page.get_by_text("broken.png").last).to_be_visible(timeout=30_000)
     expect(page.get_by_text("it starts like a PNG picture, but its beginning is damaged")).to_be_visible()
     expect(page.get_by_text("2 pictures, the least sure first · 1 could not be read")).to_be_visible()
-    expect(page.get_by_role("button", name="CSV")).to_be_visible()
+    expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible()
 
 
 def test_two_visitors_see_their_own_pictures(browser: Browser, page: Page, server: Server) -> None:
