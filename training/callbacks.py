@@ -41,10 +41,10 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
         """Let the next epoch be the best so far, whatever it reaches."""
         self.best, self.wait = None, 0
 
-    def restore(self) -> None:
-        """Put the best weights back."""
+    def restore(self, network: keras.Model) -> None:
+        """Put the best weights into the network; before the first epoch there are none."""
         if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
+            network.set_weights(self.best_weights)
 
     def state(self) -> list[np.ndarray]:
         if self.best_weights is None:

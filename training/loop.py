@@ -70,7 +70,7 @@ class Loop:
                 if phase.end > done:
                     self.start(phase, done)
                     self.go_through(phase, done)
-            self.best.restore()
+            self.best.restore(self.network)
         except KeyboardInterrupt:
             self.progress.close()
             self.keep_best(say)
@@ -98,7 +98,7 @@ class Loop:
         if done and done >= phase.begin:
             load_checkpoint(self.folder, self.network, self.parts, phase.begin)
         if phase.tuned and done <= phase.begin:
-            self.best.restore()
+            self.best.restore(self.network)
             self.best.wait = 0
 
     def optimizer(self, phase: Phase) -> keras.optimizers.Optimizer:

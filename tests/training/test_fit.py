@@ -235,7 +235,7 @@ def test_early_stopping_restores_the_best() -> None:
     best, network = best_weights(), OneWeight()
     watch(best, network, [0.5, 0.9, 0.8, 0.7, 0.99])
     assert network.weight == 3  # stopped after two epochs that were no better
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
 
 
@@ -245,7 +245,7 @@ def test_early_stopping_remembers_across_a_resume() -> None:
     second.load_state(first.state())
     watch(second, network, [0.7, 0.6], first=3)
     assert (network.weight, second.best_epoch) == (3, 1)
-    second.restore()
+    second.restore(network)
     assert network.weight == 1
 
 
@@ -253,12 +253,12 @@ def test_the_best_on_smaller_pictures_is_kept_until_there_is_another() -> None:
     best, network = best_weights(), OneWeight()
     watch(best, network, [0.5, 0.9])
     best.forget()
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
     again = best_weights()
     again.load_state(best.state())
     watch(again, network, [0.7, 0.6], first=2)
-    again.restore()
+    again.restore(network)
     assert network.weight == 2
 
 
@@ -269,7 +269,7 @@ def test_of_equally_accurate_epochs_the_one_with_the_lower_loss_is_best() -> Non
     for epoch, loss in enumerate([0.5, 0.3, 0.4]):
         network.weight = float(epoch)
         best.on_epoch_end(epoch, {"val_accuracy": 1.0, "val_loss": loss})
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
 
 
