@@ -22,11 +22,12 @@ class NoMapError(ValueError):
 
 
 def gradient_map(network: keras.Model) -> Explanation:
-    """Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391, section 3) of a network, as a compiled function.
+    """Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391) of a network, as a compiled function.
 
     It takes one picture, uint8 (size, size, 3), and a class's index, and gives float32 (size, size) of 0 to 1: where
-    the features stand that speak for that class. They are those of the deepest layer whose output is still a map of at
-    least 4 x 4 places. Raises NoMapError.
+    the features stand that speak for that class. Gradients stay in place instead of being averaged over it (HiResCAM,
+    R. L. Draelos and L. Carin, arXiv 2011.08891), so that the map shows what the network computed with. The features
+    are those of the deepest layer with maps of at least 4 x 4 places. Raises NoMapError.
     """
     import keras
     import tensorflow as tf
@@ -34,7 +35,7 @@ def gradient_map(network: keras.Model) -> Explanation:
     layer = deepest_map(network)
     if layer is None:
         raise NoMapError("this network has no layer of feature maps for Grad-CAM; occlusion looks into any network")
-    target = keras.Model(network.inputs, [layer.output, before_softmax(network)])
+    target = keras.Model(network.inputs[0], [layer.output, class_scores(network)])
     given = network.inputs[0]
     signature = [tf.TensorSpec((1, *given.shape[1:]), given.dtype), tf.TensorSpec((), tf.int32)]
 
@@ -44,10 +45,11 @@ def gradient_map(network: keras.Model) -> Explanation:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in network.variables])
             features, scores = target(picture, training=False)
-            score = tf.cast(tf.gather(scores[0], label), tf.float32)
-        gradients = tf.cast(tape.gradient(score, features), tf.float32)
-        weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
-        return tf.nn.relu(tf.reduce_sum(weights * tf.cast(features, tf.float32), axis=-1))[0]
+            # The logarithm of the odds against all other classes: it has a slope where the probability is all but 1.
+            others = tf.where(tf.range(tf.shape(scores)[1]) == label, -np.inf, scores[0])
+            score = scores[0, label] - tf.reduce_logsumexp(others)
+        product = tf.cast(tape.gradient(score, features), tf.float32) * tf.cast(features, tf.float32)
+        return tf.nn.relu(tf.reduce_sum(product, axis=-1))[0]
 
     def explained(image: np.ndarray, label: int) -> np.ndarray:
         small = weighed(tf.cast(image[None], signature[0].dtype), tf.constant(label, tf.int32))
@@ -57,29 +59,33 @@ def gradient_map(network: keras.Model) -> Explanation:
 
 
 def deepest_map(network: keras.Model) -> keras.Layer | None:
-    """The last layer, from the first convolution on, with maps of at least LEAST_SIDE places a side, or else of 2."""
+    """The last layer after the first convolution with maps of at least LEAST_SIDE places a side, or else of 2.
+
+    Layers with weights are left out: what they give is not normalised or activated yet.
+    """
     convolutions = [
         index for index, layer in enumerate(network.layers) if any(len(weight.shape) == 4 for weight in layer.weights)
     ]
     if not convolutions:
         return None
-    for least in (LEAST_SIDE, 2):
-        for layer in reversed(network.layers[convolutions[0] :]):
-            shape = getattr(layer.output, "shape", ())
-            if len(shape) == 4 and all((side or 0) >= least for side in shape[1:3]):
-                return layer
+    after = network.layers[convolutions[0] :]
+    for candidates in ([layer for layer in after if not layer.weights], after):
+        for least in (LEAST_SIDE, 2):
+            for layer in reversed(candidates):
+                shape = getattr(layer.output, "shape", ())
+                if len(shape) == 4 and all((side or 0) >= least for side in shape[1:3]):
+                    return layer
     return None
 
 
-def before_softmax(network: keras.Model) -> Any:
-    """The tensor of logits where the network ends in a softmax layer, its output otherwise."""
+def class_scores(network: keras.Model) -> Any:
+    """The network's logits where it ends in a softmax layer, the logarithms of its probabilities otherwise."""
     import keras
 
     last = network.layers[-1]
-    activation = getattr(last, "activation", None)
-    if activation is keras.activations.softmax and not last.weights:
-        return last.input
-    return network.output
+    if getattr(last, "activation", None) is keras.activations.softmax and not last.weights:
+        return keras.ops.cast(last.input, "float32")
+    return keras.ops.log(keras.ops.cast(network.output, "float32") + 1e-7)
 
 
 def occlusion_map(probabilities: Probabilities, image: np.ndarray, label: int, places: int = 7) -> np.ndarray:
