@@ -33,9 +33,9 @@ class FileEntry:
 class Card:
     """What card.json says of a network.
 
-    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: expected calibration error
-    by test set; flops: multiplications and additions of one picture's pass; temperature: what the logits were divided
-    by to calibrate the probabilities, 1 for none.
+    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: test set -> expected
+    calibration error by engine; flops: multiplications and additions of one picture's pass; temperature: what the
+    logits were divided by to calibrate the probabilities, 1 for none.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Card:
     date: str
     minutes: float = 0.0
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
-    ece: dict[str, float] = field(default_factory=dict)
+    ece: dict[str, dict[str, float]] = field(default_factory=dict)
     temperature: float = 1.0
     files: dict[str, FileEntry] = field(default_factory=dict)
 

@@ -13,16 +13,10 @@ GREY = np.array([125, 123, 114], np.uint8)  # the mean that networks subtract (m
 
 
 def shift(images: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarray:
-    """Move each picture by up to `pixels` in each direction, mirrored at the edges; uint8 (n, h, w, 3) in and out."""
-    n, height, width, _ = images.shape
+    """Move each picture by up to `pixels` in each direction, mirrored at the edges; uint8 (n, h, h, 3) in and out."""
+    size = images.shape[1]
     padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="reflect")
-    offsets = rng.integers(0, 2 * pixels + 1, (n, 2))
-    moved = np.empty_like(images)
-    for dy in range(2 * pixels + 1):
-        for dx in range(2 * pixels + 1):
-            chosen = np.flatnonzero((offsets[:, 0] == dy) & (offsets[:, 1] == dx))
-            moved[chosen] = padded[chosen, dy : dy + height, dx : dx + width]
-    return moved
+    return crop(padded, size, rng)
 
 
 def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.random.Generator) -> np.ndarray:
@@ -115,3 +109,15 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
         return images
     pictures = (Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in images)
     return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut a size x size piece out of each picture, anywhere; uint8 (n, h, h, 3) in, (n, size, size, 3) out."""
+    room = images.shape[1] - size
+    offsets = rng.integers(0, room + 1, (len(images), 2))
+    pieces = np.empty((len(images), size, size, 3), images.dtype)
+    for top in range(room + 1):
+        for left in range(room + 1):
+            chosen = np.flatnonzero((offsets[:, 0] == top) & (offsets[:, 1] == left))
+            pieces[chosen] = images[chosen, top : top + size, left : left + size]
+    return pieces

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from model.data import Split
-from training.augmentation import augment, resize
+from training.augmentation import augment, crop, resize
 from training.recipe import Recipe
 
 
@@ -62,7 +62,13 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         indices, turns = self.order[self.places(batch)], self.turns[self.places(batch)]
         rng = np.random.default_rng((self.recipe.seed, self.epoch, batch))
         images = augment(self.train.images[indices], indices, turns, self.recipe, rng)
-        return resize(images, self.size), self.targets[self.train.labels[indices]]
+        return self.sized(images, rng), self.targets[self.train.labels[indices]]
+
+    def sized(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The pictures as large as the stage wants them."""
+        if self.recipe.schedule.smaller == "cropped":
+            return crop(images, self.size, rng)
+        return resize(images, self.size)
 
     def on_epoch_end(self) -> None:
         self.start_at(self.epoch + 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
 from model.data import Dataset, Split
-from training.augmentation import augment, resize
+from training.augmentation import augment
 from training.batches import TrainingBatches
 from training.callbacks import TrainingError
 from training.fused import fuse
@@ -43,7 +43,8 @@ class DistilledBatches(TrainingBatches):
         if self.round % 2:
             images = images[:, :, ::-1]
         targets = soften(self.answers[self.number, indices], self.recipe.distillation.temperature)
-        return resize(images, self.size), targets
+        rng = np.random.default_rng((self.recipe.seed, self.epoch, batch))
+        return self.sized(images, rng), targets
 
 
 def view(train: Split, number: int, recipe: Recipe) -> np.ndarray:

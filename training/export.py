@@ -80,11 +80,11 @@ def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:
         engine: evaluate(Classifier.load(bundle, engine).probabilities, dataset.name, dataset.test, dataset.classes)
         for engine in ENGINES
     }
-    accuracy = {
-        title: {"n": result.n, "keras": round(result.accuracy, 4), "int8": round(results["int8"][title].accuracy, 4)}
-        for title, result in results["keras"].items()
-    }
-    ece = {title: round(result.ece, 4) for title, result in results["keras"].items()}
+    accuracy, ece = {}, {}
+    for title, floating in results["keras"].items():
+        by_engine = {engine: sets[title] for engine, sets in results.items()}
+        accuracy[title] = {"n": floating.n} | {engine: round(found.accuracy, 4) for engine, found in by_engine.items()}
+        ece[title] = {engine: round(found.ece, 4) for engine, found in by_engine.items()}
     return dataclasses.replace(card, accuracy=accuracy, ece=ece)
 
 

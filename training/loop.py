@@ -114,7 +114,7 @@ class Loop:
         for begin, end, size in phase.stages:
             if end <= done:
                 continue
-            if begin >= done and begin > phase.begin:
+            if begin >= done and begin > phase.begin and self.recipe.schedule.smaller == "resized":
                 self.best.forget()  # what was best on smaller pictures says little of larger ones
             first = max(begin, done)
             self.batches.size = size
@@ -126,11 +126,21 @@ class Loop:
                 verbose=0,
                 callbacks=self.callbacks,
                 shuffle=False,  # the batches are shuffled already; Keras would draw their order anew after a resume
-                validation_data=(resize(self.validation.images, size), self.targets) if len(self.validation) else None,
+                validation_data=self.held_out(size),
                 validation_batch_size=VALIDATION_BATCH,
             )
             if self.network.stop_training:
                 break
+
+    def held_out(self, size: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """The validation pictures as the stage needs them, and their targets; None without any.
+
+        Where training pictures are pieces, whole pictures validate: so does the finished network see them.
+        """
+        if not len(self.validation):
+            return None
+        whole = self.recipe.schedule.smaller == "cropped"
+        return self.validation.images if whole else resize(self.validation.images, size), self.targets
 
     def keep_best(self, say: Callable[[str], None]) -> None:
         """After Ctrl-C. Raises TrainingError when there is nothing to keep."""

@@ -71,6 +71,7 @@ class ScheduleSettings:
     peak: float = 0.23  # share of the steps after which the learning rate is highest
     end: float = 0.07  # of the learning rate, at the last step
     scales: tuple[float, ...] = (1.0,)  # side of the pictures, of model.input_size; epochs are shared evenly
+    smaller: str = "resized"  # resized | cropped: how a picture gets the side that scales asks for
     prune: float = 0.0  # share of the pictures with a loss below the mean left out of a pass (arXiv 2303.04947)
     prune_until: float = 0.875  # share of the epochs after which every picture counts again
 
@@ -120,6 +121,7 @@ CHOICES = {
     "monitor": ("accuracy", "loss"),
     "augmentation.flip": ("none", "random", "alternating"),
     "optimizer.name": ("adam", "sgd", "muon"),
+    "schedule.smaller": ("resized", "cropped"),
     "schedule.name": ("constant", "triangle"),
     "model.scaling": ("", "standard", "unit"),
     "model.weights": ("imagenet", "none"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.drawn import draw_images
-from training.augmentation import augment, compress, cut_out, resize, shift, turn_and_zoom
+from training.augmentation import augment, compress, crop, cut_out, resize, shift, turn_and_zoom
 from training.recipe import Recipe
 
 
@@ -25,6 +25,16 @@ def test_shift_moves_rows_and_columns_apart() -> None:
     places = np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1)
     moved = shift(np.broadcast_to(places, (300, 8, 8, 3)), 1, np.random.default_rng(0))
     assert set(moved[:, 4, 4, 0].tolist()) == {27, 28, 29, 35, 36, 37, 43, 44, 45}
+
+
+def test_crop_cuts_every_piece_somewhere() -> None:
+    places = np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1)
+    pieces = crop(np.broadcast_to(places, (300, 8, 8, 3)), 6, np.random.default_rng(0))
+    assert pieces.shape == (300, 6, 6, 3)
+    assert set(pieces[:, 0, 0, 0].tolist()) == {0, 1, 2, 8, 9, 10, 16, 17, 18}
+    assert (np.diff(pieces[:, :, :, 0].astype(int), axis=1) == 8).all()  # nothing is stretched
+    whole = draw_images(2)
+    assert (crop(whole, 32, np.random.default_rng(0)) == whole).all()
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.3, 95, 145), (1.0, 400, 400)])

@@ -149,3 +149,20 @@ def test_losses_are_remembered_by_picture() -> None:
     again = LossRecorder(pruned(), metric)
     again.load_state(recorder.state())
     assert np.array_equal(again.batches.losses, source.losses)
+
+
+@pytest.mark.parametrize("smaller", ["resized", "cropped"])
+def test_smaller_pictures_are_shrunk_or_cut_out(smaller: str) -> None:
+    train = Split(draw_images(20, 16), np.arange(20))
+    source = TrainingBatches(train, 20, Recipe(batch_size=20, schedule=ScheduleSettings(smaller=smaller)))
+    source.size = 12
+    images, targets = source[0]
+    assert images.shape == (20, 12, 12, 3)
+    for image, target in zip(images, targets, strict=True):
+        whole = train.images[int(target.argmax())]
+        inside = any(
+            np.array_equal(image, whole[top : top + 12, left : left + 12]) for top in range(5) for left in range(5)
+        )
+        assert inside == (smaller == "cropped")
+    again, _ = source[0]
+    assert np.array_equal(again, images)
