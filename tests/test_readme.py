@@ -24,17 +24,9 @@ from training.series import markdown, standings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^    (\S.*)$", README, re.MULTILINE)
-# A short run of the same command: a tiny network, one epoch.
-SHORT = [
-    "--set",
-    "epochs=1",
-    "--set",
-    "model.widths=[8, 8, 8]",
-    "--set",
-    "batch_size=50",
-    "--set",
-    "data.validation=0.2",
-]
+# What makes a command of the README short: a tiny network, one epoch.
+TINY = ["epochs=1", "batch_size=50", "data.validation=0.2"]
+SHORT = {"fit": [*TINY, "model.widths=[8, 8, 8]"], "transfer": TINY, "ablate": [*TINY, "model.widths=[4, 4, 4]"]}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,8 @@ def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatc
         return
     assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
     given = [str(data) if word == "DIR" else word for word in words[3:]]
-    result = CliRunner().invoke(app, given + (SHORT if given[0] == "fit" else []))
+    short = SHORT.get("transfer" if "transfer" in given else given[0], [])
+    result = CliRunner().invoke(app, given + [word for setting in short for word in ("--set", setting)])
     assert result.exit_code == 0, result.output
 
 

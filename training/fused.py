@@ -82,7 +82,7 @@ def fuse(model: keras.Model) -> keras.Model:
 
 
 def fused_kind(layer: keras.Layer) -> type[keras.Layer]:
-    if type(layer) is keras.layers.BatchNormalization:
+    if type(layer) is keras.layers.BatchNormalization and len(layer.output.shape) == 4:
         return FusedBatchNormalization
     if type(layer) is keras.layers.Activation and layer.activation is keras.activations.gelu:
         return FusedGelu

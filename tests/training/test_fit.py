@@ -361,3 +361,11 @@ def test_tensorboard_logs_lie_in_the_run(dataset: Dataset, tmp_path: Path) -> No
     fit(short, dataset, tmp_path / "run", tmp_path / "bundle", tensorboard=True)
     logs = [path for path in (tmp_path / "run" / "tensorboard").rglob("events.*") if path.stat().st_size > 100]
     assert {path.parent.name for path in logs} == {"train", "validation"}
+
+
+def test_normalisation_of_dense_layers_stays_keras_own() -> None:
+    network = fuse(build_model("vgg3", 3, 16, widths=(4, 4, 4), batch_norm=True))
+    kinds = {layer.name: type(layer) for layer in network.layers}
+    assert kinds["features_norm"] is keras.layers.BatchNormalization
+    assert kinds["stage1_conv1_norm"] is FusedBatchNormalization
+    assert np.isfinite(np.asarray(network(draw_images(4, 16), training=True))).all()
