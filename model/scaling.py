@@ -1,0 +1,76 @@
+"""What a network wants for the 0 to 255 of a picture, and what its numbers mean; for networks made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.architectures import PIXEL_MEAN, PIXEL_STD
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """value * factor + offset, for red, green and blue each."""
+
+    name: str
+    factor: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    about: str
+
+
+def standard(name: str, mean: tuple[float, ...], std: tuple[float, ...], about: str) -> Scaling:
+    factor, offset = [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
+    return Scaling(name, (factor[0], factor[1], factor[2]), (offset[0], offset[1], offset[2]), about)
+
+
+SCALINGS: dict[str, Scaling] = {
+    entry.name: entry
+    for entry in (
+        Scaling("none", (1.0,) * 3, (0.0,) * 3, "0 to 255, as they are"),
+        Scaling("unit", (1 / 255,) * 3, (0.0,) * 3, "0 to 1"),
+        Scaling("symmetric", (1 / 127.5,) * 3, (-1.0,) * 3, "-1 to 1"),
+        standard("standard", PIXEL_MEAN, PIXEL_STD, "mean 0 and deviation 1, by CIFAR-10's pixels"),
+        standard("imagenet", IMAGENET_MEAN, IMAGENET_STD, "mean 0 and deviation 1, by ImageNet's pixels"),
+    )
+}
+
+
+def softmax(rows: np.ndarray) -> np.ndarray:
+    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def both(rows: np.ndarray) -> np.ndarray:
+    """The probability of the second of two classes, (n, 1), as the probabilities of both, (n, 2)."""
+    return np.concatenate([1 - rows, rows], axis=1)
+
+
+def shares(rows: np.ndarray) -> np.ndarray:
+    """Each class's own 0 to 1 as shares of their sum; all equal where every class says 0."""
+    rows = rows + 1e-9
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
+# What a network's row of numbers is -> how it becomes probabilities, float (n, classes).
+OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "probabilities": lambda rows: rows,
+    "logits": softmax,
+    "one probability": both,
+    "one logit": lambda rows: both(1 / (1 + np.exp(-np.clip(rows, -60, 60)))),
+    "independent probabilities": shares,
+}
+
+
+def kind_of_output(rows: np.ndarray) -> str:
+    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), look like."""
+    between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))
+    if rows.shape[1] == 1:
+        return "one probability" if between else "one logit"
+    if not between:
+        return "logits"
+    # An int8 network's probabilities miss 1 by a few steps of 1/256.
+    return "probabilities" if np.allclose(rows.sum(axis=1), 1, atol=0.05) else "independent probabilities"
