@@ -119,7 +119,8 @@ def look_keras(path: Path, scaling: str, size: int) -> Facts:
     chosen, why = guess_keras(network, description) if not scaling else (scaling, "as you said")
     card = probe_card(side, chosen)
     rows = compiled(network, card)(probes(side))
-    return facts(card, rows, numbers, why, int(network.count_params()), count_flops(network))
+    activation = str(getattr(getattr(network.layers[-1], "activation", None), "__name__", ""))
+    return facts(card, rows, numbers, why, activation, int(network.count_params()), count_flops(network))
 
 
 def check_input(shape: tuple[int | None, ...], size: int) -> int:
@@ -211,11 +212,13 @@ def probes(side: int) -> np.ndarray:
     return np.stack([(noise[index] * 255 * (index + 1) / PROBES).astype(np.uint8) for index in range(PROBES)])
 
 
-def facts(card: Card, rows: np.ndarray, numbers: int, why: str, parameters: int = 0, flops: int = 0) -> Facts:
+def facts(
+    card: Card, rows: np.ndarray, numbers: int, why: str, activation: str = "", parameters: int = 0, flops: int = 0
+) -> Facts:
     """The facts, after what the network said of the probes has been looked at. Raises NotAllowed."""
     if rows.shape != (PROBES, numbers) or not np.isfinite(rows).all():
         raise NotAllowed("its answers to some pictures of noise are no numbers")
-    output = kind_of_output(rows)
+    output = kind_of_output(rows, activation)
     classes = OUTPUTS[output](rows).shape[1]
     if classes < 2:
         raise NotAllowed("it knows one class; a classifier knows two or more")

@@ -65,8 +65,18 @@ OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def kind_of_output(rows: np.ndarray) -> str:
-    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), look like."""
+# What Keras calls the last activation -> which of OUTPUTS its numbers are, one number alone and several.
+ACTIVATIONS = {
+    "linear": ("one logit", "logits"),
+    "sigmoid": ("one probability", "independent probabilities"),
+    "softmax": ("", "probabilities"),
+}
+
+
+def kind_of_output(rows: np.ndarray, activation: str = "") -> str:
+    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are, by its last activation or their looks."""
+    if known := ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
+        return known
     between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))
     if rows.shape[1] == 1:
         return "one probability" if between else "one logit"

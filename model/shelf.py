@@ -19,6 +19,8 @@ from model.home import home
 from model.store import FILES, SETTINGS, StoredModel, content_of, live_models
 
 SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
+BEING_WRITTEN = ".new-"
+ABANDONED_SECONDS = 3600  # after which nobody is still writing a folder
 UNUSED_SECONDS = 120  # a folder may still be read for this long after its model has gone or got another name
 
 
@@ -98,7 +100,7 @@ def write_out(model: StoredModel, text: str) -> Path:
     content = content_of(model.sha256)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=".new-", dir=folder.parent))
+        temporary = Path(mkdtemp(prefix=BEING_WRITTEN, dir=folder.parent))
         (temporary / FILES[model.suffix]).write_bytes(content)
         (temporary / CARD_FILE).write_text(text, "utf-8")
         try:
@@ -116,7 +118,10 @@ def sweep(shelf: Shelf) -> None:
     for folder in (home() / "cache").glob("*"):
         mark = folder / "unused"
         try:
-            if folder.name in needed:
+            if folder.name.startswith(BEING_WRITTEN):
+                if folder.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+            elif folder.name in needed:
                 mark.unlink(missing_ok=True)
             elif not mark.exists():
                 mark.touch()

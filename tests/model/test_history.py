@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model import history
+from model.database import StoreError
+from model.prediction import Prediction
+
+PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
+    monkeypatch.delenv("VITRINE_HISTORY", raising=False)
+    return tmp_path / "home"
+
+
+def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
+    number = history.keep(b"the picture's bytes", b"small", PREDICTION, "ab" * 32)
+    (kept,) = history.list_answers()
+    assert kept.id == number
+    assert kept.picture_sha256 == hashlib.sha256(b"the picture's bytes").hexdigest()
+    assert (kept.thumbnail, kept.model, kept.model_sha256) == (b"small", "mine", "ab" * 32)
+    assert list(kept.probabilities.items()) == [("dog", 0.7), ("bird", 0.2), ("cat", 0.1)]
+    assert (kept.label, kept.truth, kept.right) == ("dog", None, None)
+    assert all(b"the picture's bytes" not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_verdict_says_right_or_the_right_class() -> None:
+    first, second = (history.keep(content, b"", PREDICTION, "") for content in (b"a", b"b"))
+    history.judge(first, "dog")
+    history.judge(second, "cat")
+    newest, oldest = history.list_answers()
+    assert (oldest.right, oldest.truth) == (True, "dog")
+    assert (newest.right, newest.truth) == (False, "cat")
+    history.judge(second, "dog")
+    assert history.list_answers(limit=1)[0].right is True
+
+
+def test_a_verdict_for_nothing_is_a_sentence() -> None:
+    with pytest.raises(StoreError, match="no answer number 7"):
+        history.judge(7, "dog")
+    number = history.keep(b"a", b"", PREDICTION, "")
+    with pytest.raises(StoreError, match="'wolf' is none of the classes: dog, bird, cat"):
+        history.judge(number, "wolf")
+
+
+def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
+    first = history.keep(b"a", b"small", PREDICTION, "")
+    history.keep(b"b", b"small", PREDICTION, "")
+    history.judge(first, "cat")
+    exported = list(history.export())
+    assert [answer["id"] for answer in exported] == [first, first + 1]
+    assert exported[0]["right"] is False
+    assert exported[0]["category"] == "dog"
+    assert exported[0]["time"].endswith("+00:00")
+    assert "thumbnail" not in exported[0]
+
+
+def test_forget_deletes_all(home: Path) -> None:
+    assert history.forget() == 0
+    assert not home.exists()
+    history.keep(b"a", b"", PREDICTION, "")
+    assert history.forget() == 1
+    assert history.list_answers() == []
+
+
+def test_answers_are_kept_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not history.wanted()
+    monkeypatch.setenv("VITRINE_HISTORY", "1")
+    assert history.wanted()
+    monkeypatch.setenv("VITRINE_HISTORY", "yes")
+    with pytest.raises(StoreError, match="VITRINE_HISTORY is 'yes'; it can be 1"):
+        history.wanted()
+
+
+def test_two_processes_keep_answers_at_once() -> None:
+    code = (
+        "from model import history; from model.prediction import Prediction\n"
+        "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
+        "for n in range(20): history.keep(b'%d' % n, b'', p, '')"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert len({answer.id for answer in history.list_answers()}) == 40
