@@ -98,30 +98,21 @@ class Classifier:
 
 
 def load_keras(path: Path, card: Card) -> Forward:
-    """A .keras file as a compiled function with a fixed signature; what is not one of Keras's own parts is refused."""
-    from model.archives import read_checked
-
-    read_checked(path)
+    """A .keras file, or an .h5 file of Keras 2 or 3, as a compiled function with a fixed signature."""
     return compiled(read_network(path), card)
 
 
-def load_h5(path: Path, card: Card) -> Forward:
-    """An .h5 file of Keras 2 or 3, as `load_keras` does it."""
+def read_network(path: Path) -> keras.Model:
+    """A Keras network without its optimizer. Raises NotAllowed for one that needs more than Keras's own parts."""
     from model.archives import read_checked
     from model.legacy import modernised
 
     read_checked(path)
-    with modernised(path) as readable:
-        return compiled(read_network(readable), card)
-
-
-def read_network(path: Path) -> keras.Model:
-    """A Keras network without its optimizer, from a file that has been checked; safe mode refuses code all the same."""
     import keras
 
-    with warnings.catch_warnings():
+    with modernised(path) as readable, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of arguments that older versions of Keras had
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(readable, compile=False, safe_mode=True)
 
 
 def compiled(network: keras.Model, card: Card) -> Forward:
@@ -199,7 +190,7 @@ ENGINES: dict[str, tuple[str, ...]] = {"keras": (KERAS_FILE, H5_FILE), "int8": (
 DEFAULT_ENGINE = "keras"
 LOADERS: dict[str, Callable[[Path, Card], Forward]] = {
     ".keras": load_keras,
-    ".h5": load_h5,
+    ".h5": load_keras,
     ".tflite": load_tflite,
 }
 

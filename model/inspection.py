@@ -94,20 +94,15 @@ def limit_memory() -> None:
 
 
 def look(path: Path, scaling: str, size: int) -> Facts:
-    return look_tflite(path, scaling) if path.suffix == ".tflite" else look_keras(path, scaling, size)
+    return look_tflite(path, scaling, size) if path.suffix == ".tflite" else look_keras(path, scaling, size)
 
 
 def look_keras(path: Path, scaling: str, size: int) -> Facts:
     """The facts of a .keras or .h5 file; its description is checked before Keras is even imported."""
-    description = read_checked(path)
     from model.flops import count_flops
-    from model.legacy import modernised
 
-    if path.suffix == ".h5":
-        with modernised(path) as readable:
-            network = read_network(readable)
-    else:
-        network = read_network(path)
+    description = read_checked(path)
+    network = read_network(path)
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise NotAllowed(
             f"it has {len(network.inputs)} inputs and {len(network.outputs)} outputs; one of each is taken"
@@ -168,7 +163,7 @@ def class_names(description: Any) -> set[str]:
     return set().union({str(description.get("class_name"))}, *map(class_names, description.values()))
 
 
-def look_tflite(path: Path, scaling: str) -> Facts:
+def look_tflite(path: Path, scaling: str, size: int) -> Facts:
     """The facts of a .tflite file, float or quantised."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -178,7 +173,7 @@ def look_tflite(path: Path, scaling: str) -> Facts:
         raise NotAllowed(f"it has {len(given)} inputs and {len(results)} outputs; one of each is taken")
     if given[0]["dtype"] not in (np.uint8, np.int8, np.float32):
         raise NotAllowed(f"its input is {np.dtype(given[0]['dtype']).name}; uint8, int8 and float32 are taken")
-    side = check_input(tuple(int(length) for length in given[0]["shape"]), 0)
+    side = check_input(tuple(int(length) for length in given[0]["shape"]), size)
     numbers = check_output(tuple(int(length) for length in results[0]["shape"]))
     chosen, why = guess_tflite(given[0]) if not scaling else (scaling, "as you said")
     card = probe_card(side, chosen)

@@ -70,7 +70,10 @@ def with_input(config: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def modernised(path: Path) -> Iterator[Path]:
-    """The path of an .h5 file that Keras 3 loads: the file itself, or a copy for the moment with the new words."""
+    """The path of a file that Keras 3 loads: the file itself, or for an .h5 file of Keras 2 a copy in new words."""
+    if path.suffix != ".h5":
+        yield path
+        return
     import h5py
 
     with h5py.File(path, "r") as file:

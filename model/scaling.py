@@ -74,7 +74,7 @@ ACTIVATIONS = {
 
 
 def kind_of_output(rows: np.ndarray, activation: str = "") -> str:
-    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are, by its last activation or their looks."""
+    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are: by its last activation, or by looks."""
     if known := ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
         return known
     between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))

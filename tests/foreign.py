@@ -1,4 +1,4 @@
-"""Model files that were made elsewhere: honest ones of Keras 2 and 3, and hostile ones, written by hand without Keras."""
+"""Model files that were made elsewhere, honest and hostile ones, of Keras 2 and 3; written by hand without Keras."""
 
 from __future__ import annotations
 

@@ -21,8 +21,7 @@ POLICY = {"class_name": "Policy", "config": {"name": "float32"}}
 def test_a_file_of_keras_2_loads_with_its_weights(tmp_path: Path, dtype: Any, as_list: bool) -> None:
     values = write_keras2(tmp_path / "old.h5", dtype, as_list)
     before = (tmp_path / "old.h5").read_bytes()
-    with modernised(tmp_path / "old.h5") as readable:
-        network = read_network(readable)
+    network = read_network(tmp_path / "old.h5")
     assert (tmp_path / "old.h5").read_bytes() == before
     assert network.input_shape == (None, SIDE, SIDE, 3)
     loaded = [weight for layer in network.layers for weight in layer.get_weights()]
@@ -80,9 +79,7 @@ def test_a_functional_network_of_keras_2_loads(tmp_path: Path) -> None:
             "output_layers": [["b", 0, 0]],
         },
     }
-    path = write_h5(tmp_path / "old.h5", description)
-    with modernised(path) as readable:
-        network = read_network(readable)
+    network = read_network(write_h5(tmp_path / "old.h5", description))
     assert network.input_shape == (None, 4, 4, 3)
     assert network.output_shape == (None, 3)
 
