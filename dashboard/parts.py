@@ -12,15 +12,15 @@ import streamlit as st
 from dashboard import charts, resources, words
 from dashboard.answers import Answer, Item
 from dashboard.style import tile_style
-from model.bundle import DEFAULT, BundleError, Card, bundle_folders
+from model.bundle import BundleError, Card, bundle_folders, default_name
 
 PAGE_OF_TILES = 24
 
 
 def use_model() -> tuple[str, Card]:
     """The chosen network's name and card; a network that cannot be used is a sentence, and the page ends there."""
-    model = choose_model()
     try:
+        model = choose_model()
         return model, resources.card(model)
     except BundleError as error:
         refuse(error)
@@ -45,10 +45,11 @@ def refuse(error: BundleError) -> NoReturn:
 def choose_model() -> str:
     """The name of the network to ask; a choice is offered only where there is one."""
     names = list(bundle_folders())
+    default = default_name(names)
     if len(names) < 2:
-        return DEFAULT
+        return default
     with st.popover("Network", icon=":material/tune:"):
-        start = names.index(DEFAULT) if DEFAULT in names else 0
+        start = names.index(default) if default in names else 0
         return st.selectbox("Network", names, index=start, key="model", bind="query-params")
 
 

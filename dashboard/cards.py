@@ -1,0 +1,81 @@
+"""What the Models page says of a network, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.words import plain
+from model.bundle import Card
+from model.catalog import SHIPPED, STORED, Entry
+from model.scaling import SCALINGS
+from model.store import StoredModel
+
+ORIGINS = {SHIPPED: "ships with Vitrine", STORED: "added by you"}
+CHANGEABLE = (STORED,)
+
+
+@dataclass(frozen=True)
+class Fact:
+    title: str
+    value: str
+
+
+def origin(entry: Entry) -> str:
+    return ORIGINS.get(entry.origin, entry.origin)
+
+
+def accuracy(card: Card) -> tuple[str, str]:
+    """The share right on the largest test set, and what it was measured on."""
+    if card.headline is None:
+        return "not measured", "this network was made elsewhere" if not card.recipe else ""
+    title, figures = card.headline
+    share = figures.get("keras", figures.get("int8", 0.0))
+    return f"{share:.1%}", f"right on {title}"
+
+
+def megabytes(count: int) -> str:
+    """A file's size with the digits that matter: 0.03 MB, 1.9 MB, 98 MB."""
+    size = count / 1e6
+    return f"{size:.2f} MB" if size < 0.095 else f"{size:.1f} MB" if size < 99.5 else f"{size:.0f} MB"
+
+
+def count(number: int) -> str:
+    """A large number in words: 2.0 million."""
+    for factor, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if number >= factor:
+            return f"{number / factor:.1f} {word}"
+    return str(number)
+
+
+def class_list(card: Card, most: int = 4) -> str:
+    """How many classes, and the first ones' names."""
+    shown = ", ".join(plain(name[:40]) for name in card.classes[:most])
+    return f"{len(card.classes)} classes: {shown}{', …' if len(card.classes) > most else ''}"
+
+
+def speed(milliseconds: float | None) -> str:
+    """How long one picture takes here, or that nobody knows yet."""
+    return "speed not measured yet" if milliseconds is None else f"{milliseconds:.1f} ms a picture"
+
+
+def facts(card: Card) -> list[Fact]:
+    """A card as titles and values; what is not known is left out."""
+    rows = [
+        Fact("pictures", f"{card.input_size} x {card.input_size} pixels"),
+        Fact("wants pixels as", SCALINGS[card.scaling].about if card.scaling in SCALINGS else card.scaling),
+        Fact("parameters", count(card.parameters) if card.parameters else ""),
+        Fact("operations a picture", count(card.flops) if card.flops else ""),
+        Fact("recipe", card.recipe),
+        Fact("trained on", card.dataset),
+        Fact("training took", f"{card.minutes} minutes" if card.minutes else ""),
+        Fact("date", card.date),
+    ]
+    rows += [Fact(name, megabytes(entry.bytes)) for name, entry in card.files.items()]
+    rows += [Fact(f"SHA-256 of {name}", entry.sha256) for name, entry in card.files.items()]
+    return [row for row in rows if row.value]
+
+
+def removed(models: list[StoredModel]) -> str:
+    """What was removed, for the line with the undo button."""
+    name = plain(models[0].name)
+    return f"Removed {name} and its {len(models) - 1} earlier versions." if len(models) > 1 else f"Removed {name}."
