@@ -24,9 +24,10 @@ from model.bundle import (
     read_card,
 )
 from model.images import read_image, to_array
+from model.outputs import OUTPUTS
 from model.prediction import Prediction
 from model.quiet import quiet
-from model.scaling import OUTPUTS, SCALINGS, Scaling
+from model.scaling import SCALINGS, Scaling
 
 if TYPE_CHECKING:
     import keras

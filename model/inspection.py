@@ -19,8 +19,9 @@ from model.allowed import NotAllowed
 from model.archives import read_checked
 from model.bundle import Card
 from model.classifier import compiled, load_tflite, read_network
+from model.outputs import OUTPUTS, kind_of_output
 from model.quiet import quiet
-from model.scaling import OUTPUTS, SCALINGS, kind_of_output
+from model.scaling import SCALINGS
 
 if TYPE_CHECKING:
     import keras

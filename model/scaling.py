@@ -1,14 +1,14 @@
-"""What a network wants for the 0 to 255 of a picture, and what its numbers mean; for networks made elsewhere."""
+"""From uint8 pictures to the numbers that networks compute with: a part of our own, beside networks made elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from model.architectures import PIXEL_MEAN, PIXEL_STD
-
+# Mean and standard deviation of CIFAR-10's training pixels on the 0..255 scale; close enough to any
+# natural photographs, so that one constant serves every data set.
+PIXEL_MEAN = (125.3, 123.0, 113.9)
+PIXEL_STD = (63.0, 62.1, 66.7)
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
@@ -39,48 +39,15 @@ SCALINGS: dict[str, Scaling] = {
 }
 
 
-def softmax(rows: np.ndarray) -> np.ndarray:
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+def scaled_input(input_size: int | None, scaling: str = "standard") -> tuple[Any, Any]:
+    """The uint8 RGB input of a network, and the same as numbers: (n, size, size, 3) each.
 
+    scaling: `standard` (mean 0, deviation 1) or `unit` (0 to 1).
+    """
+    import keras
 
-def both(rows: np.ndarray) -> np.ndarray:
-    """The probability of the second of two classes, (n, 1), as the probabilities of both, (n, 2)."""
-    return np.concatenate([1 - rows, rows], axis=1)
-
-
-def shares(rows: np.ndarray) -> np.ndarray:
-    """Each class's own 0 to 1 as shares of their sum; all equal where every class says 0."""
-    rows = rows + 1e-9
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
-
-
-# What a network's row of numbers is -> how it becomes probabilities, float (n, classes).
-OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "probabilities": lambda rows: rows,
-    "logits": softmax,
-    "one probability": both,
-    "one logit": lambda rows: both(1 / (1 + np.exp(-np.clip(rows, -60, 60)))),
-    "independent probabilities": shares,
-}
-
-
-# What Keras calls the last activation -> which of OUTPUTS its numbers are, one number alone and several.
-ACTIVATIONS = {
-    "linear": ("one logit", "logits"),
-    "sigmoid": ("one probability", "independent probabilities"),
-    "softmax": ("", "probabilities"),
-}
-
-
-def kind_of_output(rows: np.ndarray, activation: str = "") -> str:
-    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are: by its last activation, or by looks."""
-    if known := ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
-        return known
-    between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))
-    if rows.shape[1] == 1:
-        return "one probability" if between else "one logit"
-    if not between:
-        return "logits"
-    # An int8 network's probabilities miss 1 by a few steps of 1/256.
-    return "probabilities" if np.allclose(rows.sum(axis=1), 1, atol=0.05) else "independent probabilities"
+    inputs = keras.Input((input_size, input_size, 3), dtype="uint8", name="image")
+    if scaling == "unit":
+        return inputs, keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+    variance = [std**2 for std in PIXEL_STD]
+    return inputs, keras.layers.Normalization(mean=PIXEL_MEAN, variance=variance, name="standardize")(inputs)

@@ -13,6 +13,7 @@ from model import store
 from model.bundle import BundleError, Card
 from model.catalog import STORED, Entry, list_entries
 from model.convert import KINDS, can_convert
+from model.database import StoreError
 from model.intake import MAX_BYTES, Wishes, add_file
 from model.scaling import SCALINGS
 
@@ -87,7 +88,7 @@ def take(file: str, content: bytes, wishes: Wishes) -> None:
         path.write_bytes(content)
         try:
             if wishes.classes.endswith(".json"):
-                raise store.StoreError("Classes are written here one after the other: cat, dog, frog")
+                raise StoreError("Classes are written here one after the other: cat, dog, frog")
             added = add_file(path, wishes)
         except BundleError as error:
             st.error(words.plain(str(error)))

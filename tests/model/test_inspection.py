@@ -18,7 +18,7 @@ from model.allowed import NotAllowed
 from model.bundle import DEFAULT, INT8_FILE, Card, find_bundle
 from model.classifier import load_keras, load_tflite
 from model.inspection import Facts, inspect, look
-from model.scaling import OUTPUTS
+from model.outputs import OUTPUTS
 from tests.drawn import draw_images
 from tests.foreign import CLASSES, SIDE, layer, sequential, write_keras, write_keras2
 
