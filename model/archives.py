@@ -37,6 +37,7 @@ def read_keras(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             check_members(archive, path.stat().st_size)
+            check_version(archive.read("metadata.json"))
             description = parse(archive.read("config.json"))
             weights = io.BytesIO(archive.read("model.weights.h5"))
     except NotAllowed:
@@ -55,8 +56,15 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
     if names != sorted(MEMBERS):
         raise NotAllowed(f"it does not hold {', '.join(sorted(MEMBERS))} once each")
     check_unpacked(sum(member.file_size for member in members), size)
-    if archive.getinfo("config.json").file_size > MAX_DESCRIPTION:
+    if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
         raise NotAllowed(f"its description has more than {MAX_DESCRIPTION // 2**20} MB")
+
+
+def check_version(metadata: bytes) -> None:
+    """Keras 2 laid .keras files out in another way, which Keras 3 does not read; its .h5 files are taken."""
+    version = parse(metadata).get("keras_version")
+    if isinstance(version, str) and version.startswith("2."):
+        raise NotAllowed("Keras 2 saved it; save it as .h5 there, which is taken")
 
 
 def check_unpacked(unpacked: int, size: int) -> None:

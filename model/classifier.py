@@ -126,7 +126,7 @@ def compiled(network: keras.Model, card: Card) -> Forward:
     def scaled(pictures: tf.Tensor) -> tf.Tensor:
         if card.scaling != "none":
             pictures = tf.cast(pictures, tf.float32) * tf.constant(scaling.factor) + tf.constant(scaling.offset)
-        return network(tf.cast(pictures, wanted))
+        return network(tf.cast(pictures, wanted), training=False)  # some layers would change pictures at random
 
     def traced(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
         signature = tf.TensorSpec((batch, card.input_size, card.input_size, 3), tf.uint8)

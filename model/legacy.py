@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from model.allowed import INITIALIZERS
+from model.allowed import INITIALIZERS, NETWORKS
 from model.archives import parse
 
 # Keras 2 wrote these arguments into a layer's description although the layer has no use for them.
@@ -19,6 +19,10 @@ UNUSED = {
     "Conv2DTranspose": {"groups"},
     "SeparableConv2D": {"groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"},
     "SeparableConv1D": {"groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"},
+    **{
+        f"Random{change}": {"rng_type"}
+        for change in ("Flip", "Rotation", "Translation", "Zoom", "Contrast", "Crop", "Brightness")
+    },
 }
 
 
@@ -37,7 +41,7 @@ def modern(value: Any) -> Any:
     if name == "Sequential":
         part["config"] = with_input(config if isinstance(config, dict) else {"name": "sequential", "layers": config})
     elif isinstance(config, dict):
-        part["config"] = modern_layer(str(name), config)
+        part["config"] = modern_graph(config) if name in NETWORKS | {"Model"} else modern_layer(str(name), config)
     return part
 
 
@@ -50,6 +54,44 @@ def modern_layer(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name in INITIALIZERS:
         config.pop("dtype", None)
     return config
+
+
+def modern_graph(config: dict[str, Any]) -> dict[str, Any]:
+    """The same connections between layers, counted as Keras 3 does.
+
+    In Keras 2 an inner network's first call had the number 1, and the one input of a network stood in a list.
+    """
+    layers = config.get("layers")
+    if not isinstance(layers, list) or not any(map(connections, layers)):
+        return config
+    inner = {layer.get("name"): layer.get("class_name") for layer in layers if isinstance(layer, dict)}
+    networks = {name for name, kind in inner.items() if isinstance(name, str) and kind in NETWORKS}
+    for layer in layers:
+        for connection in connections(layer):
+            count_from_zero(connection, networks)
+    # Keras 3 does the same by itself for the ends of a network, if they are not a sequence of layers.
+    sequences = {name for name in networks if inner[name] == "Sequential"}
+    ends = {key: config.get(key) for key in ("input_layers", "output_layers")}
+    for key, value in ends.items():
+        if isinstance(value, list):
+            for end in value:
+                count_from_zero(end, sequences)
+            ends[key] = value[0] if len(value) == 1 and isinstance(value[0], list) else value
+    return config | ends
+
+
+def connections(layer: Any) -> list[Any]:
+    """What a layer takes, call by call, in the way that Keras 2 wrote it: [name, call, output, arguments] each."""
+    nodes = layer.get("inbound_nodes") if isinstance(layer, dict) else None
+    return [entry for node in nodes if isinstance(node, list) for entry in node] if isinstance(nodes, list) else []
+
+
+def count_from_zero(connection: Any, networks: set[str]) -> None:
+    """Change the number of the call in a connection to one of these networks."""
+    if isinstance(connection, list) and len(connection) > 2 and isinstance(connection[0], str):
+        name, call = connection[:2]
+        if name in networks and isinstance(call, int) and call > 0:
+            connection[1] = call - 1
 
 
 def with_input(config: dict[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,11 @@ def test_the_description_of_an_h5_file_is_held_against_the_same_lists(tmp_path: 
     assert "'eval' of 'builtins'" in refusal(write_h5(tmp_path / "b.h5", sequential(layer("eval", module="builtins"))))
 
 
+def test_a_keras_file_of_keras_2_is_refused_with_advice(tmp_path: Path) -> None:
+    path = write_keras(tmp_path / "a.keras", members={"metadata.json": b'{"keras_version": "2.15.0"}'})
+    assert refusal(path) == "Keras 2 saved it; save it as .h5 there, which is taken"
+
+
 def test_weights_alone_are_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(weights())
     assert "model.save()" in refusal(tmp_path / "a.h5")
