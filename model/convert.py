@@ -1,61 +1,80 @@
-"""A bundle's network as a file of another kind."""
+"""A bundle's network as a file of another kind, made in a process of its own.
+
+The process is `python -m model.convert BUNDLE IMAGES FILE`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.bundle import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, BundleError, Card, check_file
+from model.allowed import NotAllowed
+from model.apart import answer_apart, ask_apart
+from model.bundle import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, BundleError, Card, check_file, read_card
 from model.classifier import ENGINES, file_of, read_network
-from model.quiet import quiet
 from model.scaling import SCALINGS
 
 if TYPE_CHECKING:
     import keras
 
-# What can be had -> the files of a bundle that are it already.
-KINDS: dict[str, tuple[str, ...]] = {
-    ".keras": (KERAS_FILE,),
-    ".h5": (H5_FILE,),
-    "int8 .tflite": (INT8_FILE, TFLITE_FILE),
-}
+# Suffix -> the files of a bundle that it can stand for.
+KINDS: dict[str, tuple[str, ...]] = {".keras": (KERAS_FILE,), ".h5": (H5_FILE,), ".tflite": (INT8_FILE, TFLITE_FILE)}
+SECONDS = 600
+NO_IMAGES = np.zeros((0, 1, 1, 3), np.uint8)
 
 
-def can_convert(card: Card, kind: str) -> bool:
-    """Whether a bundle's network can be had as one of KINDS: a .tflite file cannot be turned back."""
-    return any(name in card.files for name in (*KINDS[kind], *ENGINES["keras"]))
+def own_file(card: Card, suffix: str) -> str | None:
+    """The name of a bundle's file of this kind, if it has one."""
+    return next((name for name in KINDS[suffix] if name in card.files), None)
 
 
-def convert(folder: Path, card: Card, kind: str, images: np.ndarray) -> bytes:
-    """A bundle's network as one of KINDS, byte for byte where the bundle has that file.
+def can_convert(card: Card, suffix: str) -> bool:
+    """Whether a bundle's network can be had as such a file: a .tflite file cannot be turned back."""
+    return own_file(card, suffix) is not None or any(name in card.files for name in ENGINES["keras"])
+
+
+def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGES) -> bytes:
+    """A bundle's network as a file of this kind, byte for byte where the bundle has that file.
 
     images, uint8 (n, size, size, 3): pictures like those it will see, from which an int8 file's ranges are read.
     Raises BundleError when it cannot be converted.
     """
-    for name in KINDS[kind]:
-        if name in card.files:
-            return check_file(folder, card, name).read_bytes()
-    path = check_file(folder, card, file_of(card, "keras"))
+    if name := own_file(card, suffix):
+        return check_file(folder, card, name).read_bytes()
+    if not can_convert(card, suffix):
+        raise BundleError(f"{card.name!r} is a .tflite file, which cannot be turned into {suffix}")
+    check_file(folder, card, file_of(card, "keras"))
     with TemporaryDirectory() as temporary:
-        target = Path(temporary) / f"model.{kind.rpartition('.')[2]}"
+        pictures, target = Path(temporary) / "images.npy", Path(temporary) / f"model{suffix}"
+        np.save(pictures, images)
         try:
-            with quiet():
-                network = read_network(path)
-                write_int8(network, card, images, target) if kind.startswith("int8") else network.save(target)
-        except Exception as error:  # Keras and the converter raise nearly anything for a layer they cannot turn
-            reason = str(error).strip().partition("\n")[0][:200]
-            raise BundleError(f"{card.name!r} cannot be converted to {kind}: {reason}") from error
+            ask_apart("model.convert", [str(folder.absolute()), str(pictures), str(target)], SECONDS)
+        except NotAllowed as error:
+            raise BundleError(f"{card.name!r} cannot be turned into {suffix}: {error}") from None
         return target.read_bytes()
 
 
-def write_int8(network: keras.Model, card: Card, images: np.ndarray, path: Path) -> None:
+def write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str, Any]:
+    """The work of the other process. Raises whatever Keras and the converter raise."""
+    card = read_card(folder)
+    network = read_network(folder / file_of(card, "keras"))
+    if target.suffix != ".tflite":
+        import warnings
+
+        warnings.simplefilter("ignore")  # Keras thinks that .h5 is out of date
+        network.save(target)
+        return {}
     from model.quantize import quantize
 
-    quantize(complete(network, card), images, path)
+    if not len(images):
+        raise NotAllowed("an int8 file needs pictures that its ranges are read from")
+    quantize(complete(network, card), images, target)
+    return {}
 
 
 def complete(network: keras.Model, card: Card) -> keras.Model:
@@ -68,4 +87,9 @@ def complete(network: keras.Model, card: Card) -> keras.Model:
     scaling = SCALINGS[card.scaling]
     scaled = keras.layers.Rescaling(list(scaling.factor), list(scaling.offset))(pictures)
     last: Callable[[object], object] = keras.layers.Softmax() if card.output == "logits" else lambda answers: answers
-    return keras.Model(pictures, last(network(scaled)))
+    return keras.Model(pictures, last(network(scaled, training=False)))
+
+
+if __name__ == "__main__":
+    bundle, images_file, file = map(Path, sys.argv[1:])
+    answer_apart(lambda: write_converted(bundle, np.load(images_file), file))

@@ -87,8 +87,6 @@ def opened(writes: bool) -> Iterator[Connection]:
         bring_up(engine)
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
-    except exc.IntegrityError:
-        raise
     except (exc.SQLAlchemyError, OSError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StoreError(f"the store {url.render_as_string()} cannot be used: {reason}") from error

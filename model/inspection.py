@@ -1,13 +1,7 @@
-"""What a stranger's model file is, found out in a process of its own: python -m model.inspection FILE SCALING SIZE
-
-The process prints one line of JSON, the facts or {"error": sentence}. Whatever the file does to it, a crash, endless
-work or too much memory, it does not do to the program that asked.
-"""
+"""What a stranger's model file is, found out in a process of its own: python -m model.inspection FILE SCALING SIZE"""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.allowed import NotAllowed
+from model.apart import SECONDS, answer_apart, ask_apart
 from model.archives import read_checked
 from model.bundle import Card
 from model.classifier import compiled, load_tflite, read_network
+from model.operations import read_operations
 from model.outputs import OUTPUTS, kind_of_output
-from model.quiet import quiet
 from model.scaling import SCALINGS
 
 if TYPE_CHECKING:
@@ -29,9 +24,6 @@ if TYPE_CHECKING:
 MAX_SIDE = 1024  # pixels of the pictures that a network may want
 MAX_CLASSES = 25_000
 PROBES = 4
-MEMORY = 8 * 2**30  # bytes of address space; TensorFlow alone takes 2 GiB of it
-SECONDS = 120
-ROOT = Path(__file__).parent.parent
 SCALING_LAYERS = {"Rescaling", "Normalization"}
 
 
@@ -53,45 +45,7 @@ def inspect(path: Path, scaling: str = "", input_size: int = 0, seconds: float =
 
     scaling: a name of SCALINGS, or nothing for a guess; input_size: for networks that take pictures of any size.
     """
-    command = [sys.executable, "-m", "model.inspection", str(path.absolute()), scaling, str(input_size)]
-    try:
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds, check=False)
-        answer = json.loads(run.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise NotAllowed(f"it could not be loaded within {seconds:.0f} seconds") from None
-    except (ValueError, IndexError):
-        raise NotAllowed("loading it ends the program: it is damaged, or needs too much memory") from None
-    if "error" in answer:
-        raise NotAllowed(answer["error"])
-    return Facts(**answer)
-
-
-def main(arguments: list[str]) -> None:
-    path, scaling, size = Path(arguments[0]), arguments[1], int(arguments[2])
-    limit_memory()
-    try:
-        with quiet():
-            answer = asdict(look(path, scaling, size))
-    except NotAllowed as error:
-        answer = {"error": str(error)}
-    except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
-        answer = {"error": f"it cannot be loaded: {first_sentence(error)}"}
-    print(json.dumps(answer))
-
-
-def first_sentence(error: Exception) -> str:
-    """The beginning of what Keras says, which can be the whole description of the network."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard < 0 else min(MEMORY, hard), hard))
+    return Facts(**ask_apart("model.inspection", [str(path.absolute()), scaling, str(input_size)], seconds))
 
 
 def look(path: Path, scaling: str, size: int) -> Facts:
@@ -168,6 +122,7 @@ def look_tflite(path: Path, scaling: str, size: int) -> Facts:
     """The facts of a .tflite file, float or quantised."""
     from ai_edge_litert.interpreter import Interpreter
 
+    operations = read_operations(path)
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     given, results = interpreter.get_input_details(), interpreter.get_output_details()
     if len(given) != 1 or len(results) != 1:
@@ -179,7 +134,7 @@ def look_tflite(path: Path, scaling: str, size: int) -> Facts:
     chosen, why = guess_tflite(given[0]) if not scaling else (scaling, "as you said")
     card = probe_card(side, chosen)
     rows = load_tflite(path, card)(probes(side))
-    return facts(card, rows, numbers, why)
+    return facts(card, rows, numbers, why, parameters=sum(operation.weights for operation in operations))
 
 
 def guess_tflite(given: dict[str, Any]) -> tuple[str, str]:
@@ -222,4 +177,5 @@ def facts(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    given = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    answer_apart(lambda: asdict(look(*given)))

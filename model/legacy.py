@@ -13,6 +13,7 @@ from typing import Any
 from model.allowed import INITIALIZERS, NETWORKS
 from model.archives import parse
 
+RANDOM = ("Flip", "Rotation", "Translation", "Zoom", "Contrast", "Crop", "Brightness")
 # Keras 2 wrote these arguments into a layer's description although the layer has no use for them.
 UNUSED = {
     "DepthwiseConv2D": {"groups"},

@@ -87,9 +87,14 @@ def card_text(model: StoredModel) -> str:
     return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
 
 
+def cache() -> Path:
+    """Where the models of this database are written out; another database has a folder of its own."""
+    return home() / "cache" / hashlib.sha256(str(database_url()).encode()).hexdigest()[:8]
+
+
 def folder_of(text: str) -> Path:
     """The folder is named after what the card says, the network's SHA-256 included: it never changes."""
-    return home() / "cache" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    return cache() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def write_out(model: StoredModel, text: str) -> Path:
@@ -115,7 +120,7 @@ def write_out(model: StoredModel, text: str) -> Path:
 def sweep(shelf: Shelf) -> None:
     """Delete the folders of models that have gone, some time after they were last needed."""
     needed = {folder_of(text).name for _, text in shelf.models.values()}
-    for folder in (home() / "cache").glob("*"):
+    for folder in cache().glob("*"):
         mark = folder / "unused"
         try:
             if folder.name.startswith(BEING_WRITTEN):

@@ -167,9 +167,8 @@ def export(name: str, path: Path) -> StoredModel:
     return model
 
 
-def matching(name: str) -> list[StoredModel]:
+def matching(name: str, models: list[StoredModel]) -> list[StoredModel]:
     """All versions of a name, or the one that `name@version` says. Raises StoreError for an unknown name."""
-    models = list_models()
     return [model for model in models if model.name == name] or [find(name, models)]
 
 
@@ -178,15 +177,13 @@ def remove(name: str, for_good: bool = False) -> list[StoredModel]:
 
     `restore` brings them back for a day, unless they are removed for good. Raises StoreError for an unknown name.
     """
-    models = matching(name)
+    matching(name, list_models())  # before there is a database to write to
     with writing() as connection:
-        purge(connection)
+        models = matching(name, live_models(connection))
         when = 0.0 if for_good else time.time()
         digests = [model.sha256 for model in models]
         connection.execute(update(MODELS).where(MODELS.c.sha256.in_(digests)).values(removed=when))
         purge(connection)
-        if for_good and name not in {model.name for model in live_models(connection)}:
-            connection.execute(delete(SETTINGS).where(SETTINGS.c.key == "default", SETTINGS.c.value == name))
     return models
 
 
@@ -200,21 +197,25 @@ def restore(models: list[StoredModel]) -> None:
 
 
 def purge(connection: Connection) -> None:
-    """Forget what was removed longer ago than it can be brought back."""
-    connection.execute(delete(MODELS).where(MODELS.c.removed < time.time() - UNDO_SECONDS))
+    """Forget what was removed longer ago than it can be brought back, and that it was the default."""
+    too_old = MODELS.c.removed < time.time() - UNDO_SECONDS
+    names = set(connection.execute(select(MODELS.c.name).where(too_old)).scalars())
+    connection.execute(delete(MODELS).where(too_old))
+    gone = names - set(connection.execute(select(MODELS.c.name).where(MODELS.c.name.in_(names))).scalars())
+    connection.execute(delete(SETTINGS).where(SETTINGS.c.key == "default", SETTINGS.c.value.in_(gone)))
 
 
 def rename(old: str, new: str) -> None:
     """Give all versions of a model another name; the default goes along. Raises BundleError."""
     check_free(new)
-    models = list_models()
-    if any(model.name == new for model in models):
-        raise StoreError(f"the store has a model {new!r} already; remove it first or choose another name")
-    if old not in {model.name for model in models}:
-        raise StoreError(
-            f"{find(old, models).title!r} is one version; all versions are renamed together, by their name"
-        )
+    find(old)  # before there is a database to write to
     with writing() as connection:
+        models = live_models(connection)
+        if any(model.name == new for model in models):
+            raise StoreError(f"the store has a model {new!r} already; remove it first or choose another name")
+        if old not in {model.name for model in models}:
+            title = find(old, models).title
+            raise StoreError(f"{title!r} is one version; all versions are renamed together, by their name")
         connection.execute(delete(MODELS).where(MODELS.c.name == new))  # removed ones, which only undo could bring back
         connection.execute(update(MODELS).where(MODELS.c.name == old).values(name=new))
         connection.execute(

