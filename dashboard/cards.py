@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from dashboard.words import plain
-from model.bundle import Card
+from model.bundle import TFLITE_FILE, Card
 from model.catalog import SHIPPED, STORED, Entry
+from model.intake import Added
 from model.scaling import SCALINGS
 from model.store import StoredModel
 
@@ -73,6 +75,28 @@ def facts(card: Card) -> list[Fact]:
     rows += [Fact(name, megabytes(entry.bytes)) for name, entry in card.files.items()]
     rows += [Fact(f"SHA-256 of {name}", entry.sha256) for name, entry in card.files.items()]
     return [row for row in rows if row.value]
+
+
+def frame_key(name: str, opened: bool) -> str:
+    """The key of a network's frame, as it can stand in a style sheet."""
+    return f"network-card-{'open' if opened else 'shut'}-{re.sub('[^A-Za-z0-9_-]', '_', name)}"
+
+
+def file_label(file: str | None, suffix: str) -> str:
+    """A kind of file by name; file: the bundle's own of that kind, None for one that would be made."""
+    return "int8 .tflite" if suffix == ".tflite" and file != TFLITE_FILE else suffix
+
+
+def added(added: Added) -> str:
+    """What was added, with what had to be guessed, for the line after it."""
+    model = added.model
+    if added.facts is None:
+        return f"This file is here already, as {model.title}."
+    size, scaling = model.card.input_size, SCALINGS[model.card.scaling].about
+    return (
+        f"Added {model.title}: {len(model.card.classes)} classes, {size} x {size} pixels, taken as {scaling} "
+        f"({added.facts.why})."
+    )
 
 
 def removed(models: list[StoredModel]) -> str:

@@ -117,9 +117,18 @@ def default_name(known: Container[str] | None = None) -> str:
         from model.shelf import chosen_default
 
         chosen = chosen_default()
-        if chosen is not None and chosen in (bundle_folders() if known is None else known):
-            return chosen
+        if chosen is not None and current_name(chosen) in (bundle_folders() if known is None else known):
+            return current_name(chosen)
     return DEFAULT
+
+
+def current_name(name: str) -> str:
+    """`name@version` is plain `name` while it is the newest version; any other name stays as it is."""
+    if "@" in name and has_store():
+        from model.shelf import title_of
+
+        return title_of(name)
+    return name
 
 
 def find_bundle(name: str) -> Path:
@@ -135,7 +144,7 @@ def find_bundle(name: str) -> Path:
 def find_named(name: str) -> Path:
     """The folder of `default` or of a bundle's name, never a path: for names from outside. Raises UnknownModel."""
     known = bundle_folders()
-    wanted = default_name(known) if name == "default" else name
+    wanted = default_name(known) if name == "default" else current_name(name)
     if wanted in known:
         return known[wanted]
     near = get_close_matches(name, known, 1)

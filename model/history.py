@@ -14,7 +14,10 @@ from sqlalchemy import JSON, Float, Integer, LargeBinary, String, column, delete
 
 from model.bundle import has_store
 from model.database import StoreError, reading, writing
+from model.images import read_image
 from model.prediction import Prediction
+from model.thumbnail import SIDE
+from model.thumbnail import thumbnail as small
 
 KEPT = {
     "id": Integer,
@@ -64,12 +67,15 @@ def wanted() -> bool:
     return given == "1"
 
 
-def keep(content: bytes, thumbnail: bytes, prediction: Prediction, model_sha256: str) -> int:
-    """Keep an answer, and of its picture only the SHA-256 and a thumbnail; returns its number. Raises StoreError."""
+def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:
+    """Keep an answer, and of its picture only the SHA-256 and a thumbnail; returns its number. Raises StoreError.
+
+    thumbnail: a JPEG of the picture, if there is one already.
+    """
     row = {
         "time": time.time(),
         "picture_sha256": hashlib.sha256(content).hexdigest(),
-        "thumbnail": thumbnail,
+        "thumbnail": small(read_image(content, at_least=SIDE)) if thumbnail is None else thumbnail,
         "model": prediction.model,
         "model_sha256": model_sha256,
         "probabilities": [[score.label, score.probability] for score in prediction.scores],

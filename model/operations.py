@@ -65,7 +65,8 @@ def limited(length: int, content: bytes) -> range:
 
 
 def kind_of(code: Any, schema: Any) -> str:
-    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    listed: dict[str, Any] = vars(schema.BuiltinOperator)
+    names = {number: name for name, number in listed.items() if not name.startswith("_")}
     # Files of before 2020 have the number in the first place alone.
     kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
     if kind == "CUSTOM":

@@ -45,6 +45,12 @@ def chosen_default() -> str | None:
     return current_shelf().default
 
 
+def title_of(name: str) -> str:
+    """The title of the stored model that `name@version` stands for; any other name as it is. Raises StoreError."""
+    models = (model for model, _ in current_shelf().models.values())
+    return next((model.title for model in models if name == f"{model.name}@{model.version}"), name)
+
+
 def current_shelf() -> Shelf:
     """What the store holds now; its file is only read again after it has changed."""
     key, state = str(database_url()), state_of(sqlite_file())

@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
-    number = history.keep(b"the picture's bytes", b"small", PREDICTION, "ab" * 32)
+    number = history.keep(b"the picture's bytes", PREDICTION, "ab" * 32, b"small")
     (kept,) = history.list_answers()
     assert kept.id == number
     assert kept.picture_sha256 == hashlib.sha256(b"the picture's bytes").hexdigest()
@@ -34,7 +34,7 @@ def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
 
 
 def test_a_verdict_says_right_or_the_right_class() -> None:
-    first, second = (history.keep(content, b"", PREDICTION, "") for content in (b"a", b"b"))
+    first, second = (history.keep(content, PREDICTION, "", b"") for content in (b"a", b"b"))
     history.judge(first, "dog")
     history.judge(second, "cat")
     newest, oldest = history.list_answers()
@@ -47,14 +47,14 @@ def test_a_verdict_says_right_or_the_right_class() -> None:
 def test_a_verdict_for_nothing_is_a_sentence() -> None:
     with pytest.raises(StoreError, match="no answer number 7"):
         history.judge(7, "dog")
-    number = history.keep(b"a", b"", PREDICTION, "")
+    number = history.keep(b"a", PREDICTION, "", b"")
     with pytest.raises(StoreError, match="'wolf' is none of the classes: dog, bird, cat"):
         history.judge(number, "wolf")
 
 
 def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
-    first = history.keep(b"a", b"small", PREDICTION, "")
-    history.keep(b"b", b"small", PREDICTION, "")
+    first = history.keep(b"a", PREDICTION, "", b"small")
+    history.keep(b"b", PREDICTION, "", b"small")
     history.judge(first, "cat")
     exported = list(history.export())
     assert [answer["id"] for answer in exported] == [first, first + 1]
@@ -67,7 +67,7 @@ def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
 def test_forget_deletes_all(home: Path) -> None:
     assert history.forget() == 0
     assert not home.exists()
-    history.keep(b"a", b"", PREDICTION, "")
+    history.keep(b"a", PREDICTION, "", b"")
     assert history.forget() == 1
     assert history.list_answers() == []
 
@@ -85,7 +85,7 @@ def test_two_processes_keep_answers_at_once() -> None:
     code = (
         "from model import history; from model.prediction import Prediction\n"
         "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
-        "for n in range(20): history.keep(b'%d' % n, b'', p, '')"
+        "for n in range(20): history.keep(b'%d' % n, p, '', b'')"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
