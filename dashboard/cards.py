@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from dataclasses import dataclass
 
 from dashboard.words import plain
@@ -29,7 +29,7 @@ def origin(entry: Entry) -> str:
 def accuracy(card: Card) -> tuple[str, str]:
     """The share right on the largest test set, and what it was measured on."""
     if card.headline is None:
-        return "not measured", "this network was made elsewhere" if not card.recipe else ""
+        return "–", "accuracy not measured" if card.recipe else "made elsewhere, accuracy not measured"
     title, figures = card.headline
     share = figures.get("keras", figures.get("int8", 0.0))
     return f"{share:.1%}", f"right on {title}"
@@ -78,8 +78,8 @@ def facts(card: Card) -> list[Fact]:
 
 
 def frame_key(name: str, opened: bool) -> str:
-    """The key of a network's frame, as it can stand in a style sheet."""
-    return f"network-card-{'open' if opened else 'shut'}-{re.sub('[^A-Za-z0-9_-]', '_', name)}"
+    """The key of a network's frame, as it can stand in a style sheet: two names never share one."""
+    return f"network-card-{'open' if opened else 'shut'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def file_label(file: str | None, suffix: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -104,6 +105,24 @@ def list_answers(limit: int | None = None) -> list[KeptAnswer]:
     with reading() as connection:
         rows = connection.execute(query).all()
     return [KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)}) for row in rows]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many answers a model gave, how many of them a person judged, and how many of those were right."""
+
+    model: str
+    answers: int
+    judged: int
+    right: int
+
+
+def tally(answers: Sequence[KeptAnswer]) -> list[Tally]:
+    """One for each model, the one with the most answers first."""
+    models = Counter(answer.model for answer in answers)
+    judged = Counter(answer.model for answer in answers if answer.right is not None)
+    right = Counter(answer.model for answer in answers if answer.right)
+    return [Tally(model, count, judged[model], right[model]) for model, count in models.most_common()]
 
 
 def forget() -> int:

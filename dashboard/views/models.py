@@ -16,7 +16,7 @@ def show_card(entry: Entry, opened: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{words.plain(entry.name)}**", width="content")
             if entry.default:
-                st.badge("default", icon=":material/star:")
+                st.badge("default", icon=":material/star:", color="primary")
         if entry.card is None:
             st.caption(f":material/error: {words.plain(entry.problem)}")
         else:
@@ -33,10 +33,10 @@ def show_card(entry: Entry, opened: bool) -> None:
 
 def show_figures(entry: Entry, card: Card) -> None:
     figure, measured_on = cards.accuracy(card)
-    st.metric("accuracy", figure, help=measured_on or None, label_visibility="collapsed")
+    st.metric("accuracy", figure, label_visibility="collapsed")
     speed = cards.speed(resources.known_speed(card))
     st.caption(
-        f"{measured_on or '&nbsp;'}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
+        f"{measured_on}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
         f"{cards.class_list(card)}  \n{cards.origin(entry)} · `{card.sha256[:12]}`"
     )
 
