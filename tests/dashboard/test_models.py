@@ -215,7 +215,7 @@ def test_a_shared_page_shows_and_changes_nothing(monkeypatch: pytest.MonkeyPatch
     assert keys(test) == {"open-fast", "open-mine"}
 
 
-def test_a_keras_file_of_keras_2_reaches_the_classify_page(tmp_path: Path) -> None:
+def test_an_added_network_answers_on_the_classify_page() -> None:
     add_file(find_bundle(DEFAULT) / KERAS_FILE, Wishes("copy", LETTERS))
     test = visit(model="copy", sample="frog-brown.png")
     assert not test.exception
