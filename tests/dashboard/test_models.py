@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.browser import ROOT
 from model import store
 from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
-from model.intake import Wishes, add_file
+from model.intake import MAX_BYTES, Wishes, add_file
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.foreign import layer, sequential, write_keras
 
@@ -268,3 +269,8 @@ def test_the_same_bytes_with_other_classes_answer_with_their_names() -> None:
         test = visit(model="mine")
         test.file_uploader[0].upload("horse.jpg", content).run()
         assert test.subheader[0].value == expected
+
+
+def test_the_server_lets_in_as_much_as_the_store_takes() -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
