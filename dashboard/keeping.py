@@ -12,14 +12,15 @@ from dashboard.answers import Answer
 from model import history
 from model.bundle import BundleError
 from model.classifier import Classifier
+from model.home import SettingError, keeps_answers
 
 
 def keeping() -> bool:
     """Whether this visitor's answers are kept: as the switch says, before that as the setting says."""
     if "keeping" not in st.session_state:
         try:
-            st.session_state.keeping = history.wanted()
-        except BundleError as error:
+            st.session_state.keeping = keeps_answers()
+        except SettingError as error:
             st.session_state.keeping = False
             st.warning(words.plain(str(error)))
     return bool(st.session_state.keeping)

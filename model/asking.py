@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.bundle import BundleError
 from model.classifier import Classifier
 from model.images import MAX_BYTES, InvalidImage
 from model.names import NamesError, rename_classes
@@ -30,6 +31,18 @@ class Asked:
 def local(classifier: Classifier) -> Ask:
     """Asks a network in this process."""
     return lambda content: classifier.classify(content).prediction
+
+
+def kept(classifier: Classifier) -> Ask:
+    """Asks the same and keeps the answers in the history. They raise StoreError when that cannot be done."""
+    from model import history
+
+    def keep(content: bytes) -> Prediction:
+        prediction = classifier.classify(content).prediction
+        history.keep(content, prediction, classifier.card.sha256)
+        return prediction
+
+    return keep
 
 
 def remote(url: str) -> Ask:
@@ -69,7 +82,7 @@ def ask_all(files: Iterable[Path], asker: Ask) -> Iterator[Asked]:
         try:
             content = read_file(file)
             yield Asked(file, content, asker(content))
-        except (InvalidImage, ServerError, NamesError) as error:
+        except (InvalidImage, ServerError, NamesError, BundleError) as error:
             yield Asked(file, error=str(error))
 
 

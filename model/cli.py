@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -14,6 +15,8 @@ import typer
 from model.prediction import to_record
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from model.asking import Ask, Asked
 
 app = typer.Typer(help="Classify pictures and keep models.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -62,11 +65,14 @@ def predict(
     paths = expand(files)
     try:
         for answer in watched(ask_all(paths, asker), len(paths)):
-            keep = plot is not None and len(answers) < MOST_PLOTTED
-            answers.append(answer if keep else dataclasses.replace(answer, content=b""))
+            kept = plot is not None and len(answers) < MOST_PLOTTED
+            answers.append(answer if kept else dataclasses.replace(answer, content=b""))
+            if not as_json:
+                show_line(answer, top_k)
     except KeyboardInterrupt:
         typer.echo(f"stopped after {len(answers)} of {len(paths)} files", err=True)
-    show(answers, top_k, as_json)
+    if as_json:
+        typer.echo(json.dumps([record(answer, top_k) for answer in answers], indent=2))
     saved = save(answers, top_k or PLOT_TOP_K, plot) if plot else True
     if not saved or len(answers) < len(paths) or any(answer.prediction is None for answer in answers):
         raise typer.Exit(1)
@@ -74,36 +80,56 @@ def predict(
 
 def asker_for(model: str | None, engine: str | None, url: str | None) -> Ask:
     """Whom to ask. Raises BundleError or ValueError for a network that cannot be loaded, ServerError for a bad URL."""
-    from model.asking import local, remote
+    from model.asking import kept, local, remote
     from model.classifier import Classifier
+    from model.home import keeps_answers
     from model.remote import predict_url
 
-    return remote(predict_url(url, model, engine)) if url else local(Classifier.load(model or "default", engine))
+    if url:
+        return remote(predict_url(url, model, engine))
+    keep = keeps_answers()
+    classifier = Classifier.load(model or "default", engine)
+    return kept(classifier) if keep else local(classifier)
 
 
 def watched(answers: Iterable[Asked], total: int) -> Iterator[Asked]:
     """The same, with a bar on the terminal for more than one file; nothing where stderr is not a terminal."""
+    from rich.progress import Progress
+
+    console = terminal()
+    # The lines printed meanwhile stand above the bar where both go to the terminal, and stay apart where they do not.
+    bar = Progress(
+        console=console,
+        transient=True,
+        disable=total < 2 or not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with bar:
+        yield from bar.track(answers, total, description="Classifying")
+
+
+@contextmanager
+def waiting(work: str) -> Iterator[None]:
+    """A sign of life on the terminal while something takes seconds."""
+    console = terminal()
+    with console.status(work) if console.is_terminal else nullcontext():
+        yield
+
+
+def terminal() -> Console:
     from rich.console import Console
-    from rich.progress import track
 
-    console = Console(stderr=True)
-    hidden = total < 2 or not console.is_terminal
-    yield from track(answers, "Classifying", total, console=console, transient=True, disable=hidden)
+    return Console(stderr=True)
 
 
-def show(answers: Sequence[Asked], top_k: int | None, as_json: bool) -> None:
-    """One JSON array, or a line a file: answers on stdout, failures on stderr."""
-    if as_json:
-        records = [record(answer, top_k) for answer in answers]
-        typer.echo(json.dumps(records, indent=2))
+def show_line(answer: Asked, top_k: int | None) -> None:
+    """One file's answer on stdout, or why it has none on stderr."""
+    name = printable(str(answer.file))
+    if answer.prediction is None:
+        typer.echo(f"{name}: {printable(answer.error)}", err=True)
         return
-    for answer in answers:
-        name = printable(str(answer.file))
-        if answer.prediction is None:
-            typer.echo(f"{name}: {printable(answer.error)}", err=True)
-            continue
-        scores = answer.prediction.top(top_k or TEXT_TOP_K)
-        typer.echo(f"{name}: " + ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores))
+    scores = answer.prediction.top(top_k or TEXT_TOP_K)
+    typer.echo(f"{name}: " + ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores))
 
 
 def record(answer: Asked, top_k: int | None) -> dict[str, Any]:

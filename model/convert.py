@@ -5,6 +5,7 @@ The process is `python -m model.convert BUNDLE IMAGES FILE`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,17 @@ import numpy as np
 
 from model.allowed import NotAllowed
 from model.apart import answer_apart, ask_apart
-from model.bundle import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, BundleError, Card, check_file, read_card
+from model.bundle import (
+    H5_FILE,
+    INT8_FILE,
+    KERAS_FILE,
+    TFLITE_FILE,
+    BundleError,
+    Card,
+    check_file,
+    find_named,
+    read_card,
+)
 from model.classifier import ENGINES, file_of, read_network
 from model.scaling import SCALINGS
 
@@ -57,6 +68,30 @@ def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGE
         except NotAllowed as error:
             raise BundleError(f"{card.name!r} cannot be turned into {suffix}: {error}") from None
         return target.read_bytes()
+
+
+def export(name: str, path: Path) -> int:
+    """Write a model's file and return its bytes; a stored one's own kind is byte for byte what was added.
+
+    Raises BundleError; an existing file is not overwritten.
+    """
+    folder = find_named(name)
+    card = read_card(folder)
+    if path.suffix not in KINDS:
+        raise BundleError(f"{path} should end in one of {', '.join(KINDS)}")
+    if path.exists():
+        raise BundleError(f"{path} exists already; name another file or remove it")
+    if path.suffix == ".tflite" and own_file(card, path.suffix) is None:
+        raise BundleError(f"{name!r} has no .tflite file; the page Models makes one from the sample pictures")
+    content = convert(folder, card, path.suffix)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BundleError(f"{path} cannot be written: {error.strerror}") from error
+    return len(content)
 
 
 def write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -58,14 +57,6 @@ class KeptAnswer:
     def right(self) -> bool | None:
         """Whether the answer was right, or None while nobody has said."""
         return None if self.truth is None else self.truth == self.label
-
-
-def wanted() -> bool:
-    """Whether answers are kept unless somebody says otherwise: VITRINE_HISTORY is 1. Raises StoreError for a typo."""
-    given = os.environ.get("VITRINE_HISTORY", "0")
-    if given not in ("", "0", "1"):
-        raise StoreError(f"VITRINE_HISTORY is {given!r}; it can be 1, to keep answers, or 0")
-    return given == "1"
 
 
 def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -35,6 +33,7 @@ from model.bundle import (
     FileEntry,
     bundle_folders,
     check_name,
+    current_name,
     has_store,
     own_folders,
     parse_card,
@@ -150,23 +149,6 @@ def content_of(sha256: str) -> bytes:
     return bytes(content)
 
 
-def export(name: str, path: Path) -> StoredModel:
-    """Write a model's file, byte for byte what was added. Raises StoreError; an existing file is not overwritten."""
-    model = find(name)
-    if path.suffix != model.suffix:
-        raise StoreError(f"{name!r} is a {model.suffix} file; {path} should end in {model.suffix}")
-    if path.exists():
-        raise StoreError(f"{path} exists already; name another file or remove it")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content_of(model.sha256))
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-    return model
-
-
 def matching(name: str, models: list[StoredModel]) -> list[StoredModel]:
     """All versions of a name, or the one that `name@version` says. Raises StoreError for an unknown name."""
     return [model for model in models if model.name == name] or [find(name, models)]
@@ -225,7 +207,7 @@ def rename(old: str, new: str) -> None:
 
 def set_default(name: str) -> None:
     """Choose what `default` stands for: any model, in the store or not. Raises StoreError for an unknown one."""
-    known = bundle_folders()
+    known, name = bundle_folders(), current_name(name)
     if name not in known:
         raise StoreError(f"unknown model {name!r}; models: {', '.join(known)}")
     with writing() as connection:

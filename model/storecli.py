@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model.cli import app, fail, printable
+from model.cli import app, fail, printable, waiting
 
 if TYPE_CHECKING:
     from model.bundle import Card
@@ -34,7 +34,8 @@ def add(
     from model.intake import Wishes, add_file
 
     try:
-        added = add_file(file, Wishes(name, classes, scaling, input_size))
+        with waiting("Looking the file over"):
+            added = add_file(file, Wishes(name, classes, scaling, input_size))
     except BundleError as error:
         fail(error)
     model = added.model
@@ -125,15 +126,16 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
 
 @app.command()
 def export(name: Name, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
-    """Write a stored model's file, byte for byte what was added."""
-    from model import store
+    """Write a model's file: a stored one byte for byte as it was added, a .keras or .h5 as the other kind too."""
+    from model import convert
     from model.bundle import BundleError
 
     try:
-        model = store.export(name, file)
+        with waiting("Writing the file"):
+            size = convert.export(name, file)
     except BundleError as error:
         fail(error)
-    typer.echo(f"{file} ({model.bytes:,} bytes)")
+    typer.echo(f"{file} ({size:,} bytes)")
 
 
 @app.command()

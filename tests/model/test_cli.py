@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-import model.storecli  # noqa: F401  (adds its commands)
+import model.historycli
+import model.storecli  # noqa: F401  (both add their commands)
 from benchmarks.browser import ROOT
 from model.bundle import DEFAULT, INT8_FILE, find_bundle, read_card
 from model.cli import app
@@ -176,6 +178,59 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else() -> None:
     assert on_terminal.stdout.decode() == piped.stdout
 
 
+def test_answers_stand_above_the_bar_where_both_go_to_the_terminal() -> None:
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "model", "predict", str(HORSE), str(CAT), "--top-k", "1", *FAST]
+    subprocess.run(command, stdout=terminal, stderr=terminal, check=True)
+    seen = os.read(controller, 100_000).decode()
+    assert seen.count("horse-zaniskari.jpg: horse 9") == 1
+    assert seen.count("cat-chelsea.png: cat 9") == 1
+    assert "Classifying" in seen
+
+
+def test_answers_are_printed_as_they_come(tmp_path: Path) -> None:
+    """A folder that is stopped half-way has told the first half."""
+    (tmp_path / "a.png").write_bytes(encode(picture(0), "PNG"))
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import model.asking as asking, time, sys, model.__main__\n"
+        "real = asking.read_file\n"
+        "asking.read_file = lambda path: time.sleep(600) if path.name == 'b.png' else real(path)\n"
+        "model.cli.app(sys.argv[1:])"
+    )
+    command = [sys.executable, str(slow), "predict", str(tmp_path / "a.png"), str(tmp_path / "b.png"), *FAST]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(str(tmp_path / "a.png"))
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert "stopped after 1 of 2 files" in complaint
+    assert process.returncode == 1
+
+
+def test_answers_are_kept_where_somebody_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    works("predict", HORSE, *FAST)
+    assert works("history") == ""
+    monkeypatch.setenv("VITRINE_HISTORY", "1")
+    works("predict", HORSE, *FAST)
+    assert " horse 9" in works("history")
+    (kept,) = json.loads(works("history", "--json"))
+    assert (kept["model"], kept["category"], kept["right"]) == (DEFAULT, "horse", None)
+    assert call("history", "--forget", given="n\n").exit_code == 1
+    assert works("history", "--forget", "--yes") == "deleted 1 answers\n"
+    monkeypatch.setenv("VITRINE_HISTORY", "yes")
+    assert "VITRINE_HISTORY is 'yes'; it can be 1" in complaint("predict", HORSE, *FAST)
+
+
+def test_a_history_that_cannot_be_written_is_a_sentence(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("VITRINE_HISTORY", "1")
+    (home / "vitrine.sqlite").mkdir(parents=True)
+    result = call("predict", HORSE, *FAST)
+    assert result.exit_code == 1
+    assert "cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_strange_file_name_does_nothing_to_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[31m\nb 🐸.png"
     path.write_bytes(encode(picture(0), "PNG"))
@@ -238,7 +293,8 @@ def test_list_and_show_as_json() -> None:
         (("add", "nowhere.h5"), "nowhere.h5 is not a file"),
         (("add", str(INT8), "--name", "fast"), "'fast' is the name of a model outside the store"),
         (("show", "nobody"), "unknown model 'nobody'; models: default, fast"),
-        (("export", "nobody", "x.h5"), "no model 'nobody' in the store; stored: none yet"),
+        (("export", "nobody", "x.h5"), "unknown model 'nobody'; models: default, fast"),
+        (("export", "fast", "x.onnx"), "x.onnx should end in one of .keras, .h5, .tflite"),
         (("remove", "nobody", "--yes"), "no model 'nobody' in the store"),
         (("rename", "nobody", "x"), "no model 'nobody' in the store"),
         (("default", "nobody"), "unknown model 'nobody'; models: fast"),

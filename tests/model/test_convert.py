@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from model import convert as converting
+from model import store
 from model.bundle import (
     DEFAULT,
     H5_FILE,
@@ -21,11 +22,18 @@ from model.bundle import (
     write_card,
 )
 from model.classifier import Classifier
-from model.convert import can_convert, convert
+from model.convert import can_convert, convert, export
 from tests.drawn import draw_images
 
 FAST = find_bundle(DEFAULT)
 CARD = Card("mine", ("cat", "dog", "frog"), 16, 0, 0, "", "", "", scaling="unit", output="logits")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +60,37 @@ def as_bundle(folder: Path, file: str, content: bytes, card: Card) -> Classifier
     (folder / file).write_bytes(content)
     write_card(folder, card)
     return Classifier.load(folder)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".tflite"])
+def test_what_is_exported_is_byte_for_byte_what_was_added(tmp_path: Path, home: Path, suffix: str) -> None:
+    content = bytes(range(256)) * 5000
+    store.add(content, suffix, "mine", CARD)
+    assert export("mine", tmp_path / f"out{suffix}") == len(content)
+    assert (tmp_path / f"out{suffix}").read_bytes() == content
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_model_that_ships_can_be_exported_too(tmp_path: Path, home: Path) -> None:
+    export("default", tmp_path / "out.tflite")
+    assert (tmp_path / "out.tflite").read_bytes() == (FAST / INT8_FILE).read_bytes()
+
+
+def test_export_refuses_what_it_cannot_write(tmp_path: Path, home: Path) -> None:
+    store.add(b"bytes", ".tflite", "mine", CARD)
+    with pytest.raises(BundleError, match=r"'mine' is a \.tflite file, which cannot be turned into \.h5"):
+        export("mine", tmp_path / "out.h5")
+    with pytest.raises(BundleError, match=r"out\.onnx should end in one of \.keras, \.h5, \.tflite"):
+        export("mine", tmp_path / "out.onnx")
+    (tmp_path / "out.tflite").write_text("precious")
+    with pytest.raises(BundleError, match="exists already"):
+        export("mine", tmp_path / "out.tflite")
+    assert (tmp_path / "out.tflite").read_text() == "precious"
+    with pytest.raises(BundleError, match="cannot be written: No such file or directory"):
+        export("mine", tmp_path / "nowhere" / "out.tflite")
+    store.add(b"other", ".keras", "float", CARD)
+    with pytest.raises(BundleError, match=r"'float' has no \.tflite file; the page Models makes one"):
+        export("float", tmp_path / "float.tflite")
 
 
 def test_an_h5_file_answers_like_the_original(stranger: Path, tmp_path: Path) -> None:

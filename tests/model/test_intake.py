@@ -12,6 +12,7 @@ import pytest
 from model import intake, store
 from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, BundleError, find_bundle, find_named, read_card
 from model.classifier import Classifier
+from model.convert import export
 from model.database import StoreError
 from model.inspection import look
 from model.intake import Wishes, add_file
@@ -47,7 +48,7 @@ def test_a_network_of_keras_2_goes_in_answers_and_comes_out(tmp_path: Path) -> N
     rows = classifier.probabilities(draw_images(6, SIDE))
     assert np.allclose(rows.sum(axis=1), 1, atol=1e-5)
     assert np.ptp(rows, axis=0).max() > 0.01
-    store.export("mine", tmp_path / "out.h5")
+    export("mine", tmp_path / "out.h5")
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "modelo.h5").read_bytes()
 
 

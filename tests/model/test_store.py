@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model import store
-from model.bundle import BundleError, Card, FileEntry
+from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named
 from model.database import StoreError
 
 CARD = Card("x", ("cat", "dog"), 32, 12, 34, "", "", "2026-01-31", scaling="unit", output="logits")
@@ -40,27 +41,6 @@ def test_what_was_added_is_listed_with_its_card_and_sums() -> None:
     digest = hashlib.sha256(b"\x00\xff bytes").hexdigest()
     assert (model.name, model.version, model.suffix, model.bytes, model.sha256) == ("mine", 1, ".tflite", 8, digest)
     assert model.card == replace(CARD, name="mine", files={"model.tflite": FileEntry(8, digest)})
-
-
-@pytest.mark.parametrize("suffix", [".keras", ".h5", ".tflite"])
-def test_what_is_exported_is_byte_for_byte_what_was_added(tmp_path: Path, suffix: str) -> None:
-    content = bytes(range(256)) * 5000
-    put("mine", content, suffix)
-    store.export("mine", tmp_path / f"out{suffix}")
-    assert (tmp_path / f"out{suffix}").read_bytes() == content
-    assert list(tmp_path.glob(".*")) == []
-
-
-def test_export_refuses_another_suffix_and_an_existing_file(tmp_path: Path) -> None:
-    put("mine")
-    with pytest.raises(StoreError, match=r"'mine' is a \.tflite file; .*out\.h5 should end in \.tflite"):
-        store.export("mine", tmp_path / "out.h5")
-    (tmp_path / "out.tflite").write_text("precious")
-    with pytest.raises(StoreError, match="exists already"):
-        store.export("mine", tmp_path / "out.tflite")
-    assert (tmp_path / "out.tflite").read_text() == "precious"
-    with pytest.raises(StoreError, match="cannot be written: No such file or directory"):
-        store.export("mine", tmp_path / "nowhere" / "out.tflite")
 
 
 def test_the_same_bytes_are_one_model() -> None:
@@ -96,6 +76,44 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(BundleError, match="cannot be a name"):
         put(name)
     assert titles() == []
+
+
+def test_a_version_is_found_by_its_number_though_it_is_the_newest() -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    assert find_named("mine@2") == find_named("mine")
+    store.set_default("mine@1")
+    store.remove("mine@2")
+    assert default_name() == "mine"
+    assert find_named("default") == find_named("mine@1")
+
+
+def test_a_default_that_was_forgotten_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("mine")
+    store.set_default("mine")
+    store.remove("mine")
+    real = store.time.time
+    monkeypatch.setattr(store.time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+    put("mine", b"another network")
+    assert default_name() == DEFAULT
+
+
+def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
+    names = [f"model{number}" for number in range(8)]
+    for name in names:
+        put(name, name.encode())
+
+    def rename(name: str) -> bool:
+        try:
+            store.rename(name, "same")
+        except StoreError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(rename, names)) == 1
+    assert len(titles()) == 8
+    assert titles().count("same") == 1
 
 
 def test_remove_takes_all_versions_or_one() -> None:
@@ -151,8 +169,6 @@ def test_rename_takes_versions_and_default_along() -> None:
     store.set_default("mine")
     store.rename("mine", "yours")
     assert titles() == ["yours", "yours@1"]
-    from model.bundle import default_name
-
     assert default_name() == "yours"
 
 
@@ -163,7 +179,6 @@ def test_rename_takes_versions_and_default_along() -> None:
         (lambda: store.rename("nobody", "new"), "no model 'nobody' in the store; stored: mine, mine@1, other"),
         (lambda: store.rename("mine@1", "new"), "all versions are renamed together"),
         (lambda: store.remove("min"), "no model 'min' in the store; .* did you mean 'mine'?"),
-        (lambda: store.export("fast", Path("x.keras")), "no model 'fast' in the store"),
         (lambda: store.set_default("nobody"), "unknown model 'nobody'; models: fast, mine, mine@1, other"),
     ],
 )
