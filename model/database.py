@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, NullPool, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, event, exc, make_url, select
 
 from model.bundle import BundleError, database_file
-from model.migrations import MIGRATIONS, current, migrate
+from model.migrations import MIGRATIONS, VERSION, current, migrate
 
 BUSY_MILLISECONDS = 15_000  # how long a writer waits for another; adding a large model takes seconds
 
@@ -86,6 +86,10 @@ def opened(writes: bool) -> Iterator[Connection]:
         engine = engine_for(url)
         bring_up(engine)
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+            if writes:
+                # Writers take turns in other databases too: each holds this row until it has finished. SQLite has no
+                # such locks and needs none.
+                connection.execute(select(VERSION.c.number).with_for_update())
             yield connection
     except (exc.SQLAlchemyError, OSError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
@@ -102,6 +106,12 @@ def bring_up(engine: Engine) -> None:
             f"its schema is number {number}, this version knows {len(MIGRATIONS)}"
         )
     if number < len(MIGRATIONS):
-        # Another process may be doing the same: `migrate` reads the number again once its turn to write has come.
-        with engine.connect().execution_options(writes=True) as connection, connection.begin():
-            migrate(connection)
+        # Another process may be doing the same. SQLite: `migrate` reads the number again once its turn to write has
+        # come. Elsewhere the slower one fails to make a table that is there by now.
+        try:
+            with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                migrate(connection)
+        except exc.DBAPIError:
+            with engine.connect() as connection:
+                if current(connection) < len(MIGRATIONS):
+                    raise
