@@ -83,12 +83,8 @@ def prepare(folder: Path, words: list[str]) -> None:
     write_keras2(folder / "modelo.h5")
     if words[0] not in ("add", "predict", "history"):
         card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
-        store.add(
-            (folder / "modelo.h5").read_bytes(),
-            ".h5",
-            "pets" if "pets" in words and "mine" not in words else "mine",
-            card,
-        )
+        name = "mine" if "mine" in words else "pets"
+        store.add((folder / "modelo.h5").read_bytes(), ".h5", name, card)
 
 
 def test_commands_were_found() -> None:
