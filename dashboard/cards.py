@@ -13,7 +13,6 @@ from model.scaling import SCALINGS
 from model.store import StoredModel
 
 ORIGINS = {SHIPPED: "ships with Vitrine", STORED: "added by you"}
-CHANGEABLE = (STORED,)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from model.bundle import (
     BUNDLES,
     BundleError,
     Card,
-    FileEntry,
     bundle_folders,
     default_name,
     own_folders,
@@ -29,11 +28,6 @@ class Entry:
     default: bool
     card: Card | None
     problem: str = ""
-
-    @property
-    def largest(self) -> FileEntry | None:
-        """Its largest file: the float network where there is one."""
-        return max(self.card.files.values(), key=lambda entry: entry.bytes, default=None) if self.card else None
 
 
 def list_entries() -> list[Entry]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
 from model.allowed import LAYERS, MAX_NUMBER, NotAllowed, check_network
+from model.architectures import ARCHITECTURES, build_model
 from tests.foreign import layer, sequential
 
 EVIL = {"module": "builtins", "class_name": "eval", "config": {}, "registered_name": None}
@@ -78,6 +80,25 @@ def test_nesting_and_size_have_limits() -> None:
     for value in (deep, [1] * 300_000):
         with pytest.raises(NotAllowed, match="too large or too deeply nested"):
             check_network(sequential(layer("Dense", units=value)))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_our_own_networks_pass(name: str) -> None:
+    check_network(json.loads(build_model(name, 10).to_json()))
+
+
+def test_our_own_networks_pass_with_everything_that_a_recipe_can_set() -> None:
+    deep = build_model("airbench", 100, 64, depth=3, activation="silu")
+    regular = build_model("vgg3", 10, batch_norm=True, dropout=0.2, l2=1e-3, scaling="standard")
+    for network in (deep, regular):
+        check_network(json.loads(network.to_json()))
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
+def test_the_networks_that_come_with_keras_pass(name: str) -> None:
+    import keras
+
+    check_network(json.loads(getattr(keras.applications, name)(weights=None, classes=10).to_json()))
 
 
 def test_every_listed_layer_is_one_of_keras() -> None:
