@@ -15,7 +15,7 @@ ARROWS = {
     "model": set(),
     "training": {"model"},
     "dashboard": {"model", "training"},
-    "benchmarks": {"model"},
+    "benchmarks": {"model", "training"},
 }
 OURS = set(ARROWS) | {"tests", "api"}
 FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}}
