@@ -75,6 +75,9 @@ MODULES: dict[str, frozenset[str]] = {
     "keras.src.models.sequential": NETWORKS,
     "keras.src.models.model": NETWORKS,
     "keras.dtype_policies": POLICIES,
+    # Layers that networks of keras.applications bring along.
+    "keras.src.applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
+    "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
     "keras.src.ops.numpy": OPERATIONS,
     "keras.src.ops.nn": OPERATIONS,
     "keras.src.ops.core": OPERATIONS,

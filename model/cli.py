@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from model.asking import Ask, Asked
 
-app = typer.Typer(help="Classify pictures and keep models.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Classify pictures and keep models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 TEXT_TOP_K, PLOT_TOP_K = 3, 5  # classes a line and a picture where nobody asked for a number
 MOST_PLOTTED = 200  # files on one sheet
 

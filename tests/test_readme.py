@@ -64,7 +64,7 @@ def test_every_command_runs(
     if words[:3] == [".venv/bin/python", "-m", "model"]:
         prepare(tmp_path, words[3:])
         monkeypatch.chdir(tmp_path)
-        given = [stand.url if word.startswith("http://") else word for word in words[3:]]
+        given = [str(data) if word == "DIR" else stand.url if "://" in word else word for word in words[3:]]
         result = CliRunner().invoke(model.cli.app, given, input="y\n")
         assert result.exit_code == 0, result.output
         return
@@ -81,7 +81,7 @@ def prepare(folder: Path, words: list[str]) -> None:
         (folder / name).write_bytes(encode(picture(0), "PNG"))
     (folder / "names.json").write_text('{"3": "Katze"}')
     write_keras2(folder / "modelo.h5")
-    if words[0] not in ("add", "predict", "history"):
+    if words[0] not in ("add", "predict", "history", "quantize"):
         card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
         name = "mine" if "mine" in words else "pets"
         store.add((folder / "modelo.h5").read_bytes(), ".h5", name, card)

@@ -127,7 +127,7 @@ def dialog() -> AppTest:
 
         networks.add_network()
 
-    return AppTest.from_function(page, default_timeout=60).run()
+    return AppTest.from_function(page, default_timeout=170).run()
 
 
 def test_the_button_opens_the_dialog() -> None:

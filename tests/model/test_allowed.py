@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.allowed import LAYERS, MAX_NUMBER, NotAllowed, check_network
 from model.architectures import ARCHITECTURES, build_model
+from model.classifier import read_network
 from tests.foreign import layer, sequential
 
 EVIL = {"module": "builtins", "class_name": "eval", "config": {}, "registered_name": None}
@@ -84,7 +87,8 @@ def test_nesting_and_size_have_limits() -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_our_own_networks_pass(name: str) -> None:
-    check_network(json.loads(build_model(name, 10).to_json()))
+    settings = {"input_size": 96, "weights": "none"} if name == "transfer" else {}
+    check_network(json.loads(build_model(name, 10, **settings).to_json()))
 
 
 def test_our_own_networks_pass_with_everything_that_a_recipe_can_set() -> None:
@@ -106,3 +110,16 @@ def test_every_listed_layer_is_one_of_keras() -> None:
 
     assert [name for name in LAYERS if not hasattr(keras.layers, name)] == []
     assert not LAYERS & {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup"}
+
+
+def test_layers_of_kerass_own_applications_load(tmp_path: Path) -> None:
+    import keras
+    from keras.src.applications.convnext import LayerScale, StochasticDepth
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    pictures = keras.Input((8, 8, 3))
+    scaled = LayerScale(0.5, 3, name="scale")(pictures)
+    rows = keras.layers.Flatten()(CustomScaleLayer(0.1)([pictures, StochasticDepth(0.1)(scaled)]))
+    keras.Model(pictures, rows).save(tmp_path / "a.keras")
+    network = read_network(tmp_path / "a.keras")
+    assert np.allclose(np.asarray(network(np.ones((1, 8, 8, 3)), training=False)), 1.05)

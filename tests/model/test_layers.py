@@ -28,8 +28,8 @@ def test_the_operations_of_a_tflite_file() -> None:
 def test_a_layer_that_is_called_twice_stands_there_once(tmp_path: Path) -> None:
     pictures = keras.Input((8, 8, 3))
     twice = keras.layers.ReLU(name="twice")
-    rows = keras.layers.Flatten()(twice(keras.layers.UpSampling2D()(twice(pictures))))
+    rows = keras.layers.Flatten(name="rows")(twice(keras.layers.UpSampling2D()(twice(pictures))))
     keras.Model(pictures, rows).save(tmp_path / "a.keras")
     shapes = {layer.name: layer.output for layer in list_layers(tmp_path / "a.keras")}
     assert shapes["twice"] == "8 x 8 x 3"
-    assert shapes["flatten"] == str(16 * 16 * 3)
+    assert shapes["rows"] == str(16 * 16 * 3)
