@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -28,10 +27,9 @@ from model.bundle import (
     read_card,
 )
 from model.classifier import ENGINES, file_of, read_network
-from model.scaling import SCALINGS
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 # Suffix -> the files of a bundle that it can stand for.
 KINDS: dict[str, tuple[str, ...]] = {".keras": (KERAS_FILE,), ".h5": (H5_FILE,), ".tflite": (INT8_FILE, TFLITE_FILE)}
@@ -104,25 +102,12 @@ def write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str,
         warnings.simplefilter("ignore")  # Keras thinks that .h5 is out of date
         network.save(target)
         return {}
-    from model.quantize import quantize
+    from model.quantize import complete, quantize
 
     if not len(images):
         raise NotAllowed("an int8 file needs pictures that its ranges are read from")
     quantize(complete(network, card), images, target)
     return {}
-
-
-def complete(network: keras.Model, card: Card) -> keras.Model:
-    """The network with its scaling and its probabilities inside: uint8 pictures in, probabilities out."""
-    import keras
-
-    if card.scaling == "none" and card.output == "probabilities":
-        return network
-    pictures = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="image")
-    scaling = SCALINGS[card.scaling]
-    scaled = keras.layers.Rescaling(list(scaling.factor), list(scaling.offset))(pictures)
-    last: Callable[[object], object] = keras.layers.Softmax() if card.output == "logits" else lambda answers: answers
-    return keras.Model(pictures, last(network(scaled, training=False)))
 
 
 if __name__ == "__main__":
