@@ -128,6 +128,7 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
     import keras
 
     from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
+    from model.classifier import read_network
 
     try:
         folder = find_bundle(name)
@@ -145,7 +146,7 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
             f"the network {name!r} takes pictures of {card.input_size} x {card.input_size}; "
             f"set model.input_size={card.input_size}"
         )
-    network = keras.models.load_model(path, compile=False)
+    network = read_network(path)
     if LOGITS not in {layer.name for layer in network.layers}:
         raise BackboneError(f"the network {name!r} has no layer called {LOGITS!r} to put a new head in place of")
     return freeze(keras.Model(network.input, network.get_layer(LOGITS).input))

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.bundle import KERAS_FILE, check_file, find_bundle, read_card
-from model.classifier import Classifier, load_int8, load_keras
+from model.bundle import Card, check_file, find_bundle, read_card
+from model.classifier import Classifier, file_of, load_keras, load_tflite, read_network
 from model.comparison import Disagreement, disagreements
 from model.data import DataError, load_dataset
 from model.evaluation import Evaluation, score_sets
 from model.quiet import quiet
+from model.scaling import SCALINGS
 
 if TYPE_CHECKING:
     import keras
 
 CALIBRATION_IMAGES = 500
+OUTPUT_INSIDE = {"logits": "probabilities"}  # what a network gives, by what it gave before `complete`
 
 
 def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
@@ -59,6 +62,19 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
     os.replace(temporary, path)
 
 
+def complete(network: keras.Model, card: Card) -> keras.Model:
+    """The network with its scaling and its probabilities inside: uint8 pictures in, probabilities out."""
+    import keras
+
+    if card.scaling == "none" and card.output == "probabilities":
+        return network
+    pictures = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="image")
+    scaling = SCALINGS[card.scaling]
+    scaled = keras.layers.Rescaling(list(scaling.factor), list(scaling.offset))(pictures)
+    last: Callable[[object], object] = keras.layers.Softmax() if card.output == "logits" else lambda answers: answers
+    return keras.Model(pictures, last(network(scaled, training=False)))
+
+
 @dataclass(frozen=True)
 class Twins:
     """A float network and its int8 file: bytes, and figures by engine and test set, and where their answers differ."""
@@ -77,23 +93,24 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     """
     folder = find_bundle(model)
     card = read_card(folder)
-    source = check_file(folder, card, KERAS_FILE)
+    source = check_file(folder, card, file_of(card, "keras"))
     dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
     if dataset.classes != card.classes:
         raise DataError(
             f"the data's classes are {', '.join(dataset.classes)}; the model's are {', '.join(card.classes)}"
         )
     with quiet():
-        import keras
-
-        network = keras.models.load_model(source, compile=False)
+        network = complete(read_network(source), card)
     quantize(network, dataset.train.images, path)
     split = dataset.test
     files = {"keras": source, "int8": path}
-    loaders = {"keras": load_keras, "int8": load_int8}
+    # The int8 file has inside what the card says of a network from elsewhere.
+    inside = dataclasses.replace(card, scaling="none", output=OUTPUT_INSIDE.get(card.output, card.output))
+    forwards = {"keras": load_keras(source, card), "int8": load_tflite(path, inside)}
+    cards = {"keras": card, "int8": inside}
     answers, figures = {}, {}
-    for engine, file in files.items():
-        rows = Classifier(card, engine, loaders[engine](file, card.input_size)).probabilities(split.images)
+    for engine, forward in forwards.items():
+        rows = Classifier(cards[engine], engine, forward).probabilities(split.images)
         answers[engine] = rows
         figures[engine] = score_sets(rows, dataset.name, split, card.classes)
     differing = disagreements(answers["keras"], answers["int8"], split.labels, card.classes)

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from model.bundle import BUNDLES, DEFAULT, INT8_FILE, KERAS_FILE, read_card
+import model.__main__
+from model import store
+from model.bundle import BUNDLES, DEFAULT, INT8_FILE, KERAS_FILE, Card, read_card
 from model.classifier import ENGINES
-from tests.drawn import draw_cifar10
+from tests.drawn import draw_cifar10, encode, picture
+from tests.foreign import write_keras2
+from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from training.cli import app
 from training.history import RUNS
 from training.series import markdown, standings
@@ -37,14 +41,28 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+def test_every_command_runs(
+    command: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stand: Stand,  # noqa: F811
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
     words = shlex.split(command)
     if words[0] == "make":
         shown = subprocess.run(
             ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
         assert "streamlit run dashboard/app.py" in shown or "pytest" in shown
+        return
+    if words[:3] == [".venv/bin/python", "-m", "model"]:
+        prepare(tmp_path, words[3:])
+        monkeypatch.chdir(tmp_path)
+        given = [str(data) if word == "DIR" else stand.url if "://" in word else word for word in words[3:]]
+        result = CliRunner().invoke(model.cli.app, given, input="y\n")
+        assert result.exit_code == 0, result.output
         return
     assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
     given = [str(data) if word == "DIR" else word for word in words[3:]]
@@ -53,8 +71,26 @@ def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatc
     assert result.exit_code == 0, result.output
 
 
+def prepare(folder: Path, words: list[str]) -> None:
+    """What the reader of a command has by then: pictures, names, a network's file, and that network in the store."""
+    (folder / "holiday").mkdir()
+    for name in ("cat.jpg", "holiday/beach.png"):
+        (folder / name).write_bytes(encode(picture(0), "PNG"))
+    (folder / "names.json").write_text('{"3": "Katze"}')
+    write_keras2(folder / "modelo.h5")
+    if words[0] not in ("add", "predict", "history", "quantize"):
+        card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
+        name = "mine" if "mine" in words else "pets"
+        store.add((folder / "modelo.h5").read_bytes(), ".h5", name, card)
+
+
 def test_commands_were_found() -> None:
     assert {"make run", "make test"} <= set(COMMANDS)
+
+
+def test_every_command_of_the_classifier_is_documented() -> None:
+    names = [command.name or command.callback.__name__ for command in model.cli.app.registered_commands]
+    assert [name for name in names if f"-m model {name}" not in README] == []
 
 
 def test_python_example_runs() -> None:
@@ -113,7 +149,7 @@ def test_every_setting_is_documented_and_real() -> None:
     source += (ROOT / "Makefile").read_text() + (ROOT / "scripts" / "setup.sh").read_text()
     assert names
     assert all(name in source for name in names)
-    assert set(re.findall(r"VITRINE_[A-Z]+", source)) <= names
+    assert set(re.findall(r"VITRINE_[A-Z_]+[A-Z]", source)) <= names
 
 
 def test_pictures_of_the_readme_exist() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from model.bundle import INT8_FILE, KERAS_FILE, Card, write_card
-from model.classifier import ENGINES, Classifier
+from model.classifier import Classifier, engines_of, file_of
 from model.data import Dataset
 from model.evaluation import evaluate
 from model.flops import count_flops
@@ -78,7 +78,7 @@ def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:
     """The card with accuracy and calibration error of both files on the data set's test pictures."""
     results = {
         engine: evaluate(Classifier.load(bundle, engine).probabilities, dataset.name, dataset.test, dataset.classes)
-        for engine in ENGINES
+        for engine in engines_of(card)
     }
     accuracy, ece = {}, {}
     for title, floating in results["keras"].items():
@@ -96,7 +96,7 @@ def metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
-    sizes = {engine: card.files[file].bytes for engine, (file, _) in ENGINES.items() if file in card.files}
+    sizes = {engine: card.files[file_of(card, engine)].bytes for engine in engines_of(card)}
     return {
         "status": status,
         "minutes": card.minutes,

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from model.bundle import BUNDLES
-from model.classifier import Classifier, load_int8
+from model.bundle import BUNDLES, read_card
+from model.classifier import Classifier, load_tflite
 from model.comparison import disagreements
 from model.quantizecli import quantize
 from tests.drawn import draw_folder, save_untrained
@@ -45,7 +45,10 @@ def test_both_accuracies_both_sizes_and_what_differs(shapes: Path, tmp_path: Pat
     from model.data import load_dataset
 
     test = load_dataset(shapes, 32, validation=0.0, test=0.1).test
-    rows = [Classifier.load(tmp_path / "raw").probabilities(test.images), load_int8(out, 32)(test.images)]
+    rows = [
+        Classifier.load(tmp_path / "raw").probabilities(test.images),
+        load_tflite(out, read_card(tmp_path / "raw"))(test.images),
+    ]
     differing = int(np.sum(rows[0].argmax(axis=1) != rows[1].argmax(axis=1)))
     assert f"they disagree on {differing} of 6 test pictures" in text
     assert text.count("picture ") == min(differing, 1)
