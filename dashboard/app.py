@@ -1,7 +1,11 @@
-"""The server: the pages in one process with one loaded network. Started by `streamlit run dashboard/app.py`."""
+"""The server: the pages and the HTTP routes in one process with one loaded network.
+
+Started by `streamlit run dashboard/app.py`.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+
+from api.app import create_app, routes
+from api.settings import SettingsError, read_settings, unknown_variables
 
 
 @asynccontextmanager
@@ -20,4 +27,10 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-app = st.App(Path(__file__).with_name("main.py"), lifespan=lifespan)
+try:
+    api = create_app(read_settings())
+except SettingsError as error:
+    sys.exit(str(error))
+for line in unknown_variables():
+    print(line, file=sys.stderr)
+app = st.App(Path(__file__).with_name("main.py"), routes=routes(api), lifespan=lifespan)

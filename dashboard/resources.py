@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import threading
@@ -12,12 +11,12 @@ import streamlit as st
 
 from dashboard.answers import Answer, answer, thumbnail
 from dashboard.samples import list_samples
-from model.bundle import DEFAULT, KERAS_FILE, Card, find_bundle, read_card
+from model.bundle import DEFAULT, BundleError, Card, find_bundle, read_card
 from model.classifier import Classifier
 from model.images import read_image
+from model.pool import POOL, choose
 
 log = logging.getLogger(__name__)
-WARM: set[str] = set()
 PAGE_SHOWN = threading.Event()  # set when a page has been drawn once
 VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
 DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
@@ -29,33 +28,25 @@ def card(name: str) -> Card:
 
 
 def fingerprint(name: str) -> str:
-    """Tells a bundle from a later one of the same name."""
-    entry = card(name).files.get(KERAS_FILE)
-    return entry.sha256 if entry else ""
-
-
-@st.cache_resource(show_spinner=False)
-def _classifier(name: str, sha256: str) -> Classifier:
-    loaded = Classifier.load(name)
-    # Streamlit collects garbage after every run of a page. TensorFlow's objects live as long as the process; frozen,
-    # they are not searched each time, which would take 160 to 400 ms.
-    gc.collect()
-    gc.freeze()
-    WARM.add(sha256)
-    return loaded
+    """Tells a bundle from a later one of the same name. Raises BundleError."""
+    choice = choose(name)
+    return repr((choice.key, choice.card.classes))
 
 
 def classifier(name: str) -> Classifier:
     """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
 
-    Raises BundleError.
+    The pool is not Streamlit's cache because the HTTP routes of this process ask it too. Raises BundleError.
     """
-    return _classifier(name, fingerprint(name))
+    return POOL.get(name)
 
 
 def is_warm(name: str) -> bool:
     """Whether an answer needs no loading any more."""
-    return fingerprint(name) in WARM
+    try:
+        return POOL.ready(choose(name)) is not None
+    except BundleError:
+        return False
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

@@ -23,6 +23,10 @@ class BundleError(ValueError):
     """A bundle that is missing or damaged; the message names it and what was expected."""
 
 
+class UnknownModel(BundleError):
+    """A name that no model has; the message lists those that there are."""
+
+
 @dataclass(frozen=True)
 class FileEntry:
     bytes: int
@@ -68,16 +72,24 @@ def bundle_folders() -> dict[str, Path]:
 
 
 def find_bundle(name: str) -> Path:
-    """The folder of a bundle: `default`, a shipped or own bundle's name, or a path. Raises BundleError."""
+    """The folder of a bundle: `default`, a shipped or own bundle's name, or a path. Raises UnknownModel."""
+    try:
+        return find_named(name)
+    except UnknownModel:
+        if (Path(name) / CARD_FILE).is_file():
+            return Path(name)
+        raise
+
+
+def find_named(name: str) -> Path:
+    """The folder of `default` or of a bundle's name, never a path: for names from outside. Raises UnknownModel."""
     known = bundle_folders()
     wanted = DEFAULT if name == "default" else name
     if wanted in known:
         return known[wanted]
-    if (Path(name) / CARD_FILE).is_file():
-        return Path(name)
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise BundleError(f"unknown model {name!r}; models: {', '.join(['default', *known])}{hint}")
+    raise UnknownModel(f"unknown model {name[:80]!r}; models: {', '.join(['default', *known])}{hint}")
 
 
 def read_card(folder: Path) -> Card:

@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from model.batching import Forward, SharedPass
 from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, check_file, find_bundle, read_card
 from model.images import read_image, to_array
 from model.prediction import Prediction
@@ -25,7 +26,6 @@ class Look:
 
 
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
-Forward = Callable[[np.ndarray], np.ndarray]
 
 
 class Classifier:
@@ -97,7 +97,8 @@ def load_keras(path: Path, size: int) -> Forward:
         tensor = tf.constant(images)
         return np.asarray((one if len(images) == 1 else many)(tensor))
 
-    return forward
+    forward(np.zeros((2, size, size, 3), np.uint8))  # traced now, not by the first two who ask at the same time
+    return SharedPass(forward)
 
 
 def load_int8(path: Path, size: int) -> Forward:

@@ -14,11 +14,12 @@ ROOT = Path(__file__).parent.parent
 ARROWS = {
     "model": set(),
     "training": {"model"},
-    "dashboard": {"model", "training"},
-    "benchmarks": {"model"},
+    "api": {"model"},
+    "dashboard": {"model", "training", "api"},
+    "benchmarks": {"model", "api"},
 }
-OURS = set(ARROWS) | {"tests", "api"}
-FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}}
+OURS = set(ARROWS) | {"tests"}
+FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}, "api": {"streamlit"}}
 # Of training, the page may only read runs.
 DASHBOARD_MAY_READ = {"training.history"}
 
