@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from flask import Flask, Response, jsonify, request
 from PIL import Image, ImageOps
-from werkzeug.serving import WSGIRequestHandler
 
 from model.bundle import KERAS_FILE, find_bundle, read_card
 
@@ -37,6 +36,5 @@ def health() -> Response:
 
 
 if __name__ == "__main__":
-    WSGIRequestHandler.protocol_version = "HTTP/1.1"  # connections are kept, as ours are
     network.predict(np.zeros((1, CARD.input_size, CARD.input_size, 3), np.uint8), verbose=0)
     app.run("127.0.0.1", int(sys.argv[1]), threaded=True)

@@ -29,35 +29,50 @@ def form_request(url: str, picture: bytes) -> bytes:
     return head.encode() + body
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
-    """The body of the answer. Raises RuntimeError for any other than 200."""
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-    body = await reader.readexactly(length)
-    if b" 200 " not in head.partition(b"\r\n")[0]:
-        raise RuntimeError(f"the server answered {head[:60]!r} {body[:200]!r}")
-    return body
+class Client:
+    """One keep-alive connection; a server that closes it after an answer is connected to again."""
 
+    def __init__(self, url: str, picture: bytes) -> None:
+        self.parts, self.request = urlsplit(url), form_request(url, picture)
+        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-async def client(url: str, request: bytes, start: float, end: float) -> list[float]:
-    """Milliseconds of the requests that one client began after `start`; it asks again as soon as it is answered."""
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    times = []
-    while (began := time.monotonic()) < end:
-        await ask(reader, writer, request)
-        if began >= start:
-            times.append((time.monotonic() - began) * 1000)
-    writer.close()
-    return times
+    async def ask(self) -> bytes:
+        """The body of the answer. Raises RuntimeError for any other than 200, TimeoutError after a minute."""
+        async with asyncio.timeout(60):
+            if self.streams is None:
+                self.streams = await asyncio.open_connection(self.parts.hostname, self.parts.port)
+            reader, writer = self.streams
+            writer.write(self.request)
+            lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
+            headers = dict(line.split(b": ", 1) for line in lines[1:] if line)
+            body = await reader.readexactly(int(headers[b"content-length"]))
+        if b" 200 " not in lines[0]:
+            raise RuntimeError(f"the server answered {lines[0]!r} {body[:200]!r}")
+        if headers.get(b"connection") == b"close":
+            self.close()
+        return body
+
+    async def keep_asking(self, start: float, end: float) -> list[float]:
+        """Milliseconds of each request begun after `start`; the next one follows each answer at once."""
+        times = []
+        while (began := time.monotonic()) < end:
+            await self.ask()
+            if began >= start:
+                times.append((time.monotonic() - began) * 1000)
+        self.close()
+        return times
+
+    def close(self) -> None:
+        if self.streams is not None:
+            self.streams[1].close()
+        self.streams = None
 
 
 async def load(url: str, clients: int, seconds: float, picture: bytes) -> dict[str, object]:
     """Requests a second that all clients got together, and the milliseconds of each."""
     start = time.monotonic() + WARM_UP
-    request = form_request(url, picture)
-    lists = await asyncio.gather(*(client(url, request, start, start + seconds) for _ in range(clients)))
+    everyone = [Client(url, picture) for _ in range(clients)]
+    lists = await asyncio.gather(*(one.keep_asking(start, start + seconds) for one in everyone))
     times = [one for times in lists for one in times]
     return {"rate": len(times) / (time.monotonic() - start), "milliseconds": times}
 
