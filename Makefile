@@ -23,6 +23,7 @@ bench:
 	@scripts/setup.sh test
 	@$(PYTHON) -m benchmarks.latency
 	@$(PYTHON) -m benchmarks.page
+	@$(PYTHON) -m benchmarks.serving
 
 screenshots:
 	@scripts/setup.sh test

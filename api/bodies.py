@@ -86,5 +86,6 @@ def check_size(file: File) -> None:
     """Raises Problem for a picture larger than the limit."""
     if len(file.content) > MAX_BYTES:
         raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the picture is larger than the {MAX_BYTES // 2**20} MB that are taken"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the picture is larger than the {MAX_BYTES // 2**20} MB that are taken",
         )

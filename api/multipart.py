@@ -74,11 +74,14 @@ class Form:
         self.ended = True
 
 
+CALLBACKS = [name for name in vars(Form) if name.startswith("on_")]
+
+
 async def read_form(chunks: AsyncIterator[bytes], content_type: str, most: int) -> list[File]:
     """The files of a multipart body in their order, those of an empty file chooser left out. Raises Problem."""
     _, options = parse_options_header(content_type)
     form = Form(most)
-    callbacks = {name: getattr(form, name) for name in dir(form) if name.startswith("on_")}
+    callbacks = {name: getattr(form, name) for name in CALLBACKS}
     try:
         parser = MultipartParser(options.get(b"boundary", b""), callbacks)  # type: ignore[arg-type]
         if not options.get(b"boundary"):

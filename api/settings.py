@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         None, min_length=1, description="bearer token that every route but health asks for"
     )
     cors: str = Field("", description="web origins whose pages may call, with commas between, or `*`; none if empty")
-    threads: int = Field(4, ge=1, le=64, description="pictures worked on at the same time")
+    threads: int = Field(16, ge=1, le=64, description="pictures worked on at the same time")
     queue: int = Field(64, ge=0, description="requests that may wait for a thread; more are told to come back")
     batch_files: int = Field(100, ge=1, description="pictures that one `POST /api/predict` may bring")
     batch_mb: int = Field(100, ge=1, description="megabytes that one `POST /api/predict` may bring")

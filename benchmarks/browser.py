@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.servers import ROOT, free_port
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The last two keep the browser from calling home, which a closed network would hold up.
 DROPZONE = '[data-testid="stFileUploaderDropzone"]'
@@ -36,12 +36,6 @@ class Server:
         """Resident memory of the server, in MB."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

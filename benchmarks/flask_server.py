@@ -24,9 +24,7 @@ def predict() -> Response:
     image = Image.open(io.BytesIO(request.files["image"].read())).convert("RGB")
     square = ImageOps.fit(image, (CARD.input_size, CARD.input_size), Image.Resampling.BICUBIC)
     row = network.predict(np.asarray(square)[None], verbose=0)[0]
-    predictions = [
-        {"label": CARD.classes[index], "probability": float(row[index])} for index in np.argsort(row)[::-1]
-    ]
+    predictions = [{"label": CARD.classes[index], "probability": float(row[index])} for index in np.argsort(row)[::-1]]
     return jsonify(success=True, predictions=predictions)
 
 

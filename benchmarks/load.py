@@ -1,4 +1,4 @@
-"""Clients on keep-alive connections, in a process of their own: python -m benchmarks.load URL CLIENTS SECONDS PICTURE"""
+"""Clients on keep-alive connections, a process of them: python -m benchmarks.load URL CLIENTS SECONDS PICTURE"""
 
 from __future__ import annotations
 

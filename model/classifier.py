@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ class Look:
     prediction: Prediction
 
 
+# More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
+DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
 
 
@@ -72,7 +75,8 @@ class Classifier:
         """A picture file's bytes to an answer, timed from first byte to last probability. Raises InvalidImage."""
         start = perf_counter()
         size = self.card.input_size
-        seen = to_array(read_image(content, at_least=size), size)
+        with DECODERS:
+            seen = to_array(read_image(content, at_least=size), size)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
         return Look(seen, Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds))
