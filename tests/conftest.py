@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from benchmarks.browser import Server, launch, serve
 
@@ -31,6 +31,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; without one the test is skipped loudly, or fails where VITRINE_REQUIRE_BROWSER is set."""
+    expect.set_options(timeout=60_000)  # a busy machine is slow, which is no failure
     with sync_playwright() as playwright:
         try:
             launched = launch(playwright)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 
-import keras
 import numpy as np
 from PIL import Image
 
-from training.recipe import AugmentationSettings
+from training.recipe import Recipe
+
+GREY = np.array([125, 123, 114], np.uint8)  # the mean that networks subtract (model.architectures.PIXEL_MEAN)
 
 
 def shift(images: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarray:
@@ -22,6 +23,42 @@ def shift(images: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarr
             chosen = np.flatnonzero((offsets[:, 0] == dy) & (offsets[:, 1] == dx))
             moved[chosen] = padded[chosen, dy : dy + height, dx : dx + width]
     return moved
+
+
+def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.random.Generator) -> np.ndarray:
+    """Turn each picture by up to `degrees` and scale it by up to 1 +- `zoom` about its middle, mirrored at the edges.
+
+    uint8 (n, h, w, 3) in and out, bilinear.
+    """
+    n, height, width, _ = images.shape
+    pad = max(height, width) // 2
+    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    angles: np.ndarray = rng.uniform(-degrees, degrees, (n,)) * (np.pi / 180)
+    scales: np.ndarray = rng.uniform(1 - zoom, 1 + zoom, (n,))
+    middle_x, middle_y = (width - 1) / 2 + pad, (height - 1) / 2 + pad
+    result = np.empty_like(images)
+    for index in range(n):
+        angle, scale = float(angles[index]), float(scales[index])
+        cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+        # Where a pixel of the result comes from; Pillow counts from the pixel's corner, half a pixel off its centre.
+        half_x, half_y = width / 2, height / 2
+        x = middle_x + 0.5 - cos * half_x - sin * half_y
+        y = middle_y + 0.5 + sin * half_x - cos * half_y
+        picture = Image.fromarray(padded[index])
+        result[index] = picture.transform(
+            (width, height), Image.Transform.AFFINE, (cos, sin, x, -sin, cos, y), Image.Resampling.BILINEAR
+        )
+    return result
+
+
+def cut_out(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Paint a square of `side` pixels, wholly inside, grey in each picture (arXiv 1708.04552); uint8 (n, h, w, 3)."""
+    n, height, width, _ = images.shape
+    top = rng.integers(0, max(height - side, 0) + 1, n)[:, None]
+    left = rng.integers(0, max(width - side, 0) + 1, n)[:, None]
+    rows, columns = np.arange(height)[None], np.arange(width)[None]
+    inside = ((rows >= top) & (rows < top + side))[:, :, None] & ((columns >= left) & (columns < left + side))[:, None]
+    return np.where(inside[..., None], GREY, images)
 
 
 def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -39,80 +76,42 @@ def compress(images: np.ndarray, share: float, quality: tuple[int, ...], rng: np
     return images
 
 
-def mirrored(indices: np.ndarray, flip: str, epoch: int, seed: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of the pictures to mirror, bool (n,).
+def mirrored(indices: np.ndarray, flip: str, turns: np.ndarray, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """Which of the pictures to mirror, bool (n,); `turns`, int (n,), counts how often each was shown before.
 
-    `alternating`: a random half in the first epoch, the other half in the next, and so on (arXiv 2404.00498, 3.6).
+    `alternating`: a random half at first, the other half the next time, and so on (arXiv 2404.00498, 3.6).
     """
     if flip == "random":
         return rng.random(len(indices)) < 0.5
     if flip == "alternating":
         coin: np.ndarray = np.random.default_rng(seed).random(int(indices.max(initial=-1)) + 1) < 0.5
-        mirror: np.ndarray = coin[indices] ^ (epoch % 2 == 1)
+        mirror: np.ndarray = coin[indices] ^ (turns % 2 == 1)
         return mirror
     return np.zeros(len(indices), bool)
 
 
 def augment(
-    images: np.ndarray,
-    indices: np.ndarray,
-    settings: AugmentationSettings,
-    epoch: int,
-    seed: int,
-    rng: np.random.Generator,
+    images: np.ndarray, indices: np.ndarray, turns: np.ndarray, recipe: Recipe, rng: np.random.Generator
 ) -> np.ndarray:
     """All the recipe's changes to one batch; uint8 (n, h, w, 3) in and out.
 
     JPEG comes first: the blocks of a stored picture start at its corner.
     """
+    settings = recipe.augmentation
     if settings.jpeg:
         images = compress(images, settings.jpeg, settings.jpeg_quality, rng)
-    mirror = mirrored(indices, settings.flip, epoch, seed, rng)
+    mirror = mirrored(indices, settings.flip, turns, recipe.seed, rng)
     images = np.where(mirror[:, None, None, None], images[:, :, ::-1], images)
-    return shift(images, settings.shift, rng) if settings.shift else images
+    if settings.rotate or settings.zoom:
+        images = turn_and_zoom(images, settings.rotate, settings.zoom, rng)
+    if settings.shift:
+        images = shift(images, settings.shift, rng)
+    return cut_out(images, settings.cutout, rng) if settings.cutout else images
 
 
-class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Augmented batches for `model.fit`: uint8 (batch, h, w, 3) and one-hot float32 (batch, classes).
-
-    Shuffled anew every epoch; the last, smaller batch is left out when there is a full one, so that batch
-    normalisation sees equal batches.
-    """
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        classes: int,
-        settings: AugmentationSettings,
-        batch_size: int,
-        seed: int,
-        epoch: int = 0,
-    ) -> None:
-        super().__init__()  # no workers: making a batch takes a few hundredths of its training step
-        self.images, self.labels, self.settings = images, labels, settings
-        self.targets = np.eye(classes, dtype=np.float32)
-        self.batch_size = min(batch_size, len(images))
-        self.seed, self.epoch = seed, epoch
-        self.order = self.shuffle()
-
-    def shuffle(self) -> np.ndarray:
-        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self.images))
-
-    def __len__(self) -> int:
-        return len(self.images) // self.batch_size
-
-    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        rng = np.random.default_rng((self.seed, self.epoch, batch))
-        images = augment(self.images[indices], indices, self.settings, self.epoch, self.seed, rng)
-        return images, self.targets[self.labels[indices]]
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.order = self.shuffle()
-
-    def start_at(self, epoch: int) -> None:
-        """Go to the order and the draws of an epoch, counted from 0."""
-        self.epoch = epoch
-        self.order = self.shuffle()
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """Shrink square pictures to `size` x `size`, antialiased; uint8 (n, h, h, 3) in, (n, size, size, 3) out."""
+    if images.shape[1] == size:
+        return images
+    pictures = (Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in images)
+    return np.stack([np.asarray(picture) for picture in pictures])

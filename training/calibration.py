@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from training.data import Split
+from model.data import Split
 
 LOGITS = "logits"  # the layer before the softmax; a network without one is left as it is
 

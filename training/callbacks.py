@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from training.history import CHECKPOINT, append_epoch, keep_epochs, write_json
-from training.optimizer import Lookahead
 from training.recipe import Recipe
 
 
@@ -30,15 +28,43 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
         if kept["best_weights"] is not None:
             self.__dict__.update(kept)
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Nothing yet: the training may go on with pictures of another size."""
+
+    def get_monitor_value(self, logs: Any) -> Any:
+        """Of two epochs that are equally accurate, the one with the lower loss is better."""
+        loss = (logs or {}).get(self.monitor.replace("accuracy", "loss"), 0.0)
+        value = super().get_monitor_value(logs)
+        return None if value is None else float(value) - 1e-5 * min(float(loss), 5.0)
+
+    def forget(self) -> None:
+        """Let the next epoch be the best so far, whatever it reaches."""
+        self.best, self.wait = None, 0
+
+    def restore(self) -> None:
+        """Put the best weights back."""
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+    def state(self) -> list[np.ndarray]:
+        if self.best_weights is None:
+            return []
+        best = np.nan if self.best is None else float(self.best)
+        return [np.array([best, self.wait, self.best_epoch]), *self.best_weights]
+
+    def load_state(self, state: list[np.ndarray]) -> None:
+        if state:
+            best, self.wait, self.best_epoch = float(state[0][0]), int(state[0][1]), int(state[0][2])
+            self.best = None if np.isnan(best) else best  # type: ignore[assignment]
+            self.best_weights = state[1:]
+
 
 class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes history.csv and a checkpoint after each epoch, and progress.json every two seconds."""
 
-    def __init__(
-        self, folder: Path, recipe: Recipe, steps: int, best: BestWeights, lookahead: Lookahead | None
-    ) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, steps: int, parts: dict[str, Stateful]) -> None:
         super().__init__()
-        self.folder, self.recipe, self.steps, self.best, self.lookahead = folder, recipe, steps, best, lookahead
+        self.folder, self.recipe, self.steps, self.parts = folder, recipe, steps, parts
         self.started = self.told = self.begun = 0.0
         self.epoch = self.first = 0
 
@@ -75,7 +101,7 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             self.folder,
             figures | {"epoch": epoch + 1, "learning_rate": rate, "seconds": time.perf_counter() - self.started},
         )
-        save_checkpoint(self.folder, epoch + 1, self.model, self.best, self.lookahead)
+        save_checkpoint(self.folder, epoch + 1, self.model, self.parts)
 
 
 def start_anew(run: Path) -> int:
@@ -84,42 +110,36 @@ def start_anew(run: Path) -> int:
     return 0
 
 
-def save_checkpoint(
-    run: Path, epoch: int, network: keras.Model, best: BestWeights, lookahead: Lookahead | None
-) -> None:
+class Stateful(Protocol):
+    """What a checkpoint holds besides the network and the optimiser."""
+
+    def state(self) -> list[np.ndarray]: ...
+
+    def load_state(self, state: list[np.ndarray]) -> None: ...
+
+
+def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str, Stateful]) -> None:
     """Write everything that the next epoch depends on; the file is the old one or the new one, never half of it."""
-    groups = {
-        "network": [variable.numpy() for variable in network.variables],
-        "optimizer": [variable.numpy() for variable in network.optimizer.variables],
-        "best": best.best_weights or [],
-        "average": lookahead.average if lookahead else [],
-    }
+    groups = {name: part.state() for name, part in parts.items()}
+    groups["network"] = [np.asarray(variable) for variable in network.variables]
+    groups["optimizer"] = [np.asarray(variable) for variable in network.optimizer.variables]
     arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
-    state = {
-        "epoch": epoch,
-        "best": None if best.best is None else float(best.best),
-        "wait": best.wait,
-        "best_epoch": best.best_epoch,
-    }
-    state["step"] = lookahead.step if lookahead else 0
     temporary = run / f"{CHECKPOINT}.new"
     with temporary.open("wb") as file:
-        np.savez(file, state=np.array(json.dumps(state)), **arrays)
+        np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, run / CHECKPOINT)
 
 
-def load_checkpoint(run: Path, network: keras.Model, best: BestWeights, lookahead: Lookahead | None) -> int:
+def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful]) -> int:
     """Put a checkpoint back; returns the number of finished epochs. Raises TrainingError."""
     path = run / CHECKPOINT
     with np.load(path, allow_pickle=False) as content:
-        state = json.loads(str(content["state"]))
 
         def group(name: str) -> list[np.ndarray]:
-            return [
-                content[f"{name}/{index}"] for index in range(sum(key.startswith(f"{name}/") for key in content.files))
-            ]
+            count = sum(key.startswith(f"{name}/") for key in content.files)
+            return [content[f"{name}/{index}"] for index in range(count)]
 
         network.optimizer.build(network.trainable_variables)
         pairs = [(network.variables, group("network")), (network.optimizer.variables, group("optimizer"))]
@@ -128,9 +148,8 @@ def load_checkpoint(run: Path, network: keras.Model, best: BestWeights, lookahea
                 raise TrainingError(f"{path} was made with another recipe; leave --resume out to start anew")
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        best.best, best.best_weights = state["best"], group("best") or None
-        best.wait, best.best_epoch = state["wait"], state["best_epoch"]
-        if lookahead:
-            lookahead.step, lookahead.average = state["step"], group("average")
-    keep_epochs(run, int(state["epoch"]))
-    return int(state["epoch"])
+        for name, part in parts.items():
+            part.load_state(group(name))
+        epoch = int(content["epoch"])
+    keep_epochs(run, epoch)
+    return epoch

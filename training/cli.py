@@ -6,33 +6,27 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.quiet import quiet
+from training import runs_cli
+from training.commands import DataOption, SetOption, fail
+
+if TYPE_CHECKING:
+    from training.history import Run
+    from training.series import Member
 
 app = typer.Typer(help="Train and measure image classifiers.", no_args_is_help=True, pretty_exceptions_enable=False)
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", help="cifar-10-batches-py folder, or a folder with one sub-folder a class; none: download CIFAR-10."
-    ),
-]
-
-
-def fail(error: Exception) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(1)
+app.add_typer(runs_cli.app, name="runs")
+BoardOption = Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's logs into the run's folder too.")]
 
 
 @app.command()
 def fit(
     recipe: Annotated[str, typer.Option(help="A shipped recipe's name, or a .toml file.")] = "fast",
     data: DataOption = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A recipe value: epochs=5, optimizer.learning_rate=0.003.")
-    ] = None,
+    settings: SetOption = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the run and of its bundle; otherwise the recipe and the time.")
     ] = None,
@@ -40,14 +34,25 @@ def fit(
         bool,
         typer.Option("--resume", help="Go on with the run of that name, or the newest, after its last finished epoch."),
     ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Train with so many seeds; prints mean and spread.")] = 1,
+    tensorboard: BoardOption = False,
 ) -> None:
     """Train a recipe: a run that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
     from model.bundle import BundleError, check_name
-    from model.home import home
-    from training.data import DataError, load_dataset
+    from model.data import DataError
+    from training import series
     from training.history import RunError, own_runs, resumable, unused
     from training.recipe import RecipeError, load_recipe
 
+    if seeds > 1:
+        try:
+            chosen = load_recipe(recipe, tuple(settings or ()))
+            members = series.seeds(chosen, check_name(name or chosen.name), seeds)
+        except (RecipeError, BundleError) as error:
+            raise fail(error) from None
+        finished = run_series(members, data, tensorboard)
+        typer.echo("\n".join([*series.table(finished), *series.summary(finished)]))
+        return
     try:
         if resume:
             title = resumable(check_name(name) if name else None).name
@@ -55,21 +60,19 @@ def fit(
         chosen = load_recipe(recipe, tuple(settings or ()))
         if not resume:
             title = unused(check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
-        held = chosen.data
-        dataset = load_dataset(data, chosen.model.input_size, held.validation, held.test, held.seed)
+        train(series.Member(title, chosen), data, resume, tensorboard)
     except (RecipeError, DataError, BundleError, RunError) as error:
         raise fail(error) from None
-    counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
-    typer.echo(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
 
-    with quiet():
-        from training.callbacks import TrainingError
-        from training.fit import fit as train
 
-    typer.echo(f"run {own_runs() / title}")
+def train(member: Member, data: Path | None, resume: bool, tensorboard: bool) -> None:
+    """One run, read and trained; ends the command with a line when it cannot be done."""
+    from training.launch import launch, read_data
+
+    dataset = read_data(member.recipe, data, typer.echo)
     try:
-        outcome = train(chosen, dataset, own_runs() / title, home() / "bundles" / title, resume, typer.echo)
-    except (TrainingError, OSError) as error:
+        outcome = launch(member.recipe, dataset, member.name, resume, typer.echo, tensorboard)
+    except (RuntimeError, OSError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
         raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
@@ -85,6 +88,39 @@ def report(bundle: Path) -> None:
     typer.echo(f"bundle {bundle} ({sum(entry.bytes for entry in card.files.values()) / 1e6:.1f} MB)")
 
 
+def run_series(members: list[Member], data: Path | None, tensorboard: bool) -> list[Run]:
+    """Bring several runs to their end; ends the command with a line when one cannot be done."""
+    from model.bundle import BundleError
+    from model.data import DataError
+    from training.history import RunError
+    from training.recipe import RecipeError
+    from training.series import complete
+
+    try:
+        return complete(members, lambda member, resume: train(member, data, resume, tensorboard))
+    except (RecipeError, DataError, BundleError, RunError) as error:
+        raise fail(error) from None
+
+
+@app.command()
+def ablate(
+    name: Annotated[str, typer.Argument(help="A shipped ablation: vgg3.")],
+    data: DataOption = None,
+    settings: SetOption = None,
+    tensorboard: BoardOption = False,
+) -> None:
+    """Train the variants of a network one after another and compare them; goes on where it was stopped."""
+    from training.recipe import RecipeError
+    from training.series import ablation, table
+
+    try:
+        members = ablation(name, tuple(settings or ()))
+    except RecipeError as error:
+        raise fail(error) from None
+    for line in table(run_series(members, data, tensorboard)):
+        typer.echo(line)
+
+
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Option(help="A bundle's name or path.")] = "default",
@@ -95,8 +131,8 @@ def evaluate(
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
     from model.bundle import BundleError
     from model.classifier import Classifier
-    from training.data import DataError, load_test
-    from training.evaluation import evaluate as measure
+    from model.data import DataError, load_test
+    from model.evaluation import evaluate as measure
 
     try:
         classifier = Classifier.load(model, engine)
@@ -122,18 +158,14 @@ def evaluate(
 
 @app.command()
 def recipes() -> None:
-    """List the shipped recipes."""
+    """List the shipped recipes with what they reached."""
     from training.recipe import load_recipe, recipe_names
+    from training.series import measured
 
     for name in recipe_names():
-        typer.echo(f"{name:<16} {load_recipe(name).description}")
-
-
-@app.command()
-def runs() -> None:
-    """List the runs: yours, newest first, then the shipped ones."""
-    from training.history import list_runs
-
-    for run in list_runs():
-        figures = f"{len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min"
-        typer.echo(f"{run.name:<28} {run.status:<12} {figures}")
+        recipe, run = load_recipe(name), measured(name)
+        figures = [f"{values['keras']:.2%} on {title}" for title, values in run.accuracy.items()] if run else []
+        typer.echo(f"{name:<16} {recipe.description}")
+        typer.echo(" " * 17 + (f"measured: {', '.join(figures)}" if figures else "not measured yet"))
+        if recipe.reported:
+            typer.echo(" " * 17 + f"reported by its source: {recipe.reported}")

@@ -12,10 +12,10 @@ import keras
 
 from model.bundle import INT8_FILE, KERAS_FILE, Card, write_card
 from model.classifier import ENGINES, Classifier
+from model.data import Dataset
+from model.evaluation import evaluate
 from model.flops import count_flops
 from model.quantize import quantize
-from training.data import Dataset
-from training.evaluation import evaluate
 from training.history import read_history
 from training.recipe import Recipe
 

@@ -64,6 +64,12 @@ class Run:
         return max(measured, default=float("nan"))
 
     @property
+    def accuracy(self) -> dict[str, dict[str, float]]:
+        """What the run's network reached, as its card has it: test set -> {"n", "keras", "int8"}."""
+        figures = self.metrics.get("accuracy")
+        return figures if isinstance(figures, dict) else {}
+
+    @property
     def minutes(self) -> float:
         return sum(self.history.seconds) / 60
 
@@ -119,10 +125,47 @@ def resumable(name: str | None) -> Path:
     raise RunError(f"no unfinished run in {own_runs()}; leave --resume out to start one")
 
 
+def own_run(name: str) -> Path:
+    """The folder of the user's run of that name. Raises RunError."""
+    folder = own_runs() / name
+    if name in {path.parent.name for path in own_runs().glob("*/recipe.toml")}:
+        return folder
+    if (RUNS / name / "recipe.toml").exists():
+        raise RunError(f"the run {name!r} came with Vitrine; only your own can be changed")
+    own = sorted(path.parent.name for path in own_runs().glob("*/recipe.toml"))
+    raise RunError(f"unknown run {name!r}; your runs: {', '.join(own) or 'none'}")
+
+
+def remove_run(name: str) -> Path:
+    """Take a run of the user off the list; returns where its folder waits in the trash. Raises RunError."""
+    folder = own_run(name)
+    if read_run(folder).status == "running":
+        raise RunError(f"the run {name!r} is still going on; stop it first")
+    trash = home() / "trash" / f"{name}-{time.time_ns()}"
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(folder, trash)
+    return trash
+
+
+def restore_run(trash: Path, name: str) -> None:
+    """Undo `remove_run`. Raises RunError when there is a run of that name again."""
+    unused(name)
+    own_runs().mkdir(parents=True, exist_ok=True)
+    os.replace(trash, own_runs() / name)
+
+
+def rename_run(name: str, new: str) -> None:
+    """Give a run of the user another name. Raises RunError."""
+    folder = own_run(name)
+    if read_run(folder).status == "running":
+        raise RunError(f"the run {name!r} is still going on; rename it when it has ended")
+    os.replace(folder, own_runs() / unused(new))
+
+
 def unused(name: str) -> str:
     """The name itself, when no run of the user has it. Raises RunError."""
     if (own_runs() / name / "recipe.toml").exists():
-        raise RunError(f"there is a run {name!r} already; give another --name, or go on with it with --resume")
+        raise RunError(f"there is a run {name!r} already; take another name, or go on with it with --resume")
     return name
 
 

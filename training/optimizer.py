@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,52 @@ class BiasScaledSGD(keras.optimizers.SGD):  # type: ignore[misc]
         super().update_step(gradient, variable, learning_rate * scale)
 
 
+class Muon(BiasScaledSGD):
+    """SGD whose convolution kernels take orthogonalised steps (K. Jordan et al., kellerjordan.github.io/posts/muon).
+
+    A kernel (height, width, inputs, outputs) counts as a matrix with one row an output. Its momentum is replaced by
+    the nearest matrix whose singular values are about 1, and its own norm is held at the square root of its outputs.
+    Keras's own Muon treats matrices only and leaves kernels to Adam.
+    """
+
+    def __init__(self, kernel_scale: float, kernel_momentum: float, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.kernel_scale, self.kernel_momentum = kernel_scale, kernel_momentum
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if len(variable.shape) != 4:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        ops = keras.ops
+        outputs = variable.shape[-1]
+        momentum = self.momentums[self._get_variable_index(variable)]
+        self.assign(momentum, momentum * self.kernel_momentum + gradient)
+        ahead = gradient + momentum * self.kernel_momentum  # Nesterov
+        matrix = orthogonalize(ops.transpose(ops.reshape(ahead, (-1, outputs))))
+        step = ops.reshape(ops.transpose(ops.cast(matrix, variable.dtype)), variable.shape)
+        norm = ops.sqrt(ops.sum(ops.square(variable)))
+        held = variable * (math.sqrt(outputs) / (norm + 1e-7))
+        self.assign(variable, held - step * (learning_rate * self.kernel_scale))
+
+
+def orthogonalize(matrix: Any, steps: int = 3) -> Any:
+    """About the nearest matrix with all singular values 1, float (rows, columns) in, bfloat16 out.
+
+    Newton-Schulz iterations with the coefficients of K. Jordan et al. (kellerjordan.github.io/posts/muon), which
+    bring small singular values up in few steps at the price of ending anywhere near 1.
+    """
+    ops = keras.ops
+    matrix = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
+    matrix = ops.cast(matrix, "bfloat16")
+    tall = matrix.shape[0] > matrix.shape[1]
+    if tall:
+        matrix = ops.transpose(matrix)
+    for _ in range(steps):
+        gram = ops.matmul(matrix, ops.transpose(matrix))
+        matrix = 3.4445 * matrix + ops.matmul(-4.775 * gram + 2.0315 * ops.matmul(gram, gram), matrix)
+    return ops.transpose(matrix) if tall else matrix
+
+
 def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, steps: int) -> keras.optimizers.Optimizer:
     """The recipe's optimiser with its schedule over `steps` steps."""
     rate = settings.learning_rate
@@ -46,8 +93,17 @@ def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, ste
     decay = settings.weight_decay or None
     if settings.name == "adam":
         return keras.optimizers.Adam(learning_rate, weight_decay=decay)
-    optimizer = BiasScaledSGD(
-        settings.bias_scale, learning_rate=learning_rate, momentum=settings.momentum, nesterov=True, weight_decay=decay
+    shared: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "momentum": settings.momentum,
+        "nesterov": True,
+        "weight_decay": decay,
+    }
+    shared["bias_scale"] = settings.bias_scale
+    optimizer = (
+        Muon(settings.kernel_scale, settings.kernel_momentum, **shared)
+        if settings.name == "muon"
+        else BiasScaledSGD(**shared)
     )
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["beta"])
@@ -65,6 +121,12 @@ class Lookahead(keras.callbacks.Callback):  # type: ignore[misc]
         self.steps, self.every, self.decay = steps, every, decay
         self.step = 0
         self.average: list[np.ndarray] = []
+
+    def state(self) -> list[np.ndarray]:
+        return [np.array(self.step), *self.average]
+
+    def load_state(self, state: list[np.ndarray]) -> None:
+        self.step, self.average = int(state[0]), state[1:]
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.average = self.average or [np.array(value) for value in self.model.get_weights()]

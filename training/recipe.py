@@ -28,23 +28,33 @@ class ModelSettings:
     architecture: str = "airbench"
     input_size: int = 32
     widths: tuple[int, ...] = ()  # empty: the architecture's own
+    depth: int = 0  # convolutions a block; 0: the architecture's own
+    batch_norm: bool = False
+    dropout: float = 0.0  # 0: the architecture's own
+    l2: float = 0.0  # weight of the squared kernels in the loss
+    scaling: str = ""  # standard | unit; empty: the architecture's own
 
 
 @dataclass(frozen=True)
 class AugmentationSettings:
     flip: str = "none"  # none | random | alternating (every other epoch shows the mirror image, arXiv 2404.00498)
     shift: int = 0  # pixels in each direction, edges mirrored
+    rotate: float = 0.0  # degrees in each direction
+    zoom: float = 0.0  # at most so much larger or smaller: 0.1 is 10 %
+    cutout: int = 0  # side of a square made grey somewhere in each picture (arXiv 1708.04552)
     jpeg: float = 0.0  # share of the pictures that go through JPEG
     jpeg_quality: tuple[int, ...] = (50, 95)
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    name: str = "adam"  # adam | sgd (Nesterov)
+    name: str = "adam"  # adam | sgd (Nesterov) | muon (sgd whose convolution kernels take orthogonalised steps)
     learning_rate: float = 0.001  # the peak, where a schedule varies it
     momentum: float = 0.9
     weight_decay: float = 0.0  # decoupled (arXiv 1711.05101)
-    bias_scale: float = 1.0  # sgd: learning rate of normalisation biases, as a multiple
+    bias_scale: float = 1.0  # sgd, muon: learning rate of normalisation biases, as a multiple
+    kernel_scale: float = 0.16  # muon: learning rate of convolution kernels, as a multiple
+    kernel_momentum: float = 0.6  # muon: momentum of convolution kernels
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,9 @@ class ScheduleSettings:
     start: float = 0.2  # of the learning rate, at the first step
     peak: float = 0.23  # share of the steps after which the learning rate is highest
     end: float = 0.07  # of the learning rate, at the last step
+    scales: tuple[float, ...] = (1.0,)  # side of the pictures, of model.input_size; epochs are shared evenly
+    prune: float = 0.0  # share of the pictures with a loss below the mean left out of a pass (arXiv 2303.04947)
+    prune_until: float = 0.875  # share of the epochs after which every picture counts again
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,7 @@ class Recipe:
 
     name: str = "custom"
     description: str = ""
+    reported: str = ""  # what the source of the network says of it, where it has one
     epochs: int = 10
     batch_size: int = 64
     seed: int = 0
@@ -80,8 +94,9 @@ class Recipe:
 
 CHOICES = {
     "augmentation.flip": ("none", "random", "alternating"),
-    "optimizer.name": ("adam", "sgd"),
+    "optimizer.name": ("adam", "sgd", "muon"),
     "schedule.name": ("constant", "triangle"),
+    "model.scaling": ("", "standard", "unit"),
     "precision": ("auto", "float32", "mixed_bfloat16"),
 }
 # Inclusive bounds of values that would otherwise fail in the middle of a run, or never end.
@@ -99,7 +114,16 @@ BOUNDS = {
     "augmentation.jpeg": (0.0, 1.0),
     "optimizer.learning_rate": (0.0, 1e6),
     "optimizer.momentum": (0.0, 0.9999),
+    "optimizer.kernel_momentum": (0.0, 0.9999),
     "schedule.peak": (0.0, 1.0),
+    "schedule.prune": (0.0, 0.95),
+    "schedule.prune_until": (0.0, 1.0),
+    "augmentation.rotate": (0.0, 180.0),
+    "augmentation.zoom": (0.0, 0.9),
+    "augmentation.cutout": (0, 512),
+    "model.dropout": (0.0, 0.9),
+    "model.l2": (0.0, 10.0),
+    "model.depth": (0, 100),
 }
 
 
@@ -190,6 +214,10 @@ def check(recipe: Recipe) -> None:
     for key, (low, high) in BOUNDS.items():
         if not low <= flat[key] <= high:
             raise RecipeError(f"{key} is {flat[key]}; it can be {low} to {high}")
+    if not recipe.schedule.scales or any(not 0 < scale <= 1 for scale in recipe.schedule.scales):
+        raise RecipeError(
+            f"schedule.scales is {list(recipe.schedule.scales)}; it is a list of shares above 0 and up to 1"
+        )
     quality = recipe.augmentation.jpeg_quality
     if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:
         raise RecipeError(f"augmentation.jpeg_quality is {list(quality)}; it is two numbers of 1 to 100, lowest first")

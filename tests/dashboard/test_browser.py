@@ -30,7 +30,7 @@ def upload(page: Page, *paths: Path) -> None:
 def test_dropped_photo_shows_its_class_and_ten_bars(page: Page, server: Server) -> None:
     open_page(page, server)
     upload(page, SAMPLES / "horse-zaniskari.jpg")
-    expect(page.get_by_role("heading", name="Horse")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Horse")).to_be_visible()
     expect(page.locator(BARS)).to_have_count(10)
     expect(page.get_by_alt_text("The picture horse-zaniskari.jpg")).to_be_visible()
     expect(page.get_by_alt_text("The same picture at 32 by 32 pixels")).to_be_visible()
@@ -39,25 +39,25 @@ def test_dropped_photo_shows_its_class_and_ten_bars(page: Page, server: Server) 
 def test_sample_on_the_classify_page_is_classified_and_stands_in_the_address(page: Page, server: Server) -> None:
     open_page(page, server)
     page.get_by_role("button", name="ship").click()
-    expect(page.get_by_text("a ship")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("a ship")).to_be_visible()
     assert "sample=ship" in page.url
 
 
 def test_gallery_shows_the_true_class_beside_the_guess(page: Page, server: Server) -> None:
     open_page(page, server, "/gallery")
     page.get_by_role("button", name="horse").last.click()
-    expect(page.get_by_text("right, it is a horse")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("right, it is a horse")).to_be_visible()
 
 
 def test_training_shows_the_curves_of_the_shipped_run(page: Page, server: Server) -> None:
     open_page(page, server, "/training")
-    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
     expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible()
 
 
 def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page, server: Server) -> None:
     open_page(page, server, "/training")
-    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
     folder = server.home / "runs" / "mine"
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
@@ -75,7 +75,7 @@ def test_text_named_jpg_shows_a_sentence(page: Page, server: Server, tmp_path: P
     path.write_text("I am a cat, believe me.")
     open_page(page, server)
     upload(page, path)
-    expect(page.get_by_text("This file is not an image: it looks like a text file")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This file is not an image: it looks like a text file")).to_be_visible()
 
 
 def test_a_bad_file_stands_beside_the_others_results(page: Page, server: Server, tmp_path: Path) -> None:
@@ -83,10 +83,10 @@ def test_a_bad_file_stands_beside_the_others_results(page: Page, server: Server,
     bad.write_bytes(b"\x89PNG\r\n\x1a\n" + b"nonsense")
     open_page(page, server)
     upload(page, SAMPLES / "horse-zaniskari.jpg", bad, SAMPLES / "truck-fire.png")
-    expect(page.get_by_text("broken.png").last).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("broken.png").last).to_be_visible()
     expect(page.get_by_text("it starts like a PNG picture, but its beginning is damaged")).to_be_visible()
     expect(page.get_by_text("2 pictures, the least sure first · 1 could not be read")).to_be_visible()
-    expect(page.get_by_role("button", name="CSV")).to_be_visible()
+    expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible()
 
 
 def test_two_visitors_see_their_own_pictures(browser: Browser, page: Page, server: Server) -> None:
@@ -95,8 +95,8 @@ def test_two_visitors_see_their_own_pictures(browser: Browser, page: Page, serve
     open_page(other, server)
     upload(page, SAMPLES / "horse-zaniskari.jpg")
     upload(other, SAMPLES / "bird-kingfisher.jpg")
-    expect(page.get_by_alt_text("The picture horse-zaniskari.jpg")).to_be_visible(timeout=30_000)
-    expect(other.get_by_alt_text("The picture bird-kingfisher.jpg")).to_be_visible(timeout=30_000)
+    expect(page.get_by_alt_text("The picture horse-zaniskari.jpg")).to_be_visible()
+    expect(other.get_by_alt_text("The picture bird-kingfisher.jpg")).to_be_visible()
     expect(page.get_by_alt_text("The picture bird-kingfisher.jpg")).to_have_count(0)
     other.close()
 
@@ -106,7 +106,7 @@ def test_a_file_larger_than_the_limit_is_refused_beside_its_name(page: Page, ser
     path.write_bytes(bytes(21 * 2**20))
     open_page(page, server)
     upload(page, path)
-    expect(page.get_by_text("File must be 20.0MB or smaller")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("File must be 20.0MB or smaller")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["a\"b'c 🐸.png", "*bold* _x_ [a](b) $x$.png"])
@@ -115,7 +115,7 @@ def test_a_strange_file_name_is_shown_as_it_is(page: Page, server: Server, tmp_p
     path.write_bytes(encode(picture(0), "PNG"))
     open_page(page, server)
     upload(page, path)
-    expect(page.get_by_alt_text(f"The picture {name}")).to_be_visible(timeout=30_000)
+    expect(page.get_by_alt_text(f"The picture {name}")).to_be_visible()
 
 
 def test_the_page_fits_a_phone(browser: Browser, server: Server) -> None:

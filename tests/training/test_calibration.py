@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from model.data import Split
 from training.calibration import best_temperature, calibrate
-from training.data import Split
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model.classifier import Classifier
+from model.data import CIFAR10_CLASSES, load_test
 from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli import app
-from training.data import CIFAR10_CLASSES, load_test
 from training.recipe import recipe_names
 
 TINY = (
@@ -59,11 +59,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_recipes_are_listed_with_their_descriptions() -> None:
+def test_recipes_are_listed_with_what_they_reached() -> None:
     result = call("recipes")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == recipe_names()
-    assert all(len(line.split()) > 3 for line in result.stdout.splitlines())
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == recipe_names()
+    place = next(index for index, line in enumerate(lines) if line.startswith("fast "))
+    assert "measured: 89.75% on cifar10 test, all 10,000, 93.50% on cifar10 test, first 1,000" in lines[place + 1]
 
 
 def test_the_module_runs_as_a_command() -> None:
@@ -93,7 +95,7 @@ def test_fit_refuses_in_one_line(arguments: tuple[str, ...], words: str, home: P
     ("arguments", "words"),
     [
         (("--set", "model.architecture=resnet"), "unknown architecture 'resnet'; architectures: "),
-        (("--set", "model.input_size=8"), "'airbench' cannot be built for 8 x 8 pictures"),
+        (("--set", "model.input_size=8"), "'airbench' cannot be built for pictures of 8 x 8"),
         (("--resume", "--name", "typo"), "has no checkpoint to resume from"),
     ],
 )

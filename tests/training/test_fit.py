@@ -13,11 +13,11 @@ import pytest
 from model.architectures import build_model
 from model.bundle import read_card
 from model.classifier import Classifier
+from model.data import Dataset, load_dataset
 from tests.drawn import draw_folder, draw_images
 from training import callbacks, export
-from training.data import Dataset, load_dataset
-from training.fit import BestWeights, Outcome, RunWriter, TrainingError, fit
-from training.fused import FusedBatchNormalization, fuse
+from training.fit import BestWeights, Outcome, RunWriter, TrainingError, fit, stages
+from training.fused import FusedBatchNormalization, FusedGelu, fuse
 from training.history import History, append_epoch, read_run, write_json
 from training.recipe import (
     AugmentationSettings,
@@ -38,9 +38,9 @@ RECIPE = Recipe(
     averaging=True,
     precision="float32",
     model=ModelSettings(input_size=16, widths=(8, 16, 16)),
-    augmentation=AugmentationSettings(flip="alternating", shift=1, jpeg=0.3),
-    optimizer=OptimizerSettings("sgd", learning_rate=0.3, momentum=0.85, weight_decay=0.005, bias_scale=8.0),
-    schedule=ScheduleSettings("triangle"),
+    augmentation=AugmentationSettings(flip="alternating", shift=1, jpeg=0.3, cutout=3),
+    optimizer=OptimizerSettings("muon", learning_rate=0.6, momentum=0.85, weight_decay=0.005, bias_scale=8.0),
+    schedule=ScheduleSettings("triangle", scales=(0.75, 1.0, 1.0), prune=0.3, prune_until=0.9),
 )
 
 
@@ -97,7 +97,7 @@ def test_a_run_leaves_its_files(finished: Finished) -> None:
     assert load_recipe(str(folder / "recipe.toml")) == RECIPE
     assert run.history.epoch == tuple(range(1, 7))
     assert run.history.loss[-1] < run.history.loss[0]
-    assert run.history.learning_rate[-1] == pytest.approx(0.3 * 0.07, rel=1e-3)
+    assert run.history.learning_rate[-1] == pytest.approx(0.6 * 0.07, rel=1e-3)
     assert min(run.history.seconds) > 0
     assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "metrics.json", "recipe.toml"]
 
@@ -157,7 +157,7 @@ def kill_before(cut: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.usefixtures("quick")
 def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def press(writer: RunWriter, batch: int, logs: Any = None) -> None:
-        if writer.epoch == 2 and batch == 3:
+        if writer.epoch == 3 and batch == 3:
             writer.model.set_weights([np.zeros_like(weight) for weight in writer.model.get_weights()])
             raise KeyboardInterrupt
 
@@ -166,13 +166,12 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
     outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", say=said.append)
     run = read_run(tmp_path / "run")
     assert outcome.status == run.status == "interrupted"
-    assert len(run.history) == 2
-    best = 1 + int(np.argmax(run.history.val_accuracy))
-    assert said == [
-        f"Stopped. Keeping the weights of epoch {best}, the best so far (val_accuracy {run.best_val_accuracy:.3f})."
-    ]
+    assert len(run.history) == 3
+    best = 3  # of those trained on pictures of the full size
+    figures = f"val_accuracy {run.history.val_accuracy[2]:.3f}"
+    assert said == [f"Stopped. Keeping the weights of epoch {best}, the best so far ({figures})."]
     answers = Classifier.load(tmp_path / "bundle").probabilities(dataset.validation.images).argmax(axis=1)
-    assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.best_val_accuracy, abs=1e-3)
+    assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.history.val_accuracy[2], abs=1e-3)
 
 
 def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_kept(
@@ -247,23 +246,48 @@ def test_early_stopping_restores_the_best() -> None:
     best, network = best_weights(), OneWeight()
     watch(best, network, [0.5, 0.9, 0.8, 0.7, 0.99])
     assert network.weight == 3  # stopped after two epochs that were no better
-    best.on_train_end()
+    best.restore()
     assert network.weight == 1
 
 
 def test_early_stopping_remembers_across_a_resume() -> None:
     first, second, network = best_weights(), best_weights(), OneWeight()
     watch(first, network, [0.5, 0.9, 0.8])
-    second.best, second.best_weights, second.wait, second.best_epoch = (
-        first.best,
-        first.best_weights,
-        first.wait,
-        first.best_epoch,
-    )
+    second.load_state(first.state())
     watch(second, network, [0.7, 0.6], first=3)
     assert (network.weight, second.best_epoch) == (3, 1)
-    second.on_train_end()
+    second.restore()
     assert network.weight == 1
+
+
+def test_the_best_on_smaller_pictures_is_kept_until_there_is_another() -> None:
+    best, network = best_weights(), OneWeight()
+    watch(best, network, [0.5, 0.9])
+    best.forget()
+    best.restore()
+    assert network.weight == 1
+    again = best_weights()
+    again.load_state(best.state())
+    watch(again, network, [0.7, 0.6], first=2)
+    again.restore()
+    assert network.weight == 2
+
+
+def test_of_equally_accurate_epochs_the_one_with_the_lower_loss_is_best() -> None:
+    best, network = best_weights(), OneWeight()
+    best.set_model(network)
+    best.on_train_begin()
+    for epoch, loss in enumerate([0.5, 0.3, 0.4]):
+        network.weight = float(epoch)
+        best.on_epoch_end(epoch, {"val_accuracy": 1.0, "val_loss": loss})
+    best.restore()
+    assert network.weight == 1
+
+
+def test_stages_follow_the_scales() -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=7, schedule=ScheduleSettings(scales=(0.5, 0.5, 1.0)))
+    assert stages(recipe) == [(0, 4, 8), (4, 7, 16)]
+    assert stages(dataclasses.replace(recipe, epochs=1)) == [(0, 1, 16)]
 
 
 def test_a_resume_without_a_checkpoint_changes_nothing(finished: Finished, tmp_path: Path) -> None:
@@ -280,7 +304,9 @@ def test_a_resume_without_a_checkpoint_changes_nothing(finished: Finished, tmp_p
     ("settings", "words"),
     [
         (ModelSettings("resnet", 16), "unknown architecture 'resnet'; architectures: "),
-        (ModelSettings("airbench", 8, (8, 8, 8, 8)), "'airbench' cannot be built"),
+        (ModelSettings("airbench", 16, (8, 8, 8, 8, 8)), "'airbench' cannot be built"),
+        (ModelSettings("airbench", 16, dropout=0.5), "'airbench' has no dropout"),
+        (ModelSettings("vgg3", 16), "'vgg3' cannot be built for pictures of any size"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_named(
@@ -319,9 +345,36 @@ def test_fused_normalization_is_kerass(shape: tuple[int, ...], scale: bool) -> N
     assert np.allclose(plain(inputs), fused(inputs), atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_fused_gelu_is_kerass(dtype: str) -> None:
+    import tensorflow as tf
+
+    inputs = tf.cast(tf.linspace(-6.0, 6.0, 241), dtype)
+    results = []
+    for layer in (keras.layers.Activation("gelu", dtype=dtype), FusedGelu("gelu", dtype=dtype)):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs)
+        results.append((outputs, tape.gradient(outputs, inputs)))
+    for plain, fused in zip(*results, strict=True):
+        assert fused.dtype == dtype
+        assert np.allclose(
+            tf.cast(plain, "float32"), tf.cast(fused, "float32"), atol=1e-5 if dtype == "float32" else 0.03
+        )
+
+
 def test_fusing_keeps_the_network() -> None:
-    network = build_model("airbench", 3, 16, widths=(8, 8, 8))
+    network = build_model("airbench", 3, 16, widths=(8, 8, 8), depth=3)
     fused = fuse(network)
-    assert sum(isinstance(layer, FusedBatchNormalization) for layer in fused.layers) == 6
+    assert sum(isinstance(layer, FusedBatchNormalization) for layer in fused.layers) == 9
+    assert sum(isinstance(layer, FusedGelu) for layer in fused.layers) == 10
     fused.set_weights(network.get_weights())
     assert np.allclose(fused(draw_images(4, 16)), network(draw_images(4, 16)), atol=1e-5)
+
+
+@pytest.mark.usefixtures("quick")
+def test_tensorboard_logs_lie_in_the_run(dataset: Dataset, tmp_path: Path) -> None:
+    short = dataclasses.replace(RECIPE, epochs=1)
+    fit(short, dataset, tmp_path / "run", tmp_path / "bundle", tensorboard=True)
+    logs = [path for path in (tmp_path / "run" / "tensorboard").rglob("events.*") if path.stat().st_size > 100]
+    assert {path.parent.name for path in logs} == {"train", "validation"}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.optimizer import BiasScaledSGD, Lookahead, Triangle, build_optimizer, precision
+from training.optimizer import BiasScaledSGD, Lookahead, Muon, Triangle, build_optimizer, orthogonalize, precision
 from training.recipe import OptimizerSettings, Recipe, ScheduleSettings
 
 
@@ -42,6 +42,43 @@ def test_biases_move_faster() -> None:
     assert moved["kernel"] == pytest.approx(plain["kernel"], rel=1e-5)
 
 
+def test_orthogonalized_singular_values_are_near_one() -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((6, 40), (40, 6)):
+        left, _, right = np.linalg.svd(rng.normal(size=shape), full_matrices=False)
+        values = np.linspace(1.0, 0.2, 6)
+        matrix = orthogonalize(keras.ops.convert_to_tensor((left * values) @ right, "float32"))
+        result = np.asarray(keras.ops.cast(matrix, "float32"))
+        assert result.shape == shape
+        found = np.linalg.svd(result, compute_uv=False)
+        assert 0.5 < found.min() <= found.max() < 1.3
+        # The directions stay: in the old ones' terms the result is nearly diagonal.
+        seen = left.T @ result @ right.T
+        assert np.abs(seen - np.diag(np.diag(seen))).max() < 0.1
+
+
+def test_muon_steps_kernels_by_direction_only() -> None:
+    def moved(scale: float) -> np.ndarray:
+        kernel = keras.Variable(np.random.default_rng(1).normal(size=(3, 3, 4, 8)), dtype="float32", name="kernel")
+        optimizer = Muon(0.5, 0.6, bias_scale=1.0, learning_rate=0.1, momentum=0.9, nesterov=True)
+        optimizer.build([kernel])
+        gradient = np.random.default_rng(2).normal(size=(3, 3, 4, 8)).astype("float32")
+        optimizer.apply([keras.ops.convert_to_tensor(scale * gradient)])
+        return np.asarray(kernel)
+
+    small, large = moved(1e-3), moved(1e3)
+    assert np.allclose(small, large, atol=0.01)
+    # The norm was set to the root of the outputs; a step of rate 0.05 has singular values of about 0.05.
+    start = np.random.default_rng(1).normal(size=(3, 3, 4, 8))
+    step = small - start * np.sqrt(8) / np.linalg.norm(start)
+    assert 0.02 < np.linalg.svd(step.reshape(-1, 8), compute_uv=False).max() < 0.08
+
+
+def test_muon_is_sgd_for_what_is_no_kernel() -> None:
+    settings = {"bias_scale": 8.0, "learning_rate": 0.01, "momentum": 0.85, "nesterov": True}
+    assert steps_of(Muon(0.5, 0.6, **settings)) == pytest.approx(steps_of(BiasScaledSGD(**settings)))
+
+
 def test_weight_decay_spares_biases() -> None:
     settings = OptimizerSettings("sgd", learning_rate=0.1, momentum=0.0, weight_decay=0.5)
     moved = steps_of(build_optimizer(settings, ScheduleSettings(), 10), steps=1)
@@ -49,7 +86,7 @@ def test_weight_decay_spares_biases() -> None:
     assert moved["kernel"] == pytest.approx(0.1 + 0.1 * 0.5, rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "sgd", "muon"])
 def test_the_schedule_reaches_the_optimizer(name: str) -> None:
     settings = OptimizerSettings(name, learning_rate=0.5)
     constant = build_optimizer(settings, ScheduleSettings("constant"), 10)

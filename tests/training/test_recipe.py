@@ -54,7 +54,7 @@ def test_a_file_holds_only_what_differs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("epoch=3", "unknown key 'epoch'; keys: name, description, epochs, .*; did you mean 'epochs'"),
+        ("epoch=3", "unknown key 'epoch'; keys: name, description, reported, epochs, .*; did you mean 'epochs'"),
         (
             "optimizer.learnin_rate=3",
             r"unknown key 'optimizer\.learnin_rate'; .*did you mean 'optimizer\.learning_rate'",

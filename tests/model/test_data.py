@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.data import CIFAR10_CLASSES, DataError, load_dataset, load_test
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
-from training.data import CIFAR10_CLASSES, DataError, load_dataset, load_test
 
 
 def rewrite(path: Path, **changes: Any) -> None:

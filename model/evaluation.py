@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.data import Split
+from model.data import Split
 
 BINS = 15  # of the calibration error, as in its source
 

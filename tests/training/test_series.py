@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from training.history import CHECKPOINT, RunError, own_run, own_runs, remove_run, rename_run, restore_run, write_json
+from training.recipe import Recipe, RecipeError, to_toml
+from training.series import Member, ablation, ablation_names, complete, measured, seeds, summary, table
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def pretend(member: Member, share: float = 0.5) -> None:
+    """Leave what a finished run leaves."""
+    folder = own_runs() / member.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.toml").write_text(to_toml(member.recipe))
+    figures = {"shapes test, all 36": {"n": 36, "keras": share, "int8": share}}
+    write_json(folder / "metrics.json", {"status": "finished", "accuracy": figures})
+
+
+def test_seeds_differ_in_their_seed_alone() -> None:
+    members = seeds(Recipe(seed=4), "quick", 3)
+    assert [member.name for member in members] == ["quick-seed4", "quick-seed5", "quick-seed6"]
+    assert [member.recipe.seed for member in members] == [4, 5, 6]
+    assert all(dataclasses.replace(member.recipe, seed=4) == members[0].recipe for member in members)
+
+
+def test_a_series_trains_what_is_not_finished_and_resumes_what_was_cut_off() -> None:
+    members = seeds(Recipe(), "quick", 3)
+    pretend(members[0])
+    cut = own_runs() / members[1].name
+    cut.mkdir()
+    (cut / "recipe.toml").write_text(to_toml(members[1].recipe))
+    (cut / CHECKPOINT).touch()
+    calls = []
+
+    def train(member: Member, resume: bool) -> None:
+        calls.append((member.name, resume))
+        pretend(member)
+
+    runs = complete(members, train)
+    assert calls == [("quick-seed1", True), ("quick-seed2", False)]
+    assert [run.name for run in runs] == ["quick-seed0", "quick-seed1", "quick-seed2"]
+
+
+def test_a_run_with_other_values_is_not_taken_for_a_member() -> None:
+    members = seeds(Recipe(), "quick", 1)
+    pretend(Member("quick-seed0", Recipe(epochs=3)))
+    with pytest.raises(RecipeError, match="'quick-seed0' was made with other values; remove it"):
+        complete(members, lambda member, resume: None)
+
+
+def test_summary_has_mean_and_spread() -> None:
+    members = seeds(Recipe(), "quick", 3)
+    for member, share in zip(members, (0.9, 0.94, 0.95), strict=True):
+        pretend(member, share)
+    runs = complete(members, lambda member, resume: None)
+    assert summary(runs)[0] == (
+        "shapes test, all 36 (keras): mean 93.00%, standard deviation 2.65%, 90.00% to 95.00%, n 3"
+    )
+    assert [line.split()[0] for line in table(runs)] == ["run", *(member.name for member in members)]
+    assert "94.00%" in table(runs)[2]
+
+
+@pytest.mark.parametrize("name", ablation_names())
+def test_every_ablation_changes_something(name: str) -> None:
+    members = ablation(name, ("epochs=2",))
+    bare = [dataclasses.replace(member.recipe, name="", description="", reported="") for member in members]
+    assert len(members) > 1
+    assert len(set(bare)) == len(bare)
+    assert {recipe.epochs for recipe in bare} == {2}
+
+
+def test_an_unknown_ablation_lists_the_known() -> None:
+    with pytest.raises(RecipeError, match=r"unknown ablation 'vgg4'; ablations: .*; did you mean 'vgg3'\?"):
+        ablation("vgg4")
+
+
+def test_the_shipped_run_shows_a_recipes_figures() -> None:
+    pretend(Member("fast-again", Recipe(name="fast")), 0.1)
+    run = measured("fast")
+    assert run is not None
+    assert run.name == "fast"
+    assert measured("nothing") is None
+    pretend(Member("mine", Recipe(name="mine")))
+    assert measured("mine") is not None
+
+
+def test_a_run_can_be_removed_restored_and_renamed() -> None:
+    pretend(Member("first", Recipe()))
+    trash = remove_run("first")
+    with pytest.raises(RunError, match="unknown run 'first'; your runs: none"):
+        own_run("first")
+    restore_run(trash, "first")
+    rename_run("first", "second")
+    assert own_run("second").name == "second"
+    pretend(Member("third", Recipe()))
+    with pytest.raises(RunError, match="there is a run 'third' already"):
+        rename_run("second", "third")
+    with pytest.raises(RunError, match="'fast' came with Vitrine"):
+        remove_run("fast")

@@ -1,0 +1,49 @@
+"""python -m training runs | runs rm | runs rename"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from model.bundle import BundleError, check_name
+from training.commands import fail
+from training.history import RunError, list_runs, own_run, remove_run, rename_run
+
+app = typer.Typer(help="The runs: yours, newest first, then the shipped ones.", invoke_without_command=True)
+NameArgument = Annotated[str, typer.Argument(help="A run of yours.")]
+
+
+@app.callback()
+def show(context: typer.Context) -> None:
+    """List the runs: yours, newest first, then the shipped ones."""
+    if context.invoked_subcommand:
+        return
+    for run in list_runs():
+        figures = f"{len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min"
+        typer.echo(f"{run.name:<28} {run.status:<12} {figures}")
+
+
+@app.command("rm")
+def remove(
+    name: NameArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take a run off the list. Its network stays; its folder waits in the trash."""
+    try:
+        own_run(name)
+        if not yes:
+            typer.confirm(f"Remove the run {name!r}?", abort=True)
+        trash = remove_run(name)
+    except RunError as error:
+        raise fail(error) from None
+    typer.echo(f"removed; the folder is now {trash}")
+
+
+@app.command("rename")
+def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Give a run another name. Its network keeps the old one."""
+    try:
+        rename_run(name, check_name(new))
+    except (RunError, BundleError) as error:
+        raise fail(error) from None

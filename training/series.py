@@ -1,0 +1,111 @@
+"""Several runs one after another: the same recipe with other seeds, or the variants of an ablation."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from training.history import CHECKPOINT, Run, list_runs, own_runs, read_run
+from training.recipe import Recipe, RecipeError, load_recipe
+
+ABLATIONS = Path(__file__).parent / "ablations"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a series: its name and its recipe."""
+
+    name: str
+    recipe: Recipe
+
+
+def seeds(recipe: Recipe, name: str, count: int) -> list[Member]:
+    """The recipe with `count` seeds from its own on; the runs are called name-seed0, name-seed1, …"""
+    return [
+        Member(f"{name}-seed{seed}", dataclasses.replace(recipe, seed=seed))
+        for seed in range(recipe.seed, recipe.seed + count)
+    ]
+
+
+def ablation_names() -> list[str]:
+    return sorted(path.stem for path in ABLATIONS.glob("*.toml"))
+
+
+def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
+    """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
+    if name not in ablation_names():
+        near = get_close_matches(name, ablation_names(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(ablation_names())}{hint}")
+    content = tomllib.loads((ABLATIONS / f"{name}.toml").read_text("utf-8"))
+    shared = tuple(content["set"])
+    members = []
+    for variant in content["variant"]:
+        recipe = load_recipe(content["recipe"], (*shared, *variant["set"], *overrides))
+        title = f"{name}-{variant['name']}"
+        recipe = dataclasses.replace(
+            recipe, name=title, description=variant["description"], reported=variant.get("reported", "")
+        )
+        members.append(Member(title, recipe))
+    return members
+
+
+def complete(members: list[Member], train: Callable[[Member, bool], None]) -> list[Run]:
+    """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
+
+    A run of that name that was made with other values is not taken for it: RecipeError.
+    """
+    for member in members:
+        folder = own_runs() / member.name
+        if not (folder / "recipe.toml").exists():
+            train(member, False)
+            continue
+        if load_recipe(str(folder / "recipe.toml")) != member.recipe:
+            raise RecipeError(
+                f"the run {member.name!r} was made with other values; remove it (runs rm {member.name}) or rename it"
+            )
+        if read_run(folder).status != "finished":
+            train(member, (folder / CHECKPOINT).exists())
+    return [read_run(own_runs() / member.name) for member in members]
+
+
+def table(runs: list[Run]) -> list[str]:
+    """A line a run: epochs, minutes, best validation accuracy and the float accuracy on each test set."""
+    sets = list(dict.fromkeys(title for run in runs for title in run.accuracy))
+    heads = [title.partition(" test, ")[2] or title for title in sets]
+    lines = [f"{'run':<24} epochs  minutes  validation" + "".join(f"  {head:>12}" for head in heads)]
+    for run in runs:
+        figures = "".join(
+            f"  {run.accuracy[title]['keras']:>12.2%}" if title in run.accuracy else " " * 14 for title in sets
+        )
+        lines.append(
+            f"{run.name:<24} {len(run.history):>6}  {run.minutes:>7.1f}  {run.best_val_accuracy:>10.1%}{figures}"
+        )
+    return lines
+
+
+def summary(runs: list[Run]) -> list[str]:
+    """Mean and spread of the accuracy on each test set over the runs."""
+    lines = []
+    for title in runs[0].accuracy:
+        for engine in ("keras", "int8"):
+            shares = [run.accuracy[title][engine] for run in runs]
+            deviation = statistics.stdev(shares) if len(shares) > 1 else 0.0
+            lines.append(
+                f"{title} ({engine}): mean {statistics.mean(shares):.2%}, standard deviation {deviation:.2%}, "
+                f"{min(shares):.2%} to {max(shares):.2%}, n {len(shares)}"
+            )
+    return lines
+
+
+def measured(recipe: str) -> Run | None:
+    """The finished run that shows a recipe's figures: the shipped one, or else the user's newest; None without."""
+    runs = [run for run in list_runs() if run.recipe.get("name") == recipe]
+    found = [run for run in runs if run.status == "finished" and run.accuracy]
+    shipped = [run for run in found if run.path.parent != own_runs()]
+    return next(iter(shipped or found), None)
