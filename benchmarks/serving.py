@@ -20,18 +20,16 @@ from benchmarks.latency import photo_640x480
 from benchmarks.load import Client
 from benchmarks.machine import machine
 from benchmarks.page import photos, warm_drops
-from benchmarks.servers import ROOT, Running, started
+from benchmarks.servers import API, PAGES, ROOT, Server, started
 
 CLIENTS = 16
 STARTS = 5
-ALONE = ["-m", "api", "--host", "127.0.0.1", "--port", "PORT"]
-PAGES = ["-m", "streamlit", "run", "dashboard/app.py", "--server.address", "127.0.0.1", "--server.port", "PORT"]
 FLASK = "flask, model.predict"
 SERVERS: dict[str, Sequence[str]] = {
     FLASK: ["-m", "benchmarks.flask_server", "PORT"],
     "dashboard with its routes, keras": PAGES,
-    "python -m api, keras": ALONE,
-    "python -m api, int8": [*ALONE, "--engine", "int8"],
+    "python -m api, keras": API,
+    "python -m api, int8": [*API, "--engine", "int8"],
 }
 TOLERANCE = 0.05  # of a probability: Flask decodes every pixel of a JPEG, we as many as are needed
 
@@ -73,7 +71,7 @@ def ask(url: str, picture: bytes) -> dict[str, float]:
     return {score["label"]: score["probability"] for score in content["predictions"]}
 
 
-def largest_difference(ours: Running, theirs: Running, pictures: Sequence[Path]) -> float:
+def largest_difference(ours: Server, theirs: Server, pictures: Sequence[Path]) -> float:
     """Of any probability over the pictures. Raises RuntimeError when that is no agreement."""
     worst = 0.0
     for picture in pictures:
@@ -84,13 +82,13 @@ def largest_difference(ours: Running, theirs: Running, pictures: Sequence[Path])
     return worst
 
 
-def measure(server: Running, picture: Path, seconds: float) -> Row:
+def measure(server: Server, picture: Path, seconds: float) -> Row:
     rate, times = finish_load(start_load(server.url, CLIENTS, seconds, picture))
     _, alone = finish_load(start_load(server.url, 1, seconds / 2, picture))
     return Row(rate, times, alone)
 
 
-def drops_under_load(server: Running, page: Page, picture: Path, pictures: list[Path], n: int = 5) -> list[float]:
+def drops_under_load(server: Server, page: Page, picture: Path, pictures: list[Path], n: int = 5) -> list[float]:
     """Milliseconds of drops on the page while the clients ask."""
     process = start_load(server.url, CLIENTS, 25, picture)
     try:
@@ -107,7 +105,7 @@ def print_table(rows: dict[str, Row]) -> None:
         print(f"{name:<34} {row.rate:>18.1f} {row.p50:>9.1f} {row.p99:>9.1f} {ratio:>9.1f} {alone:>18.2f}")
 
 
-def print_page(server: Running, picture: Path, pictures: list[Path]) -> None:
+def print_page(server: Server, picture: Path, pictures: list[Path]) -> None:
     """The dashboard's drops under load, where there is a browser."""
     with sync_playwright() as playwright:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.browser import ROOT, free_port
+from benchmarks.servers import ROOT, free_port
 
 
 @contextmanager
