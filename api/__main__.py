@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from api.settings import SettingsError, read_settings, settings_table, unknown_variables
+from api.sockets import ListenError, allow_many_connections, listen, url_of
 from model.bundle import BundleError
 from model.pool import choose
 
@@ -33,19 +34,17 @@ def serve(
     try:
         settings = read_settings(host=host, port=port, model=model, engine=engine)
         choose(settings.model, engine, settings.engine, paths=True)
-    except (SettingsError, BundleError) as error:
+        listener = listen(settings.host, settings.port)
+    except (SettingsError, BundleError, ListenError) as error:
         sys.exit(str(error))
     for line in unknown_variables():
         print(line, file=sys.stderr)
-    print(f"http://{settings.host}:{settings.port}, described at /api/docs", flush=True)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    allow_many_connections()
+    print(f"{url_of(listener)}, described at {url_of(listener)}/api/docs", flush=True)
+    config = uvicorn.Config(
+        create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS
     )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

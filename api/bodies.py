@@ -57,7 +57,7 @@ async def whole(request: Request) -> bytearray:
 
 
 def from_json(body: bytearray) -> File:
-    """The picture in `image`, as base64 or a data: URL. Raises Problem."""
+    """The picture in `image`, or in the only text there is: base64 or a data: URL. Raises Problem."""
     # A body full of tiny values would take fifty times its size in memory; base64 holds none of these signs.
     if sum(body.count(sign) for sign in b",[{") > MOST_PARTS:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the JSON has more than {MOST_PARTS} parts; {TAKEN}")
@@ -65,7 +65,9 @@ def from_json(body: bytearray) -> File:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is not JSON: {error}") from error
-    text = content.get("image") if isinstance(content, dict) else None
+    fields = content if isinstance(content, dict) else {}
+    texts = [text for text in fields.values() if isinstance(text, str)]
+    text = fields.get("image", texts[0] if len(texts) == 1 else None)
     if not isinstance(text, str):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the JSON has no text in 'image'; {TAKEN}")
     return File("", bytearray(from_base64(text)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import TypeVar
 
 from api.problems import Problem, busy
@@ -29,6 +30,7 @@ class Inference:
     def __init__(self, settings: Settings, pool: Pool) -> None:
         self.settings, self.pool = settings, pool
         self.inside = 0  # requests that wait for a thread or have one
+        self.failed = False  # whether the default did not load at the start
         self.threads = ThreadPoolExecutor(settings.threads, "inference")
         self.loaders = ThreadPoolExecutor(LOADERS, "loading")
 
@@ -77,12 +79,12 @@ class Inference:
         is_default = model in (None, "default")
         return (self.settings.model if is_default else str(model)), is_default
 
-    def default_name(self) -> str:
-        """The name of the model that answers when none is named, as far as it can be read."""
+    def default_folder(self) -> Path | None:
+        """The bundle that answers when none is named, if it can be read."""
         try:
-            return self.choose(None, None).card.name
+            return self.choose(None, None).folder
         except BundleError:
-            return ""
+            return None
 
     async def run(self, threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
         """What `work` returns in one of the threads; what it raises, as a Problem."""
@@ -105,4 +107,9 @@ class Inference:
         try:
             self.load()
         except Exception as error:
+            self.failed = True
             log.error("the default model is not ready: %s", error)
+
+    def status(self) -> str:
+        """ready once a network is loaded, whichever: before, whether one still may be."""
+        return "ready" if self.pool.warm() else "failed" if self.failed else "loading"

@@ -61,7 +61,9 @@ class Form:
                 )
             return
         if len(self.files) >= self.most:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {self.most} files came in one request")
+            many = f"more than {self.most} files came in one request"
+            sentence = many if self.most > 1 else "more than one file came; /api/predict takes many"
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         name = options.get(b"filename", options.get(b"name", b"")).decode("utf-8", "replace")
         self.open = File(name[:LONGEST_NAME])
         self.files.append(self.open)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -14,10 +15,21 @@ from api.inference import Inference
 from api.metrics import Metrics
 from api.multipart import File
 from api.problems import Problem
-from api.schemas import Answer, Failure, FileAnswer, FileFailure, Health, Model, answer, card_answer, to_response
+from api.schemas import (
+    Answer,
+    Failure,
+    FileAnswer,
+    FileFailure,
+    Health,
+    Model,
+    answer,
+    card_answer,
+    model_answer,
+    to_response,
+)
 from model.bundle import BundleError, bundle_folders, read_card
-from model.pool import engines_of
 
+log = logging.getLogger(__name__)
 ModelName = Annotated[str | None, Query(description="a name of `/api/models`; the server's default if none")]
 EngineName = Annotated[str | None, Query(description="`keras` or `int8`; the server's default if none")]
 TopK = Annotated[int | None, Query(ge=1, description="how many classes to list; all if none")]
@@ -84,12 +96,9 @@ async def predict(request: Request, model: ModelName = None, engine: EngineName 
     """What is in one picture: a form with a file in a field of any name, raw bytes, or base64 in JSON."""
     inference = inference_of(request)
     inference.check_room()
-    files = await read_pictures(request, most=2)
-    if len(files) > 1:
-        sentence = "more than one file came; /predict takes one, /api/predict takes many"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+    (file,) = await read_pictures(request, most=1)
     with inference.place():
-        return to_response(await answer_file(request, files[0], model, engine, top_k))
+        return to_response(await answer_file(request, file, model, engine, top_k))
 
 
 @router.post("/api/predict", response_model=list[FileAnswer | FileFailure], responses=ERRORS, openapi_extra=MANY)
@@ -116,18 +125,22 @@ async def predict_many(
 
 
 @router.get("/api/models", response_model=list[Model])
-def models(request: Request) -> Response:
+async def models(request: Request) -> Response:
     """The models that can be asked; `default` is the one that answers when none is named."""
-    default = inference_of(request).default_name()
+    inference = inference_of(request)
+    return to_response(await inference.run(inference.threads, lambda: list_models(inference)))
+
+
+def list_models(inference: Inference) -> list[dict[str, object]]:
+    """Every model that can be read, by the name to ask it by. Raises BundleError."""
+    default = inference.default_folder()
     listed = []
-    for folder in bundle_folders().values():
+    for name, folder in bundle_folders().items():
         try:
-            card = read_card(folder)
-        except BundleError:  # the page says what is wrong with it; here it cannot be asked
-            continue
-        kept = {name: getattr(card, name) for name in ("name", "classes", "input_size", "parameters", "accuracy")}
-        listed.append(kept | {"default": card.name == default, "engines": engines_of(card)})
-    return to_response(listed)
+            listed.append(model_answer(name, read_card(folder), folder == default))
+        except BundleError as error:  # it cannot be asked; the others can
+            log.warning("%s", error)
+    return listed
 
 
 @router.get("/api/models/{name}", responses={404: ERRORS[404]})
@@ -141,9 +154,10 @@ async def model(request: Request, name: str) -> Response:
 @router.get("/api/health", response_model=Health, responses={503: {"model": Health}})
 async def health(request: Request) -> Response:
     """Whether a network is loaded and answers at once; needs no token."""
-    if inference_of(request).pool.warm():
-        return to_response({"status": "ready"})
-    response = to_response({"status": "loading"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    status = inference_of(request).status()
+    if status == "ready":
+        return to_response({"status": status})
+    response = to_response({"status": status}, HTTPStatus.SERVICE_UNAVAILABLE)
     response.headers["Retry-After"] = "1"
     return response
 

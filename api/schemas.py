@@ -69,9 +69,9 @@ class Model(BaseModel):
 
 
 class Health(BaseModel):
-    """ready: a network is loaded and answers at once."""
+    """ready: a network is loaded and answers at once; failed: the default does not load, the log says why."""
 
-    status: str = Field(examples=["ready", "loading"])
+    status: str = Field(examples=["ready", "loading", "failed"])
 
 
 def answer(prediction: Prediction, top_k: int | None) -> dict[str, object]:
@@ -92,6 +92,12 @@ def answer(prediction: Prediction, top_k: int | None) -> dict[str, object]:
         "model": prediction.model,
         "milliseconds": round(prediction.milliseconds, 3),
     }
+
+
+def model_answer(name: str, card: Card, default: bool) -> dict[str, object]:
+    """A model in the list, in the words of `Model`."""
+    kept = {key: getattr(card, key) for key in ("classes", "input_size", "parameters", "accuracy")}
+    return {"name": name, "default": default, "engines": engines_of(card)} | kept
 
 
 def card_answer(card: Card) -> dict[str, Any]:
