@@ -100,7 +100,9 @@ class Body:
             raise Problem(HTTPStatus.REQUEST_TIMEOUT, sentence, {"Connection": "close"}) from None
 
     def too_large(self) -> Problem:
-        sentence = f"the body is larger than the {self.limit / 2**20:.0f} MB that are taken here"
+        # Of one picture, the limit that a person knows is the file's, without what base64 and a form add.
+        what, most = ("picture", MAX_BYTES) if self.limit == ONE_BODY else ("body", self.limit)
+        sentence = f"the {what} is larger than the {most // 2**20} MB that are taken"
         return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence, {"Connection": "close"})
 
     async def drain(self) -> Problem:
