@@ -86,8 +86,8 @@ class Inference:
         except BundleError:
             return None
 
-    async def run(self, threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
-        """What `work` returns in one of the threads; what it raises, as a Problem."""
+    async def run(self, threads: ThreadPoolExecutor | None, work: Callable[[], Result]) -> Result:
+        """What `work` returns in one of the threads, or of asyncio's own; what it raises, as a Problem."""
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except InvalidImage as error:

@@ -128,7 +128,7 @@ async def predict_many(
 async def models(request: Request) -> Response:
     """The models that can be asked; `default` is the one that answers when none is named."""
     inference = inference_of(request)
-    return to_response(await inference.run(inference.threads, lambda: list_models(inference)))
+    return to_response(await inference.run(None, lambda: list_models(inference)))
 
 
 def list_models(inference: Inference) -> list[dict[str, object]]:
@@ -147,7 +147,7 @@ def list_models(inference: Inference) -> list[dict[str, object]]:
 async def model(request: Request, name: str) -> Response:
     """A model's card: classes, sizes, accuracy, SHA-256 of its files."""
     inference = inference_of(request)
-    choice = await inference.run(inference.threads, lambda: inference.choose(name, None))
+    choice = await inference.run(None, lambda: inference.choose(name, None))
     return to_response(card_answer(choice.card))
 
 
