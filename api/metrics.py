@@ -47,6 +47,7 @@ class Measured:
             await self.app(scope, receive, send)
             return
         start, status = perf_counter(), 500
+        outside = scope.get("route")  # of the application around this one
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -57,6 +58,7 @@ class Measured:
         try:
             await self.app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            found = scope.get("route")
+            route = "none" if found is outside else str(getattr(found, "path", "none"))
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(perf_counter() - start)

@@ -54,7 +54,18 @@ def test_no_dashboard_file_hides_a_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["model.classifier", "model.images", "model.bundle", "training.cli", "model.data", "dashboard.charts"]
+    "module",
+    [
+        "model.classifier",
+        "model.images",
+        "model.bundle",
+        "model.pool",
+        "api.app",
+        "api.__main__",
+        "training.cli",
+        "model.data",
+        "dashboard.charts",
+    ],
 )
 def test_importing_is_light(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'streamlit'}} & set(sys.modules)))"
