@@ -36,11 +36,12 @@ TOLERANCE = 0.05  # of a probability: Flask decodes every pixel of a JPEG, we as
 
 @dataclass(frozen=True)
 class Row:
-    """Requests a second and the milliseconds of CLIENTS clients, and of one alone."""
+    """Requests a second and milliseconds of CLIENTS clients, milliseconds of one alone, the server's megabytes then."""
 
     rate: float
     milliseconds: list[float]
     alone: list[float]
+    memory: float
 
     @property
     def p50(self) -> float:
@@ -85,24 +86,28 @@ def largest_difference(ours: Server, theirs: Server, pictures: Sequence[Path]) -
 def measure(server: Server, picture: Path, seconds: float) -> Row:
     rate, times = finish_load(start_load(server.url, CLIENTS, seconds, picture))
     _, alone = finish_load(start_load(server.url, 1, seconds / 2, picture))
-    return Row(rate, times, alone)
+    return Row(rate, times, alone, server.memory())
 
 
 def drops_under_load(server: Server, page: Page, picture: Path, pictures: list[Path], n: int = 5) -> list[float]:
-    """Milliseconds of drops on the page while the clients ask."""
-    process = start_load(server.url, CLIENTS, 25, picture)
+    """Milliseconds of drops on the page while the clients ask. Raises RuntimeError when they did not ask to the end."""
+    process = start_load(server.url, CLIENTS, 600, picture)
     try:
-        return warm_drops(page, server.url, pictures, n)
+        times = warm_drops(page, server.url, pictures, n)
+        if process.poll() is not None:
+            raise RuntimeError("the clients ended before the drops did; what they wrote stands above")
+        return times
     finally:
         process.kill()
         process.wait()
 
 
 def print_table(rows: dict[str, Row]) -> None:
-    print(f"{'':<34} {CLIENTS:>3} clients: req/s    p50 ms    p99 ms   x Flask   1 client: p50 ms")
+    print(f"{'':<34} {CLIENTS:>3} clients: req/s    p50 ms    p99 ms   x Flask   1 client: p50 ms   memory MB")
     for name, row in rows.items():
         ratio, alone = row.rate / rows[FLASK].rate, float(np.median(row.alone))
-        print(f"{name:<34} {row.rate:>18.1f} {row.p50:>9.1f} {row.p99:>9.1f} {ratio:>9.1f} {alone:>18.2f}")
+        figures = f"{row.rate:>18.1f} {row.p50:>9.1f} {row.p99:>9.1f} {ratio:>9.1f} {alone:>18.2f} {row.memory:>11.0f}"
+        print(f"{name:<34} {figures}   n {len(row.milliseconds)} and {len(row.alone)}")
 
 
 def print_page(server: Server, picture: Path, pictures: list[Path]) -> None:
