@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from api.problems import Problem
 from model.bundle import Card
-from model.pool import engines_of
+from model.classifier import engines_of
 from model.prediction import Prediction
 
 

@@ -130,3 +130,8 @@ ENGINES: dict[str, tuple[str, Callable[[Path, int], Forward]]] = {
     "keras": (KERAS_FILE, load_keras),
     "int8": (INT8_FILE, load_int8),
 }
+
+
+def engines_of(card: Card) -> list[str]:
+    """The engines that a bundle has a file for."""
+    return [engine for engine, (file, _) in ENGINES.items() if file in card.files]

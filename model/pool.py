@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.bundle import BundleError, Card, find_bundle, find_named, read_card
-from model.classifier import ENGINES, Classifier
+from model.classifier import ENGINES, Classifier, engines_of
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 TRIES = 3  # a bundle that is being replaced is read again
@@ -33,11 +33,6 @@ class Choice:
         """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
         entry = self.card.files[ENGINES[self.engine][0]]
         return entry.sha256, self.engine, self.card.input_size, len(self.card.classes)
-
-
-def engines_of(card: Card) -> list[str]:
-    """The engines that a bundle has a file for."""
-    return [engine for engine, (file, _) in ENGINES.items() if file in card.files]
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:
