@@ -27,6 +27,7 @@ bench:
 	@$(PYTHON) -m benchmarks.latency
 	@$(PYTHON) -m benchmarks.page
 	@$(PYTHON) -m benchmarks.serving
+	@$(PYTHON) -m benchmarks.training
 
 screenshots:
 	@scripts/setup.sh test

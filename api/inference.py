@@ -24,6 +24,11 @@ LOADERS = 2  # networks loaded at the same time, beside the threads that answer
 Result = TypeVar("Result")
 
 
+def classify(classifier: Classifier, content: bytes) -> Prediction:
+    """One picture's prediction, in a thread. Raises InvalidImage."""
+    return classifier.classify(content).prediction
+
+
 class Inference:
     """The pool's networks behind threads. Its methods run on one event loop."""
 
@@ -55,14 +60,14 @@ class Inference:
 
         def work() -> Prediction | None:
             ready = self.pool.ready(self.choose(model, engine))
-            return ready.classify(content).prediction if ready else None
+            return classify(ready, content) if ready else None
 
         prediction = await self.run(self.threads, work)
         if prediction is not None:
             return prediction
         # Loading takes seconds: it must not keep the threads from those whose network is ready.
         classifier = await self.run(self.loaders, lambda: self.load(model, engine))
-        return await self.run(self.threads, lambda: classifier.classify(content).prediction)
+        return await self.run(self.threads, lambda: classify(classifier, content))
 
     def choose(self, model: str | None, engine: str | None) -> Choice:
         """As `model.pool.choose`; only the server's own default may be a path."""

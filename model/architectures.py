@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.airbench import airbench, prepare_airbench
+from model.backbones import BackboneError, transfer, unfreeze
+from model.residual import residual
 from model.stacks import cnn5x5, dropout_dense, dropout_stages, vgg3
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Architecture:
     build: Callable[..., keras.Model]
     about: str
     prepare: Callable[[keras.Model, np.ndarray], None] | None = None  # sets starting weights from training images
+    unfreeze: Callable[[keras.Model], None] | None = None  # lets weights learn that were trained before
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -35,6 +38,8 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture("dropout_stages", dropout_stages, "convolution, pooling and dropout a stage, one dense layer"),
         Architecture("dropout_dense", dropout_dense, "three 3x3 convolutions, two dense layers of 512, dropout"),
         Architecture("vgg3", vgg3, "three stages of two 3x3 convolutions, two dense layers"),
+        Architecture("residual", residual, "three stages of residual blocks, ReLU"),
+        Architecture("transfer", transfer, "a network trained before, with a new head", unfreeze=unfreeze),
     )
 }
 
@@ -54,6 +59,8 @@ def build_model(name: str, classes: int, input_size: int | None = 32, **settings
         raise ValueError(f"architecture {name!r} has no {key}; its settings: {', '.join(own)}")
     try:
         return build(classes=classes, input_size=input_size, **settings)
+    except BackboneError:
+        raise
     except (TypeError, ValueError) as error:  # Keras's own words for it fill a page
         given = f" with {settings}" if settings else ""
         size = "of any size" if input_size is None else f"of {input_size} x {input_size}"

@@ -57,5 +57,9 @@ def evaluate(
     probabilities: Callable[[np.ndarray], np.ndarray], name: str, split: Split, classes: tuple[str, ...]
 ) -> dict[str, Evaluation]:
     """One plain view of each picture through `probabilities`, scored on each named test set; one pass serves all."""
-    rows = probabilities(split.images)
+    return score_sets(probabilities(split.images), name, split, classes)
+
+
+def score_sets(rows: np.ndarray, name: str, split: Split, classes: tuple[str, ...]) -> dict[str, Evaluation]:
+    """Probabilities of a test split, float (n, classes), scored on each of its named sets."""
     return {title: score(rows[: len(part)], part.labels, classes) for title, part in test_sets(name, split).items()}

@@ -7,11 +7,17 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.bundle import KERAS_FILE, check_file, find_bundle, read_card
+from model.classifier import Classifier, load_int8, load_keras
+from model.comparison import Disagreement, disagreements
+from model.data import DataError, load_dataset
+from model.evaluation import Evaluation, score_sets
 from model.quiet import quiet
 
 if TYPE_CHECKING:
@@ -51,6 +57,48 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A float network and its int8 file: bytes, and figures by engine and test set, and where their answers differ."""
+
+    model: str
+    bytes: dict[str, int]
+    figures: dict[str, dict[str, Evaluation]]
+    pictures: int
+    differing: list[Disagreement]
+
+
+def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
+    """Make the int8 file of a bundle anew at `path`, and measure both on the data set's test pictures.
+
+    Raises BundleError, DataError.
+    """
+    folder = find_bundle(model)
+    card = read_card(folder)
+    source = check_file(folder, card, KERAS_FILE)
+    dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
+    if dataset.classes != card.classes:
+        raise DataError(
+            f"the data's classes are {', '.join(dataset.classes)}; the model's are {', '.join(card.classes)}"
+        )
+    with quiet():
+        import keras
+
+        network = keras.models.load_model(source, compile=False)
+    quantize(network, dataset.train.images, path)
+    split = dataset.test
+    files = {"keras": source, "int8": path}
+    loaders = {"keras": load_keras, "int8": load_int8}
+    answers, figures = {}, {}
+    for engine, file in files.items():
+        rows = Classifier(card, engine, loaders[engine](file, card.input_size)).probabilities(split.images)
+        answers[engine] = rows
+        figures[engine] = score_sets(rows, dataset.name, split, card.classes)
+    differing = disagreements(answers["keras"], answers["int8"], split.labels, card.classes)
+    sizes = {engine: file.stat().st_size for engine, file in files.items()}
+    return Twins(card.name, sizes, figures, len(split), differing)
 
 
 @contextlib.contextmanager

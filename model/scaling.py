@@ -10,6 +10,13 @@ PIXEL_MEAN = (125.3, 123.0, 113.9)
 PIXEL_STD = (63.0, 62.1, 66.7)
 
 
+def whole_input(input_size: int | None) -> Any:
+    """The uint8 RGB input of every network, (n, size, size, 3)."""
+    import keras
+
+    return keras.Input((input_size, input_size, 3), dtype="uint8", name="image")
+
+
 def scaled_input(input_size: int | None, scaling: str = "standard") -> tuple[Any, Any]:
     """The uint8 RGB input of a network, and the same as numbers: (n, size, size, 3) each.
 
@@ -17,7 +24,7 @@ def scaled_input(input_size: int | None, scaling: str = "standard") -> tuple[Any
     """
     import keras
 
-    inputs = keras.Input((input_size, input_size, 3), dtype="uint8", name="image")
+    inputs = whole_input(input_size)
     if scaling == "unit":
         return inputs, keras.layers.Rescaling(1 / 255, name="scale")(inputs)
     variance = [std**2 for std in PIXEL_STD]

@@ -84,6 +84,9 @@ def picture(number: int, size: int = 48) -> Image.Image:
 
 def enliven(network: Any) -> None:
     """Give an untrained network normalisation statistics and large logits: otherwise it calls all pictures the same."""
+    for layer in network.layers:
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.5
     for _ in range(10):
         network(draw_images(30, network.input_shape[1]), training=True)
     logits = network.get_layer("logits")

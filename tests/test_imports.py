@@ -16,7 +16,7 @@ ARROWS = {
     "training": {"model"},
     "api": {"model"},
     "dashboard": {"model", "training", "api"},
-    "benchmarks": {"model", "api"},
+    "benchmarks": {"model", "training", "api"},
 }
 OURS = set(ARROWS) | {"tests"}
 FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}, "api": {"streamlit"}}

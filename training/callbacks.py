@@ -41,10 +41,10 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
         """Let the next epoch be the best so far, whatever it reaches."""
         self.best, self.wait = None, 0
 
-    def restore(self) -> None:
-        """Put the best weights back."""
+    def restore(self, network: keras.Model) -> None:
+        """Put the best weights into the network; before the first epoch there are none."""
         if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
+            network.set_weights(self.best_weights)
 
     def state(self) -> list[np.ndarray]:
         if self.best_weights is None:
@@ -132,8 +132,14 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
     os.replace(temporary, run / CHECKPOINT)
 
 
-def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful]) -> int:
-    """Put a checkpoint back; returns the number of finished epochs. Raises TrainingError."""
+def finished_epochs(run: Path) -> int:
+    """How many epochs a run's checkpoint has behind it."""
+    with np.load(run / CHECKPOINT, allow_pickle=False) as content:
+        return int(content["epoch"])
+
+
+def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful], begin: int = 0) -> None:
+    """Put a checkpoint back; the optimiser too, unless a new one begins after epoch `begin`. Raises TrainingError."""
     path = run / CHECKPOINT
     with np.load(path, allow_pickle=False) as content:
 
@@ -141,8 +147,11 @@ def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful])
             count = sum(key.startswith(f"{name}/") for key in content.files)
             return [content[f"{name}/{index}"] for index in range(count)]
 
-        network.optimizer.build(network.trainable_variables)
-        pairs = [(network.variables, group("network")), (network.optimizer.variables, group("optimizer"))]
+        epoch = int(content["epoch"])
+        pairs = [(network.variables, group("network"))]
+        if epoch > begin or not begin:
+            network.optimizer.build(network.trainable_variables)
+            pairs.append((network.optimizer.variables, group("optimizer")))
         for variables, values in pairs:
             if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
                 raise TrainingError(f"{path} was made with another recipe; leave --resume out to start anew")
@@ -150,6 +159,4 @@ def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful])
                 variable.assign(value)
         for name, part in parts.items():
             part.load_state(group(name))
-        epoch = int(content["epoch"])
     keep_epochs(run, epoch)
-    return epoch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training import runs_cli
-from training.commands import DataOption, SetOption, fail
+from training.commands import DataOption, DeviceOption, NamesOption, SetOption, Surroundings, fail, plain_errors
 
 if TYPE_CHECKING:
     from training.history import Run
@@ -36,43 +36,41 @@ def fit(
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Train with so many seeds; prints mean and spread.")] = 1,
     tensorboard: BoardOption = False,
+    category_names: NamesOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train a recipe: a run that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
-    from model.bundle import BundleError, check_name
-    from model.data import DataError
+    from model.bundle import check_name
     from training import series
-    from training.history import RunError, own_runs, resumable, unused
-    from training.recipe import RecipeError, load_recipe
+    from training.history import own_runs, resumable, unused
+    from training.launch import choose_device
+    from training.recipe import load_recipe
 
-    if seeds > 1:
-        try:
+    surroundings = Surroundings(data, category_names, tensorboard)
+    with plain_errors():
+        choose_device(device)
+        if seeds > 1:
             chosen = load_recipe(recipe, tuple(settings or ()))
-            members = series.seeds(chosen, check_name(name or chosen.name), seeds)
-        except (RecipeError, BundleError) as error:
-            raise fail(error) from None
-        finished = run_series(members, data, tensorboard)
-        typer.echo("\n".join([*series.table(finished), *series.summary(finished)]))
-        return
-    try:
+            finished = run_series(series.seeds(chosen, check_name(name or chosen.name), seeds), surroundings)
+            typer.echo("\n".join([*series.table(finished), *series.summary(finished)]))
+            return
         if resume:
             title = resumable(check_name(name) if name else None).name
             recipe = str(own_runs() / title / "recipe.toml")
         chosen = load_recipe(recipe, tuple(settings or ()))
         if not resume:
             title = unused(check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
-        train(series.Member(title, chosen), data, resume, tensorboard)
-    except (RecipeError, DataError, BundleError, RunError) as error:
-        raise fail(error) from None
+        train(series.Member(title, chosen), surroundings, resume)
 
 
-def train(member: Member, data: Path | None, resume: bool, tensorboard: bool) -> None:
+def train(member: Member, surroundings: Surroundings, resume: bool) -> None:
     """One run, read and trained; ends the command with a line when it cannot be done."""
     from training.launch import launch, read_data
 
-    dataset = read_data(member.recipe, data, typer.echo)
+    dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names)
     try:
-        outcome = launch(member.recipe, dataset, member.name, resume, typer.echo, tensorboard)
-    except (RuntimeError, OSError) as error:
+        outcome = launch(member.recipe, dataset, member.name, resume, typer.echo, surroundings.tensorboard)
+    except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         raise fail(error) from None
     except KeyboardInterrupt:
         raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
@@ -88,18 +86,11 @@ def report(bundle: Path) -> None:
     typer.echo(f"bundle {bundle} ({sum(entry.bytes for entry in card.files.values()) / 1e6:.1f} MB)")
 
 
-def run_series(members: list[Member], data: Path | None, tensorboard: bool) -> list[Run]:
-    """Bring several runs to their end; ends the command with a line when one cannot be done."""
-    from model.bundle import BundleError
-    from model.data import DataError
-    from training.history import RunError
-    from training.recipe import RecipeError
+def run_series(members: list[Member], surroundings: Surroundings) -> list[Run]:
+    """Bring several runs to their end."""
     from training.series import complete
 
-    try:
-        return complete(members, lambda member, resume: train(member, data, resume, tensorboard))
-    except (RecipeError, DataError, BundleError, RunError) as error:
-        raise fail(error) from None
+    return complete(members, lambda member, resume: train(member, surroundings, resume))
 
 
 @app.command()
@@ -108,17 +99,17 @@ def ablate(
     data: DataOption = None,
     settings: SetOption = None,
     tensorboard: BoardOption = False,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train the variants of a network one after another and compare them; goes on where it was stopped."""
-    from training.recipe import RecipeError
+    from training.launch import choose_device
     from training.series import ablation, table
 
-    try:
-        members = ablation(name, tuple(settings or ()))
-    except RecipeError as error:
-        raise fail(error) from None
-    for line in table(run_series(members, data, tensorboard)):
-        typer.echo(line)
+    with plain_errors():
+        choose_device(device)
+        runs = run_series(ablation(name, tuple(settings or ())), Surroundings(data, tensorboard=tensorboard))
+        for line in table(runs):
+            typer.echo(line)
 
 
 @app.command()
@@ -127,23 +118,27 @@ def evaluate(
     data: DataOption = None,
     engine: Annotated[str, typer.Option(help="keras or int8.")] = "keras",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    category_names: NamesOption = None,
 ) -> None:
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
-    from model.bundle import BundleError
     from model.classifier import Classifier
     from model.data import DataError, load_test
     from model.evaluation import evaluate as measure
+    from model.names import read_names, rename_classes
 
-    try:
-        classifier = Classifier.load(model, engine)
+    with plain_errors():
+        try:
+            classifier = Classifier.load(model, engine)
+        except ValueError as error:
+            raise fail(error) from None
         name, classes, split = load_test(data, classifier.card.input_size)
+        if category_names:
+            classes = rename_classes(classes, read_names(category_names))
         if classes != classifier.card.classes:
             raise DataError(
                 f"the data's classes are {', '.join(classes)}; the model's are {', '.join(classifier.card.classes)}"
             )
         whole, *parts = measure(classifier.probabilities, name, split, classes).items()
-    except (BundleError, DataError, ValueError) as error:
-        raise fail(error) from None
     if as_json:
         subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}

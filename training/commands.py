@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +20,36 @@ DataOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="A recipe value: epochs=5, optimizer.learning_rate=0.003.")
 ]
+NamesOption = Annotated[
+    Path | None,
+    typer.Option("--category-names", help='JSON from a class\'s folder to its name, such as {"1": "rose"}.'),
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run needs besides its recipe."""
+
+    data: Path | None
+    category_names: Path | None = None
+    tensorboard: bool = False
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a user can put right ends the command with one line, and what was saved stays."""
+    from model.bundle import BundleError
+    from model.data import DataError
+    from model.names import NamesError
+    from training.history import RunError
+    from training.launch import DeviceError
+    from training.recipe import RecipeError
+
+    try:
+        yield
+    except (RecipeError, DataError, BundleError, RunError, NamesError, DeviceError, OSError) as error:
+        raise fail(error) from None
 
 
 def fail(error: BaseException) -> typer.Exit:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 
 from model.architectures import ARCHITECTURES, build_model
 from model.data import Dataset
 from model.quiet import quiet
-from training.augmentation import resize
-from training.batches import LossRecorder, SampleLosses, TrainingBatches
+from training.batches import TrainingBatches
 from training.calibration import calibrate
-from training.callbacks import BestWeights, RunWriter, TrainingError, load_checkpoint, start_anew
+from training.callbacks import TrainingError
+from training.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.export import metrics, save_bundle
 from training.fused import fuse
 from training.history import CHECKPOINT, write_json
-from training.optimizer import Lookahead, build_optimizer, precision
-from training.progress import Progress
-from training.recipe import ModelSettings, Recipe, flatten, to_toml
+from training.loop import Loop
+from training.optimizer import precision
+from training.phases import picture_sizes
+from training.recipe import HeadSettings, ModelSettings, Recipe, flatten, to_toml
 
 WHITENING_IMAGES = 5000
-VALIDATION_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -64,16 +60,27 @@ def fit(
     network = starting_network(recipe, dataset, policy)
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.toml").write_text(to_toml(recipe), "utf-8")
-    batches = TrainingBatches(dataset.train, len(dataset.classes), recipe)
+    batches = make_batches(recipe, dataset, run, policy, say)
     extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
-    status = train(network, recipe, dataset, batches, run, resume, say, extra)
+    status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
     plain = plain_copy(network, recipe, len(dataset.classes))
     temperature = calibrate(plain, dataset.validation)
-    card = save_bundle(plain, recipe, dataset, run, bundle, temperature)
+    card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
     write_json(run / "metrics.json", metrics(status, policy, card))
-    for leftover in (CHECKPOINT, "progress.json"):
+    for leftover in (CHECKPOINT, "progress.json", ANSWERS):
         (run / leftover).unlink(missing_ok=True)
     return Outcome(status, run, bundle)
+
+
+def make_batches(
+    recipe: Recipe, dataset: Dataset, run: Path, policy: str, say: Callable[[str], None]
+) -> TrainingBatches:
+    """The training's batches, with the labels or a teacher's answers as targets."""
+    classes = len(dataset.classes)
+    if not recipe.distillation.teacher:
+        return TrainingBatches(dataset.train, classes, recipe)
+    answers = teacher_answers(recipe, dataset, run, policy, say)
+    return DistilledBatches(dataset.train, classes, recipe, answers)
 
 
 def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> keras.Model:
@@ -85,7 +92,8 @@ def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> keras.Mod
             network = build(recipe, len(dataset.classes), min(sizes))
             if len(set(sizes)) > 1:  # that needs a network without a size of its own
                 network = build(recipe, len(dataset.classes), None)
-            network = fuse(network)
+            if ARCHITECTURES[recipe.model.architecture].unfreeze is None:  # a copy would lose the trained weights
+                network = fuse(network)
     finally:
         keras.config.set_dtype_policy("float32")
     prepare = ARCHITECTURES[recipe.model.architecture].prepare
@@ -95,7 +103,7 @@ def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> keras.Mod
 
 
 def build(recipe: Recipe, classes: int, input_size: int | None) -> keras.Model:
-    chosen, own = flatten(recipe.model), flatten(ModelSettings())
+    chosen, own = flatten(recipe.model) | flatten(recipe.head), flatten(ModelSettings()) | flatten(HeadSettings())
     settings = {
         name: value
         for name, value in chosen.items()
@@ -112,88 +120,3 @@ def plain_copy(network: keras.Model, recipe: Recipe, classes: int) -> keras.Mode
     plain = build(recipe, classes, recipe.model.input_size)
     plain.set_weights(network.get_weights())
     return plain
-
-
-def train(
-    network: keras.Model,
-    recipe: Recipe,
-    dataset: Dataset,
-    batches: TrainingBatches,
-    run: Path,
-    resume: bool,
-    say: Callable[[str], None],
-    extra: Sequence[keras.callbacks.Callback] = (),
-) -> str:
-    """Run `model.fit` and leave the best weights in `network`; returns `finished` or `interrupted`."""
-    steps = len(batches)
-    validated = len(dataset.validation) > 0
-    best = BestWeights(
-        "val_accuracy" if validated else "accuracy", mode="max", patience=recipe.patience, restore_best_weights=True
-    )
-    parts: dict[str, Any] = {"best": best}
-    if recipe.averaging:
-        parts["average"] = Lookahead(steps * recipe.epochs)
-    metrics: list[Any] = ["accuracy"]
-    if recipe.schedule.prune:
-        metrics.append(SampleLosses(max(batches.batch_size, VALIDATION_BATCH), recipe.label_smoothing))
-        parts["losses"] = LossRecorder(batches, metrics[-1])
-    network.compile(
-        optimizer=build_optimizer(recipe.optimizer, recipe.schedule, steps * recipe.epochs),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=metrics,
-        jit_compile=False,  # XLA is slower than TensorFlow's own kernels on a processor
-    )
-    first = load_checkpoint(run, network, parts) if resume else start_anew(run)
-    targets = np.eye(len(dataset.classes), dtype=np.float32)[dataset.validation.labels]
-    progress = Progress(recipe.epochs, steps, batches.batch_size)
-    # The average comes first: what the others keep is the averaged network.
-    callbacks = [*reversed(parts.values()), RunWriter(run, recipe, steps, parts), progress, *extra]
-    try:
-        for begin, end, batches.size in stages(recipe):
-            if end <= first:
-                continue
-            if begin >= first:
-                best.forget()  # what was best on smaller pictures says little of larger ones
-            batches.start_at(max(begin, first))  # Keras goes through the data once more before each `fit`
-            held_out = resize(dataset.validation.images, batches.size) if validated else None
-            network.fit(
-                batches,
-                epochs=end,
-                initial_epoch=max(begin, first),
-                verbose=0,
-                callbacks=callbacks,
-                shuffle=False,  # the batches are shuffled already; Keras would draw their order anew after a resume
-                validation_data=(held_out, targets) if validated else None,
-                validation_batch_size=VALIDATION_BATCH,
-            )
-            if network.stop_training:
-                break
-        best.restore()
-    except KeyboardInterrupt:
-        progress.close()
-        if best.best_weights is None:
-            raise TrainingError("stopped before the first epoch ended: there are no weights to keep") from None
-        network.set_weights(best.best_weights)
-        figures = f" ({best.monitor} {best.best:.3f})" if best.best is not None else ""
-        say(f"Stopped. Keeping the weights of epoch {best.best_epoch + 1}, the best so far{figures}.")
-        return "interrupted"
-    finally:
-        progress.close()
-    return "finished"
-
-
-def picture_sizes(recipe: Recipe) -> list[int]:
-    """The sides of the training pictures in pixels, one for each equal share of the epochs."""
-    return [round(scale * recipe.model.input_size) for scale in recipe.schedule.scales]
-
-
-def stages(recipe: Recipe) -> list[tuple[int, int, int]]:
-    """(first epoch, epoch after the last, side of the pictures) of each stretch of the run with one size."""
-    sizes = picture_sizes(recipe)
-    by_epoch = [sizes[math.ceil((epoch + 1) * len(sizes) / recipe.epochs) - 1] for epoch in range(recipe.epochs)]
-    found, begin = [], 0
-    for size, group in itertools.groupby(by_epoch):
-        end = begin + len(list(group))
-        found.append((begin, end, size))
-        begin = end
-    return found

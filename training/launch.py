@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.data import Dataset, load_dataset
 from model.home import home
+from model.names import read_names, rename_classes, unique
 from model.quiet import quiet
 from training.history import own_runs
 from training.recipe import Recipe
@@ -16,10 +19,45 @@ if TYPE_CHECKING:
     from training.fit import Outcome
 
 
-def read_data(recipe: Recipe, source: Path | None, say: Callable[[str], None]) -> Dataset:
-    """The data that a recipe asks for. Raises DataError."""
+DEVICES = ("auto", "cpu", "gpu")
+
+
+class DeviceError(ValueError):
+    """A device that is not there; the message says what is."""
+
+
+def choose_device(name: str) -> None:
+    """Train on the processor or on a GPU; `auto` leaves the choice to Keras. Raises DeviceError.
+
+    It must come before anything imports Keras.
+    """
+    if name not in DEVICES:
+        raise DeviceError(f"unknown device {name!r}; devices: {', '.join(DEVICES)}")
+    if name == "cpu":
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    if name == "gpu":
+        with quiet():
+            import keras
+
+            found = keras.distribution.list_devices("gpu")
+        if not found:
+            backend = keras.backend.backend()
+            raise DeviceError(f"{backend} sees no GPU on this machine; use --device cpu, or install its GPU version")
+
+
+def read_data(
+    recipe: Recipe, source: Path | None, say: Callable[[str], None], category_names: Path | None = None
+) -> Dataset:
+    """The data that a recipe asks for, its classes named by a JSON file if there is one.
+
+    Raises DataError, NamesError.
+    """
     held = recipe.data
     dataset = load_dataset(source, recipe.model.input_size, held.validation, held.test, held.seed)
+    if category_names:
+        dataset = dataclasses.replace(
+            dataset, classes=unique(rename_classes(dataset.classes, read_names(category_names)))
+        )
     counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
     say(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
     return dataset

@@ -33,6 +33,13 @@ class ModelSettings:
     dropout: float = 0.0  # 0: the architecture's own
     l2: float = 0.0  # weight of the squared kernels in the loss
     scaling: str = ""  # standard | unit; empty: the architecture's own
+    backbone: str = ""  # transfer: a network of keras.applications (resnet50, vgg16, …), or a bundle's name or path
+    weights: str = "imagenet"  # transfer: imagenet | none
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    hidden: tuple[int, ...] = ()  # transfer: units of the dense layers between backbone and logits
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,19 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True)
+class FineTuningSettings:
+    epochs: int = 0  # how many of the last epochs train the backbone too
+    learning_rate: float = 0.00001  # in these
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    teacher: str = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
+    temperature: float = 2.0  # the teacher's logits are divided by it
+    views: int = 8  # different augmentations of each picture that the teacher answers
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Every value that decides a run, resolved."""
 
@@ -87,6 +107,9 @@ class Recipe:
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    head: HeadSettings = field(default_factory=HeadSettings)
+    fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
     def __post_init__(self) -> None:
         check(self)
@@ -97,6 +120,7 @@ CHOICES = {
     "optimizer.name": ("adam", "sgd", "muon"),
     "schedule.name": ("constant", "triangle"),
     "model.scaling": ("", "standard", "unit"),
+    "model.weights": ("imagenet", "none"),
     "precision": ("auto", "float32", "mixed_bfloat16"),
 }
 # Inclusive bounds of values that would otherwise fail in the middle of a run, or never end.
@@ -124,6 +148,10 @@ BOUNDS = {
     "model.dropout": (0.0, 0.9),
     "model.l2": (0.0, 10.0),
     "model.depth": (0, 100),
+    "fine_tuning.epochs": (0, 100_000),
+    "fine_tuning.learning_rate": (0.0, 1e6),
+    "distillation.temperature": (0.1, 100.0),
+    "distillation.views": (1, 1000),
 }
 
 
@@ -217,6 +245,15 @@ def check(recipe: Recipe) -> None:
     if not recipe.schedule.scales or any(not 0 < scale <= 1 for scale in recipe.schedule.scales):
         raise RecipeError(
             f"schedule.scales is {list(recipe.schedule.scales)}; it is a list of shares above 0 and up to 1"
+        )
+    if recipe.fine_tuning.epochs >= recipe.epochs:
+        raise RecipeError(
+            f"fine_tuning.epochs is {recipe.fine_tuning.epochs}; they are the last of the {recipe.epochs} epochs, and "
+            "the first ones train the head"
+        )
+    if recipe.distillation.teacher and recipe.schedule.prune:
+        raise RecipeError(
+            "distillation.teacher and schedule.prune do not go together: a teacher answers whole passes; set one only"
         )
     quality = recipe.augmentation.jpeg_quality
     if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:

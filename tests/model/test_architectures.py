@@ -27,10 +27,14 @@ numpy.save(sys.argv[3], network.predict(numpy.load(sys.argv[2]), verbose=0))
 """
 
 
+# What a test can build without a download.
+OFFLINE = {"transfer": {"backbone": "mobilenet", "weights": "none"}}
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize(("classes", "size"), [(10, 32), (2, 40), (7, 45)])
 def test_uint8_in_probabilities_out(name: str, classes: int, size: int) -> None:
-    network = build_model(name, classes, size)
+    network = build_model(name, classes, size, **OFFLINE.get(name, {}))
     enliven(network)
     assert network.inputs[0].dtype == "uint8"
     probabilities = np.asarray(network(draw_images(3, size)))
@@ -44,7 +48,7 @@ def test_uint8_in_probabilities_out(name: str, classes: int, size: int) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_saved_network_needs_keras_alone(name: str, tmp_path: Path) -> None:
-    network, images = build_model(name, 3, 32), draw_images(4, 32)
+    network, images = build_model(name, 3, 32, **OFFLINE.get(name, {})), draw_images(4, 32)
     enliven(network)
     network.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images)

@@ -13,10 +13,11 @@ import pytest
 from model.architectures import build_model
 from model.bundle import read_card
 from model.classifier import Classifier
-from model.data import Dataset, load_dataset
-from tests.drawn import draw_folder, draw_images
-from training import callbacks, export
-from training.fit import BestWeights, Outcome, RunWriter, TrainingError, fit, stages
+from model.data import Dataset
+from tests.drawn import draw_images
+from training import callbacks
+from training.callbacks import BestWeights, RunWriter, TrainingError
+from training.fit import Outcome, fit
 from training.fused import FusedBatchNormalization, FusedGelu, fuse
 from training.history import History, append_epoch, read_run, write_json
 from training.recipe import (
@@ -55,21 +56,9 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return load_dataset(draw_folder(tmp_path_factory.mktemp("data") / "shapes", 60), 16, validation=0.1, test=0.2)
-
-
-@pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Finished:
     root = tmp_path_factory.mktemp("finished")
     return Finished(fit(RECIPE, dataset, root / "run", root / "tiny"), dataset)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what other tests look at: the int8 file and the figures."""
-    monkeypatch.setattr(export, "quantize", lambda network, images, path: None)
-    monkeypatch.setattr(export, "measured", lambda card, bundle, dataset: card)
 
 
 def after(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable[..., None]) -> None:
@@ -246,7 +235,7 @@ def test_early_stopping_restores_the_best() -> None:
     best, network = best_weights(), OneWeight()
     watch(best, network, [0.5, 0.9, 0.8, 0.7, 0.99])
     assert network.weight == 3  # stopped after two epochs that were no better
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
 
 
@@ -256,7 +245,7 @@ def test_early_stopping_remembers_across_a_resume() -> None:
     second.load_state(first.state())
     watch(second, network, [0.7, 0.6], first=3)
     assert (network.weight, second.best_epoch) == (3, 1)
-    second.restore()
+    second.restore(network)
     assert network.weight == 1
 
 
@@ -264,12 +253,12 @@ def test_the_best_on_smaller_pictures_is_kept_until_there_is_another() -> None:
     best, network = best_weights(), OneWeight()
     watch(best, network, [0.5, 0.9])
     best.forget()
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
     again = best_weights()
     again.load_state(best.state())
     watch(again, network, [0.7, 0.6], first=2)
-    again.restore()
+    again.restore(network)
     assert network.weight == 2
 
 
@@ -280,14 +269,8 @@ def test_of_equally_accurate_epochs_the_one_with_the_lower_loss_is_best() -> Non
     for epoch, loss in enumerate([0.5, 0.3, 0.4]):
         network.weight = float(epoch)
         best.on_epoch_end(epoch, {"val_accuracy": 1.0, "val_loss": loss})
-    best.restore()
+    best.restore(network)
     assert network.weight == 1
-
-
-def test_stages_follow_the_scales() -> None:
-    recipe = dataclasses.replace(RECIPE, epochs=7, schedule=ScheduleSettings(scales=(0.5, 0.5, 1.0)))
-    assert stages(recipe) == [(0, 4, 8), (4, 7, 16)]
-    assert stages(dataclasses.replace(recipe, epochs=1)) == [(0, 1, 16)]
 
 
 def test_a_resume_without_a_checkpoint_changes_nothing(finished: Finished, tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""How fast `fast` trains, beside a plain `model.fit` of the same network: python -m benchmarks.training"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import keras
+import numpy as np
+
+from benchmarks.machine import machine
+from model.airbench import prepare_airbench
+from model.architectures import build_model
+from model.data import Dataset, Split, empty_split
+from model.flops import count_flops
+from training.batches import TrainingBatches
+from training.fit import starting_network
+from training.history import read_history
+from training.loop import Loop
+from training.optimizer import precision
+from training.recipe import Recipe, load_recipe
+
+STEPS, EPOCHS, ROUNDS = 4, 4, 2  # the first epoch of each training compiles and does not count
+BACKWARD = 3  # a training step costs about three forward passes
+
+
+def noise(recipe: Recipe) -> Dataset:
+    """Random pictures: what they show does not change how long a step takes."""
+    rng = np.random.default_rng(0)
+    n, size = STEPS * recipe.batch_size, recipe.model.input_size
+    train = Split(rng.integers(0, 256, (n, size, size, 3), np.uint8), rng.integers(0, 10, n))
+    classes = tuple(str(number) for number in range(10))
+    return Dataset("noise", classes, train, empty_split(size), empty_split(size))
+
+
+def recipe_rates(recipe: Recipe, dataset: Dataset) -> list[float]:
+    """Pictures a second of each epoch, with all that the recipe does: augmentation, averaging, checkpoints."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = starting_network(recipe, dataset, precision(recipe))
+        batches = TrainingBatches(dataset.train, len(dataset.classes), recipe)
+        Loop(network, recipe, dataset.validation, batches, Path(folder)).run(False, print)
+        seconds = read_history(Path(folder) / "history.csv").seconds
+    return [len(dataset.train) / value for value in seconds[1:]]
+
+
+def plain_rates(recipe: Recipe, dataset: Dataset) -> list[float]:
+    """The same of `model.fit` with Keras's defaults but the recipe's batch size; no augmentation."""
+    network = build_model(recipe.model.architecture, len(dataset.classes), recipe.model.input_size)
+    prepare_airbench(network, dataset.train.images)
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    clock = EpochClock()
+    network.fit(
+        dataset.train.images,
+        dataset.train.labels,
+        batch_size=recipe.batch_size,
+        epochs=EPOCHS,
+        verbose=0,
+        callbacks=[clock],
+    )
+    return [len(dataset.train) / value for value in clock.seconds[1:]]
+
+
+class EpochClock(keras.callbacks.Callback):  # type: ignore[misc]
+    """The seconds of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self.started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        self.started = perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        self.seconds.append(perf_counter() - self.started)
+
+
+def product_peak(dtype: str, side: int = 4096, n: int = 5) -> float:
+    """The median rate of a bare matrix product, in operations a second."""
+    matrix = keras.ops.ones((side, side), dtype)
+    times = []
+    for _ in range(n + 1):
+        start = perf_counter()
+        np.asarray(keras.ops.matmul(matrix, matrix)[0, 0])
+        times.append(perf_counter() - start)
+    return float(2 * side**3 / np.median(times[1:]))
+
+
+def main() -> None:
+    recipe = dataclasses.replace(load_recipe("fast"), epochs=EPOCHS)
+    dataset = noise(recipe)
+    ours: list[float] = []
+    plain: list[float] = []
+    for _ in range(ROUNDS):
+        ours += recipe_rates(recipe, dataset)
+        plain += plain_rates(recipe, dataset)
+    dtype = "bfloat16" if precision(recipe) == "mixed_bfloat16" else "float32"
+    peak = product_peak(dtype)
+    flops = BACKWARD * count_flops(build_model(recipe.model.architecture, 10))
+    print(machine())
+    for title, rates in (("recipe fast", ours), ("plain model.fit", plain)):
+        low, median, high = np.percentile(rates, [0, 50, 100])
+        print(f"{title:<18} n {len(rates)} epochs   median {median:7.1f} pictures/s   {low:.1f} to {high:.1f}")
+    share = np.median(ours) * flops / peak
+    print(f"the recipe is {np.median(ours) / np.median(plain):.2f} times as fast as the plain fit")
+    print(f"{share:.0%} of a {dtype} matrix product's {peak / 1e9:.0f} GFLOP/s ({flops / 1e9:.2f} GFLOP a picture)")
+
+
+if __name__ == "__main__":
+    main()

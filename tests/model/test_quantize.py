@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from model.bundle import BUNDLES
+from model.classifier import Classifier, load_int8
+from model.comparison import disagreements
+from model.quantizecli import quantize
+from tests.drawn import draw_folder, save_untrained
+
+app = typer.Typer()
+app.command()(quantize)
+
+
+def test_disagreements_are_the_pictures_with_two_answers() -> None:
+    first = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    second = np.array([[0.8, 0.2], [0.7, 0.3], [0.1, 0.9]])
+    (found,) = disagreements(first, second, np.array([0, 1, 1]), ("cat", "dog"))
+    assert (found.index, found.label, found.first.label, found.second.label) == (1, "dog", "dog", "cat")
+    assert (found.first.probability, found.second.probability) == (0.6, 0.7)
+    assert disagreements(first, first, np.array([0, 1, 1]), ("cat", "dog")) == []
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    return draw_folder(tmp_path / "shapes", 20)
+
+
+def test_both_accuracies_both_sizes_and_what_differs(shapes: Path, tmp_path: Path) -> None:
+    save_untrained(tmp_path / "raw")
+    out = tmp_path / "raw.tflite"
+    result = CliRunner().invoke(
+        app, ["--model", str(tmp_path / "raw"), "--data", str(shapes), "--out", str(out), "--most", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    text = result.output
+    for engine, path in (("keras", tmp_path / "raw" / "model.keras"), ("int8", out)):
+        assert f"raw ({engine}): {path.stat().st_size / 1000:,.0f} KB, accuracy" in text
+    assert "on shapes test, all 6" in text
+    from model.data import load_dataset
+
+    test = load_dataset(shapes, 32, validation=0.0, test=0.1).test
+    rows = [Classifier.load(tmp_path / "raw").probabilities(test.images), load_int8(out, 32)(test.images)]
+    differing = int(np.sum(rows[0].argmax(axis=1) != rows[1].argmax(axis=1)))
+    assert f"they disagree on {differing} of 6 test pictures" in text
+    assert text.count("picture ") == min(differing, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "nobody"], "error: unknown model 'nobody'"),
+        (["--model", str(BUNDLES / "fast")], "error: the data's classes are circle, square, stripes"),
+        (["--out", "int8.bin"], "int8.bin should end in .tflite"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(arguments: list[str], sentence: str, shapes: Path) -> None:
+    result = CliRunner().invoke(app, ["--data", str(shapes), *arguments])
+    assert result.exit_code != 0
+    assert sentence in result.output
+    assert "Traceback" not in result.output
