@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from contextlib import suppress
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,22 @@ DRAIN_SECONDS = 2.0
 PAUSES = 15  # a whole body may take that many times the longest pause
 
 
+def patient(scope: Scope) -> bool:
+    """Whether a client waits for `100 Continue`: it gets an error before it has sent anything."""
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def read_over(receive: Receive, most: int) -> None:
+    """Take what still comes of a refused body, for a while: most clients look for an answer when all is sent."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while most > 0:
+                message = await receive()
+                most -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+
+
 class Token:
     """Lets a request through that bears the token."""
 
@@ -30,6 +47,8 @@ class Token:
         if scope["type"] != "http" or scope["path"] == OPEN or self.borne(scope):
             await self.app(scope, receive, send)
             return
+        if not patient(scope):
+            await read_over(receive, ONE_BODY)
         sentence = "this server asks for a token; send the header 'Authorization: Bearer TOKEN'"
         headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
         await problem_response(HTTPStatus.UNAUTHORIZED, sentence, headers)(scope, receive, send)
@@ -59,9 +78,9 @@ class Bodies:
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         try:
             if declared.isdigit() and int(declared) > body.limit:
-                # Whoever waits for `100 Continue` gets the answer before sending anything.
-                patient = any(name == b"expect" for name, _ in scope["headers"])
-                problem = body.too_large() if patient else await body.drain()
+                if not patient(scope):
+                    await read_over(receive, body.limit)
+                problem = body.too_large()
                 await problem_response(problem.status, problem.sentence, problem.headers)(scope, receive, send)
             else:
                 await self.app(scope, body, send)
@@ -84,7 +103,8 @@ class Body:
         self.size += length
         self.all.held += length
         if self.size > self.limit:
-            raise await self.drain()
+            await read_over(self.receive, self.limit)
+            raise self.too_large()
         if self.all.held > self.all.settings.body_mb * 2**20:
             raise busy("the server holds as many bodies as it has memory for; come back in a second")
         return message
@@ -104,17 +124,3 @@ class Body:
         what, most = ("picture", MAX_BYTES) if self.limit == ONE_BODY else ("body", self.limit)
         sentence = f"the {what} is larger than the {most // 2**20} MB that are taken"
         return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence, {"Connection": "close"})
-
-    async def drain(self) -> Problem:
-        """Read over what still comes, for a while: most clients read the answer only when they have sent everything."""
-        left = self.limit
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while left > 0:
-                    message = await self.receive()
-                    left -= len(message.get("body", b""))
-                    if not message.get("more_body"):
-                        break
-        except TimeoutError:
-            pass
-        return self.too_large()

@@ -167,9 +167,14 @@ def test_the_right_token_opens(make_client: MakeClient, drawn: bytes) -> None:
         assert client.post("/predict", files={"image": drawn}, headers=headers).status_code == 200  # type: ignore[arg-type]
 
 
-def test_a_body_is_not_read_without_the_token(pool: Pool) -> None:
-    answer = asyncio.run(ask(app_with(pool, api_token="sesame"), endless()))
-    assert (answer["status"], answer["taken"]) == (401, 0)
+def test_a_body_without_the_token_is_read_over_for_a_while_and_never_kept(pool: Pool) -> None:
+    app = app_with(pool, api_token="sesame")
+    answer = asyncio.run(ask(app, endless()))
+    assert (answer["status"], answer["taken"] < ONE_BODY + 200_000) == (401, True)
+    assert answer["headers"][b"connection"] == b"close"
+    waiting = asyncio.run(ask(app, endless(), expect="100-continue"))
+    assert (waiting["status"], waiting["taken"]) == (401, 0)
+    assert asyncio.run(ask(app, stopping()))["status"] == 401
 
 
 def test_other_origins_are_refused_unless_set(make_client: MakeClient) -> None:

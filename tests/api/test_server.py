@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +141,14 @@ def test_whoever_asks_before_sending_a_huge_file_need_not_send_it(api: Server, t
     body, figures = answer.rsplit("\n", 1)
     assert "larger than the 20 MB" in json.loads(body)["error"]
     assert figures == "413 0"
+
+
+def test_a_refusal_reaches_clients_that_send_everything_first(photo: bytes) -> None:
+    picture = photo + bytes(10 * 2**20)
+    with started(API, INT8 | {"VITRINE_API_TOKEN": "sesame"}) as server:
+        for _ in range(10):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                post(server, picture)
 
 
 def test_rubbish_instead_of_http_is_refused(api: Server, photo: bytes) -> None:
