@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +13,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.problems import Problem
 from model.images import MAX_BYTES
 
+# What a client sends wrong is told to the client: the log would grow as strangers please.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 LONGEST_NAME = 255
 MOST_FIELDS = 100  # parts that are not files; they are read over
 
