@@ -9,8 +9,9 @@ import typer
 import uvicorn
 
 from api.app import create_app
+from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, settings_table, unknown_variables
-from api.sockets import ListenError, allow_many_connections, listen, url_of
+from api.sockets import ListenError, listen, url_of
 from model.bundle import BundleError
 from model.pool import choose
 
@@ -40,6 +41,7 @@ def serve(
     for line in unknown_variables():
         print(line, file=sys.stderr)
     allow_many_connections()
+    give_large_memory_back()
     print(f"{url_of(listener)}, described at {url_of(listener)}/api/docs", flush=True)
     config = uvicorn.Config(
         create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS

@@ -106,6 +106,9 @@ class Body:
             await read_over(self.receive, self.limit)
             raise self.too_large()
         if self.all.held > self.all.settings.body_mb * 2**20:
+            # What this one held is for the others from now on: refused all at once, none of them would get through.
+            self.all.held -= self.size
+            self.size = 0
             raise busy("the server holds as many bodies as it has memory for; come back in a second")
         return message
 

@@ -16,8 +16,8 @@ from typing import Any
 import streamlit as st
 
 from api.app import create_app, routes
+from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
-from api.sockets import allow_many_connections
 from dashboard.sharing import public_link
 
 
@@ -54,5 +54,6 @@ except SettingsError as error:
 for line in unknown_variables():
     print(line, file=sys.stderr)
 allow_many_connections()
+give_large_memory_back()
 api = create_app(settings)
 app = st.App(Path(__file__).with_name("main.py"), routes=routes(api), lifespan=lifespan)

@@ -16,10 +16,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from api.sockets import allow_many_connections
+from api.process import allow_many_connections
 from benchmarks.load import form_request
 from benchmarks.servers import API, PAGES, ROOT, Server, started
+from tests.drawn import encode
 
 INT8 = {"VITRINE_ENGINE": "int8"}
 IDLE = 1000
@@ -130,6 +132,15 @@ def test_a_thousand_idle_connections_hold_nobody_up(api: Server, photo: bytes) -
                 connection.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\n")  # half a head
         with ThreadPoolExecutor(8) as visitors:
             assert set(visitors.map(lambda _: post(api, photo), range(40))) == {"horse"}
+
+
+def test_large_pictures_leave_nothing_behind(photo: bytes) -> None:
+    large = encode(Image.new("RGB", (5000, 5000)), "PNG")  # 70 kB that become 100 MB
+    with started(API, INT8) as server:
+        assert post(server, photo) == "horse"
+        with ThreadPoolExecutor(12) as visitors:
+            assert len(set(visitors.map(lambda _: post(server, large), range(12)))) == 1
+        assert server.memory() < 250
 
 
 def test_whoever_asks_before_sending_a_huge_file_need_not_send_it(api: Server, tmp_path: Path) -> None:
