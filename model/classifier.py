@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from model.batching import Forward, SharedPass
-from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, check_file, find_bundle, read_card
+from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, checked_copy, find_bundle, read_card
 from model.images import read_image, to_array
 from model.prediction import Prediction
 from model.quiet import quiet
@@ -48,16 +48,18 @@ class Classifier:
         folder = find_bundle(str(bundle))
         card = read_card(folder)
         file, load = ENGINES[engine]
-        path = check_file(folder, card, file)
         try:
-            with quiet():
-                classifier = cls(card, engine, load(path, card.input_size))
+            with checked_copy(folder, card, file) as copy, quiet():
+                classifier = cls(card, engine, load(copy, card.input_size))
                 rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        except BundleError:
+            raise
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
-            raise BundleError(f"{path} cannot be loaded: {str(error).strip().partition(chr(10))[0]}") from error
+            reason = str(error).strip().partition(chr(10))[0]
+            raise BundleError(f"{folder / file} cannot be loaded: {reason}") from error
         if rows.shape != (1, len(card.classes)):
             raise BundleError(
-                f"{path} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
+                f"{folder / file} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
             )
         return classifier
 
