@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,9 @@ def test_health_says_when_the_default_does_not_load(make_client: MakeClient, tmp
     save_untrained(tmp_path / "bundles" / "torn")
     (tmp_path / "bundles" / "torn" / "model.keras").write_bytes(b"not a network")
     client = make_client(pool=Pool(), model="torn", engine="keras")
-    for _ in range(500):
-        answer = client.get("/api/health")
-        if answer.json()["status"] != "loading":
-            break
+    deadline = time.monotonic() + 100
+    while (answer := client.get("/api/health")).json()["status"] == "loading" and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert (answer.status_code, answer.json()) == (503, {"status": "failed"})
 
 
