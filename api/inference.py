@@ -24,9 +24,17 @@ LOADERS = 2  # networks loaded at the same time, beside the threads that answer
 Result = TypeVar("Result")
 
 
-def classify(classifier: Classifier, content: bytes) -> Prediction:
-    """One picture's prediction, in a thread. Raises InvalidImage."""
-    return classifier.classify(content).prediction
+def classify(classifier: Classifier, content: bytes, keep: bool) -> Prediction:
+    """One picture's prediction, in a thread, kept in the history if that is wanted. Raises InvalidImage."""
+    prediction = classifier.classify(content).prediction
+    if keep:
+        from model import history
+
+        try:
+            history.keep(content, prediction, classifier.card.sha256)
+        except BundleError as error:  # whoever asked gets the answer all the same
+            log.error("%s", error)
+    return prediction
 
 
 class Inference:
@@ -60,14 +68,14 @@ class Inference:
 
         def work() -> Prediction | None:
             ready = self.pool.ready(self.choose(model, engine))
-            return classify(ready, content) if ready else None
+            return classify(ready, content, self.settings.history) if ready else None
 
         prediction = await self.run(self.threads, work)
         if prediction is not None:
             return prediction
         # Loading takes seconds: it must not keep the threads from those whose network is ready.
         classifier = await self.run(self.loaders, lambda: self.load(model, engine))
-        return await self.run(self.threads, lambda: classify(classifier, content))
+        return await self.run(self.threads, lambda: classify(classifier, content, self.settings.history))
 
     def choose(self, model: str | None, engine: str | None) -> Choice:
         """As `model.pool.choose`; only the server's own default may be a path."""

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "VITRINE_"
 # Read by other parts of the project: right as well, so that nobody is told that they are not.
-OTHERS = frozenset({"VITRINE_HOME", "VITRINE_SHARE", "VITRINE_REQUIRE_BROWSER"})
+OTHERS = frozenset({"VITRINE_HOME", "VITRINE_DATABASE", "VITRINE_SHARE", "VITRINE_REQUIRE_BROWSER"})
 
 
 class SettingsError(ValueError):
@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         None, min_length=1, description="bearer token that every route but health asks for"
     )
     cors: str = Field("", description="web origins whose pages may call, with commas between, or `*`; none if empty")
+    history: bool = Field(False, description="1 keeps every answer, unless a visitor of the page switches it off")
     threads: int = Field(16, ge=1, le=64, description="pictures worked on at the same time")
     queue: int = Field(64, ge=0, description="requests that may wait for a thread; more are told to come back")
     batch_files: int = Field(100, ge=1, description="pictures that one `POST /api/predict` may bring")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -11,9 +10,9 @@ from PIL import Image
 from model.classifier import Classifier
 from model.images import InvalidImage, read_image
 from model.prediction import Prediction
+from model.thumbnail import jpeg, thumbnail
 
 PREVIEW = 900  # pixels of the longer side on the page
-THUMBNAIL = 160
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Item:
-    """One file that somebody gave: its name as it came, its answer, and its true class where that is known."""
+    """One file that somebody gave: its name as it came, its answer, its true class where that is known, and the number
+    of its answer in the history where it is kept."""
 
     name: str
     answer: Answer
     truth: str = ""
+    kept: int | None = None
 
     @property
     def confidence(self) -> float:
@@ -41,29 +42,13 @@ class Item:
         return self.answer.prediction.best.probability if self.answer.prediction else 0.0
 
 
-def answer(content: bytes, classifier: Callable[[], Classifier]) -> Answer:
+def answer(content: bytes, classifier: Classifier) -> Answer:
     """Classify one file's bytes and make the page's pictures of it; a bad file is an answer with a sentence."""
     try:
         picture = read_image(content, at_least=PREVIEW // 2)
-        result = classifier().classify(content)
+        result = classifier.classify(content)
     except InvalidImage as error:
         return Answer(error=str(error))
     seen = io.BytesIO()
     Image.fromarray(result.seen).save(seen, "PNG")
     return Answer(jpeg(picture, PREVIEW), thumbnail(picture), seen.getvalue(), result.prediction)
-
-
-def jpeg(picture: Image.Image, side: int) -> bytes:
-    """The whole picture with its longer side at most `side`."""
-    small = picture.copy()
-    small.thumbnail((side, side), reducing_gap=2.0)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
-
-
-def thumbnail(picture: Image.Image, side: int = THUMBNAIL) -> bytes:
-    """The centre square of the picture, side x side."""
-    edge = min(picture.size)
-    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
-    return jpeg(picture.resize((side, side), box=(left, top, left + edge, top + edge), reducing_gap=2.0), side)

@@ -19,6 +19,8 @@ page = st.navigation(
         st.Page("views/classify.py", title="Classify", icon=":material/image_search:", default=True),
         st.Page("views/gallery.py", title="Gallery", icon=":material/photo_library:"),
         st.Page("views/training.py", title="Training", icon=":material/show_chart:"),
+        st.Page("views/models.py", title="Models", icon=":material/deployed_code:"),
+        st.Page("views/history.py", title="History", icon=":material/history:"),
     ],
     position="top",
 )

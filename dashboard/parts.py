@@ -9,30 +9,34 @@ from typing import NoReturn
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, resources, words
+from dashboard import charts, keeping, resources, words
 from dashboard.answers import Answer, Item
 from dashboard.style import tile_style
-from model.bundle import DEFAULT, BundleError, Card, bundle_folders
+from model.bundle import BundleError, Card, bundle_folders, default_name
+from model.classifier import Classifier
 
 PAGE_OF_TILES = 24
 
 
 def use_model() -> tuple[str, Card]:
     """The chosen network's name and card; a network that cannot be used is a sentence, and the page ends there."""
-    model = choose_model()
     try:
+        model = choose_model()
         return model, resources.card(model)
     except BundleError as error:
         refuse(error)
 
 
-def warm(model: str) -> None:
-    """Wait for the network, with one quiet line; one that does not load is a sentence, and the page ends there."""
-    if resources.is_warm(model):
-        return
+def warm(model: str) -> Classifier:
+    """The network, after one quiet line while it loads; one that does not load is a sentence, and the page ends there.
+
+    Whoever shows an answer beside a card takes the network's own: the name may stand for another one by now.
+    """
     try:
+        if resources.is_warm(model):
+            return resources.classifier(model)
         with st.spinner("Warming up the network, a few seconds the first time"):
-            resources.classifier(model)
+            return resources.classifier(model)
     except BundleError as error:
         refuse(error)
 
@@ -43,13 +47,30 @@ def refuse(error: BundleError) -> NoReturn:
 
 
 def choose_model() -> str:
-    """The name of the network to ask; a choice is offered only where there is one."""
+    """The name of the network to ask, from the page's settings; a choice is offered only where there is one."""
     names = list(bundle_folders())
-    if len(names) < 2:
-        return DEFAULT
-    with st.popover("Network", icon=":material/tune:"):
-        start = names.index(DEFAULT) if DEFAULT in names else 0
-        return st.selectbox("Network", names, index=start, key="model", bind="query-params")
+    model = default_name(names)
+    names.sort(key=model.__ne__)  # the default comes first: the address names only another choice
+    with st.popover("Settings", icon=":material/tune:"):
+        if len(names) > 1:
+            follow(names)
+            model = st.selectbox("Network", names, key="model", bind="query-params")
+            st.session_state.chosen_model = model
+        keeping.switch()
+    return model
+
+
+def follow(names: Sequence[str]) -> None:
+    """Correct the choice before it is drawn. names: the default first.
+
+    A choice lasts from page to page. Without one, a default that somebody changes takes effect here at once; so does
+    the end of the network that was chosen.
+    """
+    state = st.session_state
+    followed, state.followed = state.get("followed", names[0]), names[0]
+    chosen = state.get("model", None if "model" in st.query_params else state.get("chosen_model"))
+    if chosen is not None:
+        state.model = names[0] if chosen == followed or chosen not in names else chosen
 
 
 def show_waiting(card: Card) -> None:
@@ -92,6 +113,8 @@ def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = Fals
             key="probabilities" if key == "answer" else f"probabilities-{key}",
             alt=f"Bars of all {len(answer.prediction.scores)} classes; {best.label} leads with {best.probability:.1%}",
         )
+        if item.kept is not None and not item.truth:
+            keeping.ask_verdict(item.kept, best.label, card.classes)
         st.caption(f"{answer.prediction.milliseconds:.1f} ms · {words.plain(words.measured(card))}")
         with st.expander(f"All {len(answer.prediction.scores)} as a table"):
             show_table(answer)
@@ -170,13 +193,14 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     return opened
 
 
-def answer_all(files: Sequence[tuple[str, bytes]], model: str) -> list[Item]:
+def answer_all(files: Sequence[tuple[str, bytes]], classifier: Classifier) -> list[Item]:
     """The answers of many files in their order, with a progress bar that says how many and how long."""
     items: list[Item] = []
     started = shown = time.monotonic()
     place = st.empty()
     for position, (name, content) in enumerate(files):
-        items.append(Item(name, resources.answer_for(content, model)))
+        answer = resources.answer_for(content, classifier)
+        items.append(Item(name, answer, kept=keeping.keep(content, answer, classifier)))
         now = time.monotonic()
         if now - shown > 0.15:
             shown = now

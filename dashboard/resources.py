@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 import time
 
+import numpy as np
 import streamlit as st
 
-from dashboard.answers import Answer, answer, thumbnail
+from dashboard.answers import Answer, answer
 from dashboard.samples import list_samples
-from model.bundle import DEFAULT, BundleError, Card, find_bundle, read_card
-from model.classifier import Classifier
-from model.images import read_image
-from model.pool import POOL, choose
+from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
+from model.classifier import Classifier, file_of
+from model.convert import convert
+from model.images import read_image, to_array
+from model.layers import Layer, list_layers
+from model.pool import POOL, Choice, choose
+from model.thumbnail import thumbnail
 
 log = logging.getLogger(__name__)
+SPEEDS: dict[str, float] = {}  # milliseconds a picture, by network
+SPEED_PASSES = 7
 PAGE_SHOWN = threading.Event()  # set when a page has been drawn once
 VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
 DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
@@ -27,16 +34,16 @@ def card(name: str) -> Card:
     return read_card(find_bundle(name))
 
 
-def fingerprint(name: str) -> str:
-    """Tells a bundle from a later one of the same name. Raises BundleError."""
-    choice = choose(name)
-    return repr((choice.key, choice.card.classes))
+def fingerprint(card: Card) -> str:
+    """Tells a network from a later one of the same name, and from the same bytes added with other classes."""
+    return repr((card.name, card.files, card.classes, card.input_size, card.scaling, card.output))
 
 
 def classifier(name: str) -> Classifier:
     """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
 
-    The pool is not Streamlit's cache because the HTTP routes of this process ask it too. Raises BundleError.
+    Its card is the one it was loaded by, whatever has happened to the name meanwhile. The pool is not Streamlit's cache
+    because the HTTP routes of this process ask it too. Raises BundleError.
     """
     return POOL.get(name)
 
@@ -50,19 +57,73 @@ def is_warm(name: str) -> bool:
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _answer(sha256: str, network: str, name: str, _content: bytes) -> Answer:
-    return answer(_content, lambda: classifier(name))
+def _answer(sha256: str, network: str, _content: bytes, _classifier: Classifier) -> Answer:
+    return answer(_content, _classifier)
 
 
-def answer_for(content: bytes, name: str) -> Answer:
+def answer_for(content: bytes, classifier: Classifier) -> Answer:
     """The answer for a file's bytes; the same bytes are worked on once by a network."""
-    return _answer(hashlib.sha256(content).hexdigest(), fingerprint(name), name, content)
+    return _answer(hashlib.sha256(content).hexdigest(), fingerprint(classifier.card), content, classifier)
 
 
 @st.cache_data(show_spinner=False)
 def sample_thumbnails() -> dict[str, bytes]:
     """A JPEG square of each sample by its key."""
     return {sample.key: thumbnail(read_image(sample.path.read_bytes(), at_least=160)) for sample in list_samples()}
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _layers(network: str, _choice: Choice) -> list[Layer]:
+    path = check_file(_choice.folder, _choice.card, file_of(_choice.card, _choice.engine))
+    try:
+        return list_layers(path)
+    except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
+        raise BundleError(f"{path} cannot be read: {str(error).strip().partition(chr(10))[0]}") from error
+
+
+def layers(name: str) -> list[Layer]:
+    """A network's layers, read once. Raises BundleError."""
+    choice = choose(name)
+    return _layers(fingerprint(choice.card), choice)
+
+
+def measure_speed(classifier: Classifier) -> None:
+    """Find out how long one picture takes here, once a network."""
+    network = fingerprint(classifier.card)
+    if network not in SPEEDS:
+        side = classifier.card.input_size
+        blank, times = np.zeros((1, side, side, 3), np.uint8), []
+        for _ in range(SPEED_PASSES):
+            start = time.perf_counter()
+            classifier.probabilities(blank)
+            times.append(time.perf_counter() - start)
+        SPEEDS[network] = 1000 * float(np.median(times))
+
+
+def known_speed(card: Card) -> float | None:
+    """Milliseconds a picture, where they have been measured."""
+    return SPEEDS.get(fingerprint(card))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _converted(network: str, suffix: str, _choice: Choice) -> bytes:
+    side = _choice.card.input_size
+    pictures = [to_array(read_image(sample.path.read_bytes(), at_least=side), side) for sample in list_samples()]
+    return convert(_choice.folder, _choice.card, suffix, np.stack(pictures))
+
+
+def converted(name: str, suffix: str) -> bytes:
+    """A network as a file of another kind, made once; the sample pictures set an int8 file's ranges.
+
+    Raises BundleError.
+    """
+    choice = choose(name)
+    return _converted(fingerprint(choice.card), suffix, choice)
+
+
+def is_shared() -> bool:
+    """Whether the page is open to the whole world: then visitors see neither others' pictures nor change networks."""
+    return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
 
 
 def warm_up() -> None:
@@ -73,10 +134,13 @@ def warm_up() -> None:
     from dashboard.charts import empty_chart
 
     try:
-        empty_chart(card(DEFAULT).classes)
+        name = default_name()
+        empty_chart(card(name).classes)
         sample_thumbnails()
         if PAGE_SHOWN.wait(VISITOR_SECONDS):
             time.sleep(DRAWING_SECONDS)
-        answer(list_samples()[0].path.read_bytes(), lambda: classifier(DEFAULT))
+        loaded = classifier(name)
+        answer(list_samples()[0].path.read_bytes(), loaded)
+        measure_speed(loaded)
     except Exception:  # the page says what is wrong when somebody asks; the server must not end
         log.exception("the network could not be warmed up")

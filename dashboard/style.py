@@ -19,6 +19,7 @@ STYLE = """<style>
   display: block; margin: 0; padding: 1px 2px; font-size: 0.75rem; line-height: 1.3;
   background: rgba(12, 20, 22, 0.82); color: #fff;
 }
+[class*="st-key-network-card-open-"] { border-color: var(--st-primary-color, #0e8a92); }
 @media (max-width: 640px) {
   [class*="st-key-picture-"] img { max-height: 190px; }
   .st-key-waiting { height: 110px; min-height: 0; }

@@ -50,3 +50,8 @@ def measured(card: Card) -> str:
 def plain(text: str) -> str:
     """Text from outside, such as a file's name, so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", text)
+
+
+def file_name(text: str) -> str:
+    """A name from a visitor's machine as one that can be written here: no folders, nothing strange, its suffix kept."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("\\", "/").rpartition("/")[2])[-80:].lstrip(".-") or "file"

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -19,8 +19,10 @@ from typing import Any
 from model.home import home
 
 BUNDLES = Path(__file__).parent / "bundles"
-DEFAULT = "fast"  # the shipped bundle that `default` names
+DEFAULT = "fast"  # the shipped bundle that `default` names until the user chooses another
 KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
+H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of models that were made elsewhere
+NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
 
 
 class BundleError(ValueError):
@@ -43,7 +45,8 @@ class Card:
 
     accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: expected calibration error
     by test set; flops: multiplications and additions of one picture's pass; temperature: what the logits were divided
-    by to calibrate the probabilities, 1 for none.
+    by to calibrate the probabilities, 1 for none; scaling and output: names of model.scaling, for networks that were
+    made elsewhere.
     """
 
     name: str
@@ -59,6 +62,18 @@ class Card:
     ece: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
     files: dict[str, FileEntry] = field(default_factory=dict)
+    scaling: str = "none"
+    output: str = "probabilities"
+
+    @property
+    def bytes(self) -> int:
+        """The size of its largest file."""
+        return max((entry.bytes for entry in self.files.values()), default=0)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its first file: tells one network from another, whatever their names."""
+        return next((self.files[name].sha256 for name in NETWORK_FILES if name in self.files), "")
 
     @property
     def headline(self) -> tuple[str, dict[str, float]] | None:
@@ -66,8 +81,18 @@ class Card:
         return max(self.accuracy.items(), key=lambda item: item[1]["n"]) if self.accuracy else None
 
 
-def bundle_folders() -> dict[str, Path]:
-    """Every bundle by name: the shipped ones, then the user's own; a shipped name is not hidden by another."""
+def database_file() -> Path:
+    """Where the store is, unless VITRINE_DATABASE names another database."""
+    return home() / "vitrine.sqlite"
+
+
+def has_store() -> bool:
+    """Whether there is a store to look into; without one, its libraries need not be imported."""
+    return bool(os.environ.get("VITRINE_DATABASE")) or database_file().is_file()
+
+
+def own_folders() -> dict[str, Path]:
+    """The bundles outside the store, by name: those that ship, then those trained here; no name hides a shipped one."""
     folders: dict[str, Path] = {}
     for root in (BUNDLES, home() / "bundles"):
         for card in sorted(root.glob(f"*/{CARD_FILE}")):
@@ -75,8 +100,42 @@ def bundle_folders() -> dict[str, Path]:
     return folders
 
 
+def bundle_folders() -> dict[str, Path]:
+    """Every bundle by name, as things stand now: the shipped ones, those trained here, then the store's models.
+
+    A stored model is a folder here too, written out once. Raises BundleError when the store cannot be read.
+    """
+    folders = own_folders()
+    if has_store():
+        from model.shelf import stored_folders
+
+        for name, folder in stored_folders().items():
+            folders.setdefault(name, folder)
+    return folders
+
+
+def default_name(known: Container[str] | None = None) -> str:
+    """What `default` stands for: the user's choice while there is a model of that name, else the shipped one."""
+    if has_store():
+        from model.shelf import chosen_default
+
+        chosen = chosen_default()
+        if chosen is not None and current_name(chosen) in (bundle_folders() if known is None else known):
+            return current_name(chosen)
+    return DEFAULT
+
+
+def current_name(name: str) -> str:
+    """`name@version` is plain `name` while it is the newest version; any other name stays as it is."""
+    if "@" in name and has_store():
+        from model.shelf import title_of
+
+        return title_of(name)
+    return name
+
+
 def find_bundle(name: str) -> Path:
-    """The folder of a bundle: `default`, a shipped or own bundle's name, or a path. Raises UnknownModel."""
+    """The folder of a bundle: `default`, a name of `bundle_folders`, or a path. Raises UnknownModel."""
     try:
         return find_named(name)
     except UnknownModel:
@@ -88,7 +147,7 @@ def find_bundle(name: str) -> Path:
 def find_named(name: str) -> Path:
     """The folder of `default` or of a bundle's name, never a path: for names from outside. Raises UnknownModel."""
     known = bundle_folders()
-    wanted = DEFAULT if name == "default" else name
+    wanted = default_name(known) if name == "default" else current_name(name)
     if wanted in known:
         return known[wanted]
     near = get_close_matches(name, known, 1)
@@ -100,14 +159,17 @@ def read_card(folder: Path) -> Card:
     """The card of a bundle. Raises BundleError when it is missing or does not read."""
     path = folder / CARD_FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
-        files = {name: FileEntry(**entry) for name, entry in content.pop("files").items()}
-        card = Card(**content | {"classes": tuple(content["classes"]), "files": files})
+        return parse_card(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         raise BundleError(f"{folder} is not a bundle: it has no {CARD_FILE}") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(f"{path} is not a card of this version: {error}") from error
-    return card
+
+
+def parse_card(content: dict[str, Any]) -> Card:
+    """A card from its JSON object. Raises KeyError, TypeError or AttributeError for anything else."""
+    files = {name: FileEntry(**entry) for name, entry in content["files"].items()}
+    return Card(**content | {"classes": tuple(content["classes"]), "files": files})
 
 
 def check_file(folder: Path, card: Card, name: str) -> Path:
@@ -138,7 +200,7 @@ def write_card(folder: Path, card: Card) -> Card:
     """Write card.json with size and SHA-256 of each network beside it; returns the card as written."""
     files = {
         name: FileEntry((folder / name).stat().st_size, sha256(folder / name))
-        for name in (KERAS_FILE, INT8_FILE)
+        for name in NETWORK_FILES
         if (folder / name).is_file()
     }
     card = dataclasses.replace(card, files=files)

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.batching import Forward, SharedPass
-from model.bundle import INT8_FILE, KERAS_FILE, BundleError, Card, checked_copy, find_bundle, read_card
+from model.bundle import (
+    H5_FILE,
+    INT8_FILE,
+    KERAS_FILE,
+    TFLITE_FILE,
+    BundleError,
+    Card,
+    checked_copy,
+    find_bundle,
+    read_card,
+)
 from model.images import read_image, to_array
+from model.outputs import OUTPUTS
 from model.prediction import Prediction
 from model.quiet import quiet
+from model.scaling import SCALINGS, Scaling
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -38,19 +56,21 @@ class Classifier:
         self.card, self.engine, self.forward = card, engine, forward
 
     @classmethod
-    def load(cls, bundle: str | Path = "default", engine: str = "keras") -> Classifier:
+    def load(cls, bundle: str | Path = "default", engine: str | None = None) -> Classifier:
         """Read a bundle by name or path, check its file against the card and warm the network up.
 
-        engine: `keras` (float32, needs TensorFlow) or `int8` (LiteRT). Raises BundleError, or ValueError for others.
+        engine: `keras` (float32, needs TensorFlow), `int8` (LiteRT), or None for the first of them that the bundle has
+        a file for. Raises BundleError, or ValueError for others.
         """
-        if engine not in ENGINES:
+        if engine is not None and engine not in ENGINES:
             raise ValueError(f"unknown engine {engine!r}; engines: {', '.join(ENGINES)}")
         folder = find_bundle(str(bundle))
         card = read_card(folder)
-        file, load = ENGINES[engine]
+        engine = engine or next(iter(engines_of(card)), DEFAULT_ENGINE)
+        file = file_of(card, engine)
         try:
             with checked_copy(folder, card, file) as copy, quiet():
-                classifier = cls(card, engine, load(copy, card.input_size))
+                classifier = cls(card, engine, LOADERS[copy.suffix](copy, card))
                 rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
         except BundleError:
             raise
@@ -70,7 +90,8 @@ class Classifier:
             raise ValueError(
                 f"images are {images.dtype} {images.shape}; the network takes uint8 (n, {size}, {size}, 3)"
             )
-        parts = [self.forward(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        finish = OUTPUTS[self.card.output]
+        parts = [finish(self.forward(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
 
     def classify(self, content: bytes) -> Look:
@@ -84,56 +105,111 @@ class Classifier:
         return Look(seen, Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds))
 
 
-def load_keras(path: Path, size: int) -> Forward:
-    """A .keras file as a compiled function with a fixed signature; Keras's safe mode refuses code in the file."""
+def load_keras(path: Path, card: Card) -> Forward:
+    """A .keras file, or an .h5 file of Keras 2 or 3, as a compiled function with a fixed signature."""
+    return compiled(read_network(path), card)
+
+
+def read_network(path: Path) -> keras.Model:
+    """A Keras network without its optimizer. Raises NotAllowed for one that needs more than Keras's own parts."""
+    from model.archives import read_checked
+    from model.legacy import modernised
+
+    read_checked(path)
     import keras
+
+    with modernised(path) as readable, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of arguments that older versions of Keras had
+        return keras.models.load_model(readable, compile=False, safe_mode=True)
+
+
+def compiled(network: keras.Model, card: Card) -> Forward:
+    """The network as a function of uint8 pictures, what it wants for their 0 to 255 included."""
     import tensorflow as tf
 
-    network = keras.models.load_model(path, compile=False, safe_mode=True)
+    wanted = tf.as_dtype(network.inputs[0].dtype)
+    scaling = SCALINGS[card.scaling]
 
-    def compiled(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
-        signature = tf.TensorSpec((batch, size, size, 3), tf.uint8)
-        function: Callable[[tf.Tensor], tf.Tensor] = tf.function(network, input_signature=[signature], autograph=False)
+    def scaled(pictures: tf.Tensor) -> tf.Tensor:
+        if card.scaling != "none":
+            pictures = tf.cast(pictures, tf.float32) * tf.constant(scaling.factor) + tf.constant(scaling.offset)
+        return network(tf.cast(pictures, wanted), training=False)  # some layers would change pictures at random
+
+    def traced(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
+        signature = tf.TensorSpec((batch, card.input_size, card.input_size, 3), tf.uint8)
+        function: Callable[[tf.Tensor], tf.Tensor] = tf.function(scaled, input_signature=[signature], autograph=False)
         return function
 
     # A batch of one, the usual case, gets a graph whose shapes are all known. Each is traced when first called.
-    one, many = compiled(1), compiled(None)
+    one, many = traced(1), traced(None)
 
     def forward(images: np.ndarray) -> np.ndarray:
         tensor = tf.constant(images)
         return np.asarray((one if len(images) == 1 else many)(tensor))
 
-    forward(np.zeros((2, size, size, 3), np.uint8))  # traced now, not by the first two who ask at the same time
+    # Traced now, not by the first two who ask at the same time.
+    forward(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
     return SharedPass(forward)
 
 
-def load_int8(path: Path, size: int) -> Forward:
+def load_tflite(path: Path, card: Card) -> Forward:
     """A .tflite file in LiteRT, picture by picture: faster than batches there, and one buffer serves all."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
-    given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    if tuple(given["shape"]) != (1, card.input_size, card.input_size, 3):
+        interpreter.resize_tensor_input(given["index"], (1, card.input_size, card.input_size, 3))
+        interpreter.allocate_tensors()
+    scaling = SCALINGS[card.scaling]
     lock = threading.Lock()  # an interpreter is not safe to share
 
     def forward(images: np.ndarray) -> np.ndarray:
         rows = []
         with lock:
             for image in images:
-                interpreter.set_tensor(given, image[None])
+                interpreter.set_tensor(given["index"], to_tensor(image[None], scaling, given))
                 interpreter.invoke()
-                rows.append(interpreter.get_tensor(result)[0])
+                rows.append(from_tensor(interpreter.get_tensor(result["index"]), result)[0])
         return np.stack(rows)
 
     return forward
 
 
-ENGINES: dict[str, tuple[str, Callable[[Path, int], Forward]]] = {
-    "keras": (KERAS_FILE, load_keras),
-    "int8": (INT8_FILE, load_int8),
+def to_tensor(images: np.ndarray, scaling: Scaling, details: dict[str, Any]) -> np.ndarray:
+    """uint8 pictures as the numbers that a LiteRT input holds: its own dtype, quantised where it is."""
+    if details["dtype"] == np.uint8 and scaling.name == "none":
+        return images
+    numbers = images * np.array(scaling.factor, np.float32) + np.array(scaling.offset, np.float32)
+    step, zero = details["quantization"]
+    if step == 0:
+        return np.asarray(numbers, details["dtype"])
+    limits = np.iinfo(details["dtype"])
+    return np.asarray((numbers / step + zero).round().clip(limits.min, limits.max), details["dtype"])
+
+
+def from_tensor(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    """The float32 numbers that a LiteRT output stands for."""
+    step, zero = details["quantization"]
+    return np.asarray(values if step == 0 else (values.astype(np.float32) - zero) * step, np.float32)
+
+
+# Engine -> the files of a bundle that it runs, the first there is. Suffix of a file -> how it is loaded.
+ENGINES: dict[str, tuple[str, ...]] = {"keras": (KERAS_FILE, H5_FILE), "int8": (INT8_FILE, TFLITE_FILE)}
+DEFAULT_ENGINE = "keras"
+LOADERS: dict[str, Callable[[Path, Card], Forward]] = {
+    ".keras": load_keras,
+    ".h5": load_keras,
+    ".tflite": load_tflite,
 }
 
 
 def engines_of(card: Card) -> list[str]:
     """The engines that a bundle has a file for."""
-    return [engine for engine, (file, _) in ENGINES.items() if file in card.files]
+    return [engine for engine in ENGINES if file_of(card, engine) in card.files]
+
+
+def file_of(card: Card, engine: str) -> str:
+    """The name of the file that an engine runs; where the bundle has none, the name that it would have."""
+    return next((name for name in ENGINES[engine] if name in card.files), ENGINES[engine][0])

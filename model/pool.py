@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.bundle import BundleError, Card, find_bundle, find_named, read_card
-from model.classifier import ENGINES, Classifier, engines_of
+from model.classifier import Classifier, engines_of, file_of
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 TRIES = 3  # a bundle that is being replaced is read again
+Key = tuple[str, str, int, int, str, str]
 
 
 class UnknownEngine(BundleError):
@@ -29,10 +30,11 @@ class Choice:
     engine: str
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
+    def key(self) -> Key:
         """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
-        entry = self.card.files[ENGINES[self.engine][0]]
-        return entry.sha256, self.engine, self.card.input_size, len(self.card.classes)
+        card = self.card
+        digest = card.files[file_of(card, self.engine)].sha256
+        return digest, self.engine, card.input_size, len(card.classes), card.scaling, card.output
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:
@@ -56,7 +58,7 @@ class Pool:
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
-        self.loaded: OrderedDict[tuple[str, str, int, int], Future[Classifier]] = OrderedDict()
+        self.loaded: OrderedDict[Key, Future[Classifier]] = OrderedDict()
         self.guard = threading.Lock()
 
     def ready(self, choice: Choice) -> Classifier | None:

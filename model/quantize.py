@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.bundle import KERAS_FILE, check_file, find_bundle, read_card
-from model.classifier import Classifier, load_int8, load_keras
+from model.classifier import Classifier, load_keras, load_tflite
 from model.comparison import Disagreement, disagreements
 from model.data import DataError, load_dataset
 from model.evaluation import Evaluation, score_sets
@@ -90,7 +90,7 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     quantize(network, dataset.train.images, path)
     split = dataset.test
     files = {"keras": source, "int8": path}
-    loaders = {"keras": load_keras, "int8": load_int8}
+    loaders = {"keras": load_keras, "int8": load_tflite}
     answers, figures = {}, {}
     for engine, file in files.items():
         rows = Classifier(card, engine, loaders[engine](file, card.input_size)).probabilities(split.images)

@@ -1,13 +1,42 @@
-"""From uint8 pictures to the numbers that networks compute with; part of every saved network."""
+"""From uint8 pictures to the numbers that networks compute with: a part of our own, beside networks made elsewhere."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 # Mean and standard deviation of CIFAR-10's training pixels on the 0..255 scale; close enough to any
 # natural photographs, so that one constant serves every data set.
 PIXEL_MEAN = (125.3, 123.0, 113.9)
 PIXEL_STD = (63.0, 62.1, 66.7)
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """value * factor + offset, for red, green and blue each."""
+
+    name: str
+    factor: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    about: str
+
+
+def standard(name: str, mean: tuple[float, ...], std: tuple[float, ...], about: str) -> Scaling:
+    factor, offset = [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
+    return Scaling(name, (factor[0], factor[1], factor[2]), (offset[0], offset[1], offset[2]), about)
+
+
+SCALINGS: dict[str, Scaling] = {
+    entry.name: entry
+    for entry in (
+        Scaling("none", (1.0,) * 3, (0.0,) * 3, "0 to 255, as they are"),
+        Scaling("unit", (1 / 255,) * 3, (0.0,) * 3, "0 to 1"),
+        Scaling("symmetric", (1 / 127.5,) * 3, (-1.0,) * 3, "-1 to 1"),
+        standard("standard", PIXEL_MEAN, PIXEL_STD, "mean 0 and deviation 1, by CIFAR-10's pixels"),
+        standard("imagenet", IMAGENET_MEAN, IMAGENET_STD, "mean 0 and deviation 1, by ImageNet's pixels"),
+    )
+}
 
 
 def whole_input(input_size: int | None) -> Any:

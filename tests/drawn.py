@@ -77,6 +77,12 @@ def encode(image: Image.Image, format: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def open_image(path: Path) -> Image.Image:
+    """A picture file's content, with the file closed."""
+    with Image.open(path) as image:
+        return image.copy()
+
+
 def picture(number: int, size: int = 48) -> Image.Image:
     """One drawn picture, another for each number, RGB (size, size)."""
     return draw(SHAPES[number % len(SHAPES)], np.random.default_rng(number), size)

@@ -15,10 +15,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import model.__main__
 from api.settings import settings_table, unknown_variables
 from benchmarks.servers import API, started
-from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
-from tests.drawn import draw_cifar10
+from model import store
+from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, Card, find_bundle, read_card
+from tests.drawn import draw_cifar10, encode, picture
+from tests.foreign import write_keras2
+from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from training.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -92,8 +96,15 @@ def test_the_answer_that_is_shown_is_the_answer() -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in CURL])
-def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+def test_every_command_runs(
+    command: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stand: Stand,  # noqa: F811
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
     words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word) or word == "SHARE=1"]
     if words[0] == "make":
         shown = subprocess.run(
@@ -106,15 +117,40 @@ def test_every_command_runs(command: str, data: Path, tmp_path: Path, monkeypatc
         with started([*words[1:], "--port", "PORT"]) as server:
             assert server.log.read_text().startswith("http://")
         return
+    if words[:3] == [".venv/bin/python", "-m", "model"]:
+        prepare(tmp_path, words[3:])
+        monkeypatch.chdir(tmp_path)
+        given = [stand.url if word.startswith("http://") else word for word in words[3:]]
+        result = CliRunner().invoke(model.cli.app, given, input="y\n")
+        assert result.exit_code == 0, result.output
+        return
     assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
     given = [str(data) if word == "DIR" else word for word in words[3:]]
     result = CliRunner().invoke(app, given + (SHORT if given[0] == "fit" else []))
     assert result.exit_code == 0, result.output
 
 
+def prepare(folder: Path, words: list[str]) -> None:
+    """What the reader of a command has by then: pictures, names, a network's file, and that network in the store."""
+    (folder / "holiday").mkdir()
+    for name in ("cat.jpg", "holiday/beach.png"):
+        (folder / name).write_bytes(encode(picture(0), "PNG"))
+    (folder / "names.json").write_text('{"3": "Katze"}')
+    write_keras2(folder / "modelo.h5")
+    if words[0] not in ("add", "predict", "history"):
+        card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
+        name = "mine" if "mine" in words else "pets"
+        store.add((folder / "modelo.h5").read_bytes(), ".h5", name, card)
+
+
 def test_commands_were_found() -> None:
     assert {"make run", "make test"} <= set(COMMANDS)
     assert len(CURL) >= 9
+
+
+def test_every_command_of_the_classifier_is_documented() -> None:
+    names = [command.name or command.callback.__name__ for command in model.cli.app.registered_commands]
+    assert [name for name in names if f"-m model {name}" not in README] == []
 
 
 def test_python_example_runs() -> None:

@@ -125,10 +125,14 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
     groups["optimizer"] = [np.asarray(variable) for variable in network.optimizer.variables]
     arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
     temporary = run / f"{CHECKPOINT}.new"
-    with temporary.open("wb") as file:
-        np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # what did not fit on the disk is no use to anybody
+        temporary.unlink(missing_ok=True)
+        raise
     os.replace(temporary, run / CHECKPOINT)
 
 

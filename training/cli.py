@@ -152,15 +152,19 @@ def evaluate(
 
 
 @app.command()
-def recipes() -> None:
-    """List the shipped recipes with what they reached."""
-    from training.recipe import load_recipe, recipe_names
-    from training.series import measured
+def recipes(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table that README shows.")] = False,
+) -> None:
+    """List the shipped recipes and ablations with what they reached, beside what their sources report."""
+    from training.series import markdown, standings
 
-    for name in recipe_names():
-        recipe, run = load_recipe(name), measured(name)
-        figures = [f"{values['keras']:.2%} on {title}" for title, values in run.accuracy.items()] if run else []
-        typer.echo(f"{name:<16} {recipe.description}")
-        typer.echo(" " * 17 + (f"measured: {', '.join(figures)}" if figures else "not measured yet"))
-        if recipe.reported:
-            typer.echo(" " * 17 + f"reported by its source: {recipe.reported}")
+    rows = standings()
+    if as_markdown:
+        typer.echo("\n".join(markdown(rows)))
+        return
+    for row in rows:
+        figures = [f"{values['keras']:.2%} on {title}" for title, values in row.run.accuracy.items()] if row.run else []
+        typer.echo(f"{row.name:<18} {row.recipe.description}")
+        typer.echo(" " * 19 + (f"measured: {', '.join(figures)}" if figures else "not measured yet"))
+        if row.recipe.reported:
+            typer.echo(" " * 19 + f"reported by its source: {row.recipe.reported}")

@@ -96,4 +96,12 @@ def metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
-    return {"status": status, "minutes": card.minutes, "accuracy": card.accuracy, "ece": card.ece, "machine": machine}
+    sizes = {engine: card.files[file].bytes for engine, (file, _) in ENGINES.items() if file in card.files}
+    return {
+        "status": status,
+        "minutes": card.minutes,
+        "accuracy": card.accuracy,
+        "ece": card.ece,
+        "bytes": sizes,
+        "machine": machine,
+    }

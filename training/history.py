@@ -69,6 +69,11 @@ class Run:
         figures = self.metrics.get("accuracy")
         return figures if isinstance(figures, dict) else {}
 
+    def test_accuracy(self, title: str = "") -> float:
+        """The float network's share right on the largest test set whose name ends in `title`; NaN without one."""
+        found = [figures for name, figures in self.accuracy.items() if name.endswith(title)]
+        return max(found, key=lambda figures: figures["n"])["keras"] if found else float("nan")
+
     @property
     def minutes(self) -> float:
         return sum(self.history.seconds) / 60

@@ -46,8 +46,9 @@ class Loop:
         self.network, self.recipe, self.batches, self.folder = network, recipe, batches, folder
         self.validation = validation
         self.targets = np.eye(len(batches.targets), dtype=np.float32)[validation.labels]
-        monitor = "val_accuracy" if len(validation) else "accuracy"
-        self.best = BestWeights(monitor, mode="max", patience=recipe.patience, restore_best_weights=True)
+        monitor = f"val_{recipe.monitor}" if len(validation) else recipe.monitor
+        mode = "min" if recipe.monitor == "loss" else "max"
+        self.best = BestWeights(monitor, mode=mode, patience=recipe.patience, restore_best_weights=True)
         self.parts: dict[str, Stateful] = {"best": self.best}
         self.metrics: list[Any] = ["accuracy"]
         steps = len(batches)

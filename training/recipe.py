@@ -99,7 +99,8 @@ class Recipe:
     batch_size: int = 64
     seed: int = 0
     label_smoothing: float = 0.0
-    patience: int = 10  # epochs without a better validation accuracy before it stops
+    monitor: str = "accuracy"  # accuracy | loss: what decides on validation pictures which epoch was the best
+    patience: int = 10  # epochs without a better one before it stops
     averaging: bool = False  # lookahead averaging of the weights (arXiv 1907.08610)
     precision: str = "auto"  # auto | float32 | mixed_bfloat16
     data: DataSettings = field(default_factory=DataSettings)
@@ -116,6 +117,7 @@ class Recipe:
 
 
 CHOICES = {
+    "monitor": ("accuracy", "loss"),
     "augmentation.flip": ("none", "random", "alternating"),
     "optimizer.name": ("adam", "sgd", "muon"),
     "schedule.name": ("constant", "triangle"),

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from training.history import CHECKPOINT, Run, list_runs, own_runs, read_run
-from training.recipe import Recipe, RecipeError, load_recipe
+from training.recipe import Recipe, RecipeError, load_recipe, recipe_names
 
 ABLATIONS = Path(__file__).parent / "ablations"
 
@@ -103,9 +103,39 @@ def summary(runs: list[Run]) -> list[str]:
     return lines
 
 
-def measured(recipe: str) -> Run | None:
+@dataclass(frozen=True)
+class Standing:
+    """A recipe or a variant of an ablation: what its source reported, and the run that shows what it reaches here."""
+
+    name: str
+    recipe: Recipe
+    run: Run | None
+
+
+def standings() -> list[Standing]:
+    """Every shipped recipe, then every variant of the shipped ablations."""
+    recipes = [(name, load_recipe(name)) for name in recipe_names()]
+    variants = [(member.name, member.recipe) for name in ablation_names() for member in ablation(name)]
+    shown = list_runs()
+    return [Standing(name, recipe, measured(name, shown)) for name, recipe in recipes + variants]
+
+
+def measured(recipe: str, runs: list[Run]) -> Run | None:
     """The finished run that shows a recipe's figures: the shipped one, or else the user's newest; None without."""
-    runs = [run for run in list_runs() if run.recipe.get("name") == recipe]
-    found = [run for run in runs if run.status == "finished" and run.accuracy]
+    found = [run for run in runs if run.recipe.get("name") == recipe and run.status == "finished" and run.accuracy]
     shipped = [run for run in found if run.path.parent != own_runs()]
     return next(iter(shipped or found), None)
+
+
+def markdown(rows: list[Standing]) -> list[str]:
+    """The rows as a table for README."""
+    lines = ["| recipe | network | its source reports | first 1,000 | all 10,000 | minutes |", "| --- " * 6 + "|"]
+    for row in rows:
+        cells = ["–", "–"]
+        if row.run:
+            shares = [row.run.test_accuracy(title) for title in ("first 1,000", "all 10,000")]
+            cells = [f"{share:.2%}".replace("%", " %") if share == share else "–" for share in shares]
+        minutes = f"{row.run.minutes:.0f}" if row.run else "–"
+        reported = row.recipe.reported or "–"
+        lines.append(f"| `{row.name}` | {row.recipe.description} | {reported} | {cells[0]} | {cells[1]} | {minutes} |")
+    return lines

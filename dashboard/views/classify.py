@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -146,9 +148,9 @@ if chosen:
 if not files:
     parts.show_waiting(card)
     st.stop()
-parts.warm(model)
-items = parts.answer_all(files, model)
+classifier = parts.warm(model)
+items = parts.answer_all(files, classifier)
 if len(items) == 1:
-    parts.show_answer(Item(items[0].name, items[0].answer, chosen.truth if chosen else ""), card)
+    parts.show_answer(replace(items[0], truth=chosen.truth if chosen else ""), classifier.card)
 else:
-    show_many(items, card)
+    show_many(items, classifier.card)

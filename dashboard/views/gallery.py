@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import parts, resources
-from dashboard.answers import Item
 from dashboard.samples import Sample, list_samples
 from dashboard.style import tile_style
 
@@ -31,9 +32,9 @@ chosen = next((sample for sample in samples if sample.name == st.query_params.ge
 if chosen is None:
     st.markdown(f"**{len(samples)} photographs with a free licence.** Click one to see what the network makes of it.")
 else:
-    parts.warm(model)
-    answer = resources.answer_for(chosen.path.read_bytes(), model)
-    parts.show_answer(Item(chosen.name, answer, chosen.truth), card)
+    classifier = parts.warm(model)
+    (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
+    parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
     st.divider()
 show_grid(samples)
 st.caption("Source and licence of each picture: CREDITS.md in the folder sample_images.")

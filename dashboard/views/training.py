@@ -15,16 +15,28 @@ from training.history import Run, duration, list_runs, own_runs
 LIVE_SECONDS = 2.0
 
 
+SHARES = ("validation", "test", "first 1,000 of test")
+HELP = {
+    "validation": "best accuracy of any epoch on the validation pictures",
+    "test": "accuracy on all test pictures, one plain view each",
+    "first 1,000 of test": "accuracy on the first 1,000 test pictures of CIFAR-10, which are lossless here",
+    "its source reports": "what the author of the network says of it, on pictures of their own",
+}
+
+
 def overview(runs: Sequence[Run]) -> pd.DataFrame:
     """A row a run, in the order given."""
     rows = [
         {
             "run": run.name,
-            "recipe": run.recipe.get("name", ""),
             "status": run.status,
             "epochs": len(run.history),
-            "best validation accuracy": run.best_val_accuracy,
             "minutes": round(run.minutes, 1),
+            "validation": run.best_val_accuracy,
+            "test": run.test_accuracy(),
+            "first 1,000 of test": run.test_accuracy("first 1,000"),
+            "its source reports": run.recipe.get("reported", ""),
+            "network": run.recipe.get("description", ""),
         }
         for run in runs
     ]
@@ -33,12 +45,12 @@ def overview(runs: Sequence[Run]) -> pd.DataFrame:
 
 def choose_runs(runs: Sequence[Run]) -> list[Run]:
     """The table of runs, and the names of those to overlay: at first the first. The choice stands in the address."""
-    percent = st.column_config.NumberColumn("best validation accuracy", format="percent")
+    columns = {title: st.column_config.NumberColumn(format="percent", help=HELP[title]) for title in SHARES}
     st.dataframe(
         overview(runs),
         hide_index=True,
-        column_config={"best validation accuracy": percent},
-        alt="Training runs with recipe, epochs, best validation accuracy and minutes",
+        column_config={**columns, "its source reports": st.column_config.TextColumn(help=HELP["its source reports"])},
+        alt="Training runs with epochs, minutes, accuracy measured, and what the network's source reports",
     )
     by_name = {run.name: run for run in reversed(runs)}
     names = list(by_name)[::-1]

@@ -120,7 +120,7 @@ def test_a_strange_file_name_is_shown_as_it_is(page: Page, server: Server, tmp_p
 
 def test_the_page_fits_a_phone(browser: Browser, server: Server) -> None:
     phone = browser.new_page(viewport={"width": 390, "height": 844})
-    for path in ("/?sample=horse-zaniskari.jpg", "/gallery", "/training"):
+    for path in ("/?sample=horse-zaniskari.jpg", "/gallery", "/training", "/models?name=fast", "/history"):
         phone.goto(server.url + path)
         phone.locator(".stMainBlockContainer").wait_for()
         phone.wait_for_timeout(1500)

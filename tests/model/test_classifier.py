@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.bundle import BundleError, read_card, write_card
-from model.classifier import BATCH, ENGINES, Classifier
+from model.bundle import DEFAULT, BundleError, find_bundle, read_card, write_card
+from model.classifier import BATCH, ENGINES, Classifier, load_keras
 from model.images import InvalidImage
 from model.quantize import quantize
 from tests.drawn import SHAPES, draw_images, encode, save_untrained
@@ -145,3 +145,16 @@ def test_the_classifier_is_light_to_import() -> None:
 def test_int8_needs_no_tensorflow(bundle: Path) -> None:
     code = f"import numpy; from model.classifier import Classifier; c = Classifier.load({str(bundle)!r}, 'int8')"
     assert heavy_modules(code + "; c.probabilities(numpy.zeros((1, 16, 16, 3), numpy.uint8))") == ""
+
+
+def test_layers_that_change_pictures_while_training_leave_them_alone(tmp_path: Path) -> None:
+    parts = [
+        keras.Input((8, 8, 3)),
+        keras.layers.RandomFlip(),
+        keras.layers.RandomRotation(0.5),
+        keras.layers.Flatten(),
+    ]
+    keras.Sequential(parts).save(tmp_path / "a.keras")
+    forward = load_keras(tmp_path / "a.keras", dataclasses.replace(read_card(find_bundle(DEFAULT)), input_size=8))
+    images = draw_images(20, 8)
+    assert np.array_equal(forward(images), images.reshape(20, -1))

@@ -13,7 +13,7 @@ from model.classifier import Classifier
 from model.data import CIFAR10_CLASSES, load_test
 from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli import app
-from training.recipe import recipe_names
+from training.series import standings
 
 TINY = (
     "model.input_size=16",
@@ -63,7 +63,7 @@ def test_recipes_are_listed_with_what_they_reached() -> None:
     result = call("recipes")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == recipe_names()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [row.name for row in standings()]
     place = next(index for index, line in enumerate(lines) if line.startswith("fast "))
     assert "measured: 89.75% on cifar10 test, all 10,000, 93.50% on cifar10 test, first 1,000" in lines[place + 1]
 

@@ -5,9 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from training.history import CHECKPOINT, RunError, own_run, own_runs, remove_run, rename_run, restore_run, write_json
-from training.recipe import Recipe, RecipeError, to_toml
-from training.series import Member, ablation, ablation_names, complete, measured, seeds, summary, table
+from training.history import (
+    CHECKPOINT,
+    RunError,
+    list_runs,
+    own_run,
+    own_runs,
+    remove_run,
+    rename_run,
+    restore_run,
+    write_json,
+)
+from training.recipe import Recipe, RecipeError, recipe_names, to_toml
+from training.series import (
+    Member,
+    ablation,
+    ablation_names,
+    complete,
+    markdown,
+    measured,
+    seeds,
+    standings,
+    summary,
+    table,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +106,25 @@ def test_an_unknown_ablation_lists_the_known() -> None:
 
 def test_the_shipped_run_shows_a_recipes_figures() -> None:
     pretend(Member("fast-again", Recipe(name="fast")), 0.1)
-    run = measured("fast")
+    pretend(Member("mine", Recipe(name="mine")))
+    runs = list_runs()
+    run = measured("fast", runs)
     assert run is not None
     assert run.name == "fast"
-    assert measured("nothing") is None
-    pretend(Member("mine", Recipe(name="mine")))
-    assert measured("mine") is not None
+    assert measured("nothing", runs) is None
+    assert measured("mine", runs) is not None
+
+
+def test_every_recipe_and_variant_stands_beside_its_source() -> None:
+    rows = standings()
+    variants = [member.name for name in ablation_names() for member in ablation(name)]
+    assert [row.name for row in rows] == recipe_names() + variants
+    lines = markdown(rows)
+    assert len({line.count("|") for line in lines}) == 1  # a table
+    fast = next(row for row in rows if row.name == "fast").run
+    assert fast is not None
+    figures = fast.accuracy["cifar10 test, first 1,000"]["keras"]
+    assert f"| – | {100 * figures:.2f} % |" in next(line for line in lines if line.startswith("| `fast` |"))
 
 
 def test_a_run_can_be_removed_restored_and_renamed() -> None:

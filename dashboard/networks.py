@@ -1,0 +1,168 @@
+"""What the Models page does with networks: take one in, change one, hand one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import streamlit as st
+
+from dashboard import cards, resources, words
+from model import store
+from model.bundle import BundleError, Card
+from model.catalog import STORED, Entry
+from model.convert import KINDS, can_convert, own_file
+from model.database import StoreError
+from model.intake import MAX_BYTES, Wishes, add_file
+from model.scaling import SCALINGS
+
+FIND_OUT = "find out"
+
+
+def open_one(name: str) -> None:
+    st.query_params["name"] = name
+
+
+def attempt(change: Callable[[], object]) -> bool:
+    """Change the store, and whether that went well; what went wrong is a sentence on the page drawn next."""
+    try:
+        change()
+    except BundleError as error:
+        st.session_state.model_problem = str(error)
+        return False
+    return True
+
+
+def set_default(name: str) -> None:
+    attempt(lambda: store.set_default(name))
+
+
+def rename(old: str) -> None:
+    new = st.session_state[f"rename-{old}"].strip()
+    if attempt(lambda: store.rename(old, new)):
+        open_one(new)
+
+
+def remove(name: str) -> None:
+    def work() -> None:
+        # A row of several versions goes one by one: the card says which.
+        st.session_state.removed = store.remove(name)
+
+    if attempt(work):
+        st.query_params.pop("name", None)
+
+
+def undo() -> None:
+    models = st.session_state.pop("removed")
+    if attempt(lambda: store.restore(models)):
+        open_one(models[0].title)
+
+
+def show_messages() -> None:
+    """What the last click did, where that needs words."""
+    if problem := st.session_state.pop("model_problem", None):
+        st.error(words.plain(problem))
+    if news := st.session_state.pop("model_news", None):
+        st.success(words.plain(news), icon=":material/check:")
+    if models := st.session_state.get("removed"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/delete: {cards.removed(models)}", width="content")
+            st.button("Undo", icon=":material/undo:", on_click=undo, key="undo")
+
+
+@st.dialog("Add a network")
+def add_network() -> None:
+    """Upload a file, say what is known of it, and have it looked over."""
+    st.caption("Keras (.keras, or .h5 of Keras 2 too) or LiteRT (.tflite). No code in the file is run.")
+    upload = st.file_uploader("The network's file", max_upload_size=MAX_BYTES // 2**20, key="network-file")
+    name = st.text_input("Name", placeholder="as its file is called", key="network-name")
+    classes = st.text_input("Classes, in their order", placeholder="cat, dog, frog", key="network-classes")
+    with st.expander("Details"):
+        scaling = st.selectbox(
+            "It wants pixels as",
+            [FIND_OUT, *SCALINGS],
+            format_func=lambda key: SCALINGS[key].about if key in SCALINGS else "find out, or guess 0 to 1",
+            key="network-scaling",
+        )
+        size = st.number_input("Pixels a side, for a network that takes any", 0, 1024, 0, key="network-size")
+    if st.button("Add", type="primary", disabled=upload is None, key="network-add") and upload:
+        wishes = Wishes(name.strip(), classes.strip(), "" if scaling == FIND_OUT else scaling, int(size))
+        take(upload.name, upload.getvalue(), wishes)
+
+
+def take(file: str, content: bytes, wishes: Wishes) -> None:
+    """Store an uploaded file and open it, or say in the dialog why not."""
+    with TemporaryDirectory() as folder, st.spinner("Looking the file over, a few seconds"):
+        path = Path(folder) / words.file_name(file)
+        path.write_bytes(content)
+        try:
+            if wishes.classes.endswith(".json"):
+                raise StoreError("Classes are written here one after the other: cat, dog, frog")
+            added = add_file(path, wishes)
+        except BundleError as error:
+            st.error(words.plain(str(error)))
+            return
+    st.session_state.model_news = cards.added(added)
+    open_one(added.model.title)
+    st.rerun()
+
+
+def show_changes(entry: Entry) -> None:
+    """What can be done with a network: the default, and for one of the store a name and its end."""
+    st.button(
+        "The default" if entry.default else "Make it the default",
+        icon=":material/star:",
+        key=f"default-{entry.name}",
+        on_click=set_default,
+        args=(entry.name,),
+        disabled=entry.default,
+    )
+    if entry.origin != STORED:
+        return
+    if "@" not in entry.name:  # all versions of a name are renamed together
+        with st.popover("Rename", icon=":material/edit:"):
+            st.text_input("New name", entry.name, max_chars=64, key=f"rename-{entry.name}")
+            st.button("Rename", key=f"rename-do-{entry.name}", on_click=rename, args=(entry.name,), type="primary")
+    st.button("Delete", icon=":material/delete:", key=f"remove-{entry.name}", on_click=remove, args=(entry.name,))
+
+
+def show_downloads(entry: Entry, card: Card) -> None:
+    """A button for each kind of file that the network can be had as; one that must be made first says so."""
+    made: set[tuple[str, str]] = st.session_state.setdefault("made_files", set())
+    with st.popover("Download", icon=":material/download:"):
+        for suffix in filter(lambda suffix: can_convert(card, suffix), KINDS):
+            file = own_file(card, suffix)
+            label = cards.file_label(file, suffix)
+            if file or (resources.fingerprint(card), suffix) in made:
+                show_download(entry.name, suffix, label)
+            elif st.button(f"Make {label}", icon=":material/build:", key=f"make-{suffix}-{entry.name}"):
+                make(entry.name, card, suffix, made)
+            if suffix == ".tflite" and not file:
+                st.caption("Made from the sample pictures: measure it before you rely on it.")
+
+
+def show_download(name: str, suffix: str, label: str) -> None:
+    def content() -> bytes:
+        return resources.converted(name, suffix)
+
+    st.download_button(
+        label,
+        content,
+        f"{name}{'-int8' if label.startswith('int8') else ''}{suffix}",
+        "application/octet-stream",
+        icon=":material/download:",
+        key=f"download-{suffix}-{name}",
+        on_click="ignore",
+    )
+
+
+def make(name: str, card: Card, suffix: str, made: set[tuple[str, str]]) -> None:
+    try:
+        with st.spinner("Turning the network into another kind of file, some seconds"):
+            resources.converted(name, suffix)
+    except BundleError as error:
+        st.error(words.plain(str(error)))
+        return
+    made.add((resources.fingerprint(card), suffix))
+    st.rerun()

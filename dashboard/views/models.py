@@ -1,0 +1,106 @@
+"""Every network there is: look at one, add one, name it, make it the default, take it away."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cards, networks, resources, words
+from model.bundle import BundleError, Card
+from model.catalog import Entry, list_entries
+
+
+def show_card(entry: Entry, opened: bool) -> None:
+    """One network in a frame: how good, how large, how fast, what it knows."""
+    with st.container(border=True, key=cards.frame_key(entry.name, opened)):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{words.plain(entry.name)}**", width="content")
+            if entry.default:
+                st.badge("default", icon=":material/star:", color="primary")
+        if entry.card is None:
+            st.caption(f":material/error: {words.plain(entry.problem)}")
+        else:
+            show_figures(entry, entry.card)
+        st.button(
+            "Shown below" if opened else "Open",
+            key=f"open-{entry.name}",
+            on_click=networks.open_one,
+            args=(entry.name,),
+            disabled=opened,
+            width="stretch",
+        )
+
+
+def show_figures(entry: Entry, card: Card) -> None:
+    figure, measured_on = cards.accuracy(card)
+    st.metric("accuracy", figure, label_visibility="collapsed")
+    speed = cards.speed(resources.known_speed(card))
+    st.caption(
+        f"{measured_on}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
+        f"{cards.class_list(card)}  \n{cards.origin(entry)} · `{card.sha256[:12]}`"
+    )
+
+
+def show_details(entry: Entry, card: Card) -> None:
+    """One network in full: its facts, its classes, its layers."""
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        rows = [(fact.title, fact.value) for fact in cards.facts(card)]
+        st.dataframe(
+            pd.DataFrame(rows, columns=["card", ""]),
+            hide_index=True,
+            height="content",
+            alt="What is known of the network",
+        )
+        names = pd.DataFrame({"number": range(len(card.classes)), "class": card.classes})
+        st.dataframe(names, hide_index=True, height=220, alt="Every class with its number")
+    with right:
+        layers = resources.layers(entry.name)
+        table = pd.DataFrame([vars(layer) for layer in layers], columns=["name", "kind", "output", "parameters"])
+        column = st.column_config.NumberColumn("parameters", format="localized")
+        st.dataframe(
+            table.rename(columns={"name": "layer"}),
+            hide_index=True,
+            height=520,
+            column_config={"parameters": column},
+            alt="Every layer with its output and its parameters",
+        )
+
+
+try:
+    entries = list_entries()
+except BundleError as error:
+    st.error(f"The networks cannot be listed: {words.plain(str(error))}")
+    st.stop()
+shared = resources.is_shared()
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    several = f"{len(entries)} networks" if len(entries) > 1 else "1 network, and room for yours"
+    st.markdown(f"**{several}**", width="content")
+    if not shared and st.button("Add a network", icon=":material/add:", type="primary", key="add"):
+        networks.add_network()
+if shared:
+    st.caption("This page is shared, so networks can be looked at here and not changed.")
+networks.show_messages()
+chosen = next((entry for entry in entries if entry.name == st.query_params.get("name")), None)
+grid = st.container()
+if chosen is not None:
+    st.subheader(words.plain(chosen.name), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not shared:
+            networks.show_changes(chosen)
+        if chosen.card is not None:
+            networks.show_downloads(chosen, chosen.card)
+    if chosen.card is not None:
+        try:
+            with st.spinner("Reading the network, a few seconds the first time"):
+                resources.layers(chosen.name)
+                resources.measure_speed(resources.classifier(chosen.name))
+            show_details(chosen, chosen.card)
+        except BundleError as error:
+            st.error(f"The network cannot be used: {words.plain(str(error))}")
+else:
+    st.caption("Open a network to see its layers, to download it or to choose it as the default.")
+# Last, for by now the speed of the opened one is known.
+with grid, st.grid(3, min_column_width=250, gap="small"):
+    for entry in entries:
+        show_card(entry, entry is chosen)

@@ -1,0 +1,147 @@
+"""A stranger's .keras or .h5 file, opened as data: its description, after its container has been found harmless.
+
+Nothing here imports Keras or runs anything of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.allowed import NotAllowed, check_network
+
+if TYPE_CHECKING:
+    import h5py
+
+MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+MAX_DESCRIPTION = 16 * 2**20
+MAX_UNPACKED = 2**31
+MAX_RATIO = 20  # a file may unpack to this many times its size: weights hardly pack
+SPARE = 16 * 2**20  # small files may unpack to this in any case
+MAX_OBJECTS = 100_000
+PLAIN_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32 and lzf; others may load a plug-in
+
+
+def read_checked(path: Path) -> dict[str, Any]:
+    """The description of the network in a .keras or .h5 file. Raises NotAllowed with the reason as half a sentence."""
+    description = read_keras(path) if path.suffix == ".keras" else read_h5(path)
+    check_network(description)
+    return description
+
+
+def read_keras(path: Path) -> dict[str, Any]:
+    """A .keras file is a ZIP of three files; any other member, a second one of a name, or a bomb is refused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_members(archive, path.stat().st_size)
+            check_version(archive.read("metadata.json"))
+            description = parse(archive.read("config.json"))
+            weights = io.BytesIO(archive.read("model.weights.h5"))
+    except NotAllowed:
+        raise
+    except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
+        raise NotAllowed("it is damaged, or no .keras file at all") from error
+    check_hdf5(weights, len(weights.getbuffer()))
+    return description
+
+
+def check_members(archive: zipfile.ZipFile, size: int) -> None:
+    members = archive.infolist()
+    names = sorted(member.filename for member in members)
+    if strange := [name for name in names if name not in MEMBERS]:
+        raise NotAllowed(f"it holds the file {strange[0][:80]!r}; a .keras file holds {', '.join(sorted(MEMBERS))}")
+    if names != sorted(MEMBERS):
+        raise NotAllowed(f"it does not hold {', '.join(sorted(MEMBERS))} once each")
+    check_unpacked(sum(member.file_size for member in members), size)
+    if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
+        raise NotAllowed(f"its description has more than {MAX_DESCRIPTION // 2**20} MB")
+
+
+def check_version(metadata: bytes) -> None:
+    """Keras 2 laid .keras files out in another way, which Keras 3 does not read; its .h5 files are taken."""
+    version = parse(metadata).get("keras_version")
+    if isinstance(version, str) and version.startswith("2."):
+        raise NotAllowed("Keras 2 saved it; save it as .h5 there, which is taken")
+
+
+def check_unpacked(unpacked: int, size: int) -> None:
+    if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
+        raise NotAllowed(f"it would unpack from {size / 2**20:.1f} MB to {unpacked / 2**20:,.0f} MB")
+
+
+def read_h5(path: Path) -> dict[str, Any]:
+    """The description in a whole model's .h5 file, of Keras 2 or 3."""
+    check_hdf5(path, path.stat().st_size)
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        text = file.attrs.get("model_config")
+        if text is None:
+            raise NotAllowed("it holds weights alone; save the whole network with model.save()")
+        return parse(text)
+
+
+def parse(text: Any) -> dict[str, Any]:
+    """JSON from a stranger as a dictionary. Raises NotAllowed."""
+    try:
+        content = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise NotAllowed("its description is no JSON") from error
+    if not isinstance(content, dict):
+        raise NotAllowed("it does not describe a Keras network")
+    return content
+
+
+def check_hdf5(source: Path | io.BytesIO, size: int) -> None:
+    """Every object of an HDF5 file: nothing that points outside it, and no more numbers than its size can hold."""
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            unpacked = sum(check_group(file))
+    except NotAllowed:
+        raise
+    except Exception as error:  # h5py raises nearly anything on hostile bytes
+        raise NotAllowed("its weights are damaged, or no HDF5 file at all") from error
+    check_unpacked(unpacked, size)
+
+
+def check_group(file: h5py.File) -> list[int]:
+    """The sizes of all data sets. Raises NotAllowed for links, outside or virtual data and strange types."""
+    import h5py
+
+    waiting, seen, sizes = [file["/"]], set(), []
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise NotAllowed(f"its weights have a link, {name[:80]!r}, to data elsewhere")
+            member = group[name]
+            address = h5py.h5o.get_info(member.id).addr
+            if address in seen:
+                raise NotAllowed(f"its weights hold {name[:80]!r} twice")
+            seen.add(address)
+            if len(seen) > MAX_OBJECTS:
+                raise NotAllowed(f"its weights have more than {MAX_OBJECTS} parts")
+            if isinstance(member, h5py.Group):
+                waiting.append(member)
+            else:
+                sizes.append(check_data(member, name))
+    return sizes
+
+
+def check_data(member: Any, name: str) -> int:
+    """The bytes that a data set has when it is read. Raises NotAllowed."""
+    import h5py
+
+    if not isinstance(member, h5py.Dataset) or member.dtype.kind not in "fiubV" or member.dtype.hasobject:
+        raise NotAllowed(f"its weights {name[:80]!r} are no numbers")
+    if member.is_virtual or member.external:
+        raise NotAllowed(f"its weights {name[:80]!r} lie in another file")
+    plan = member.id.get_create_plist()
+    if not {plan.get_filter(index)[0] for index in range(plan.get_nfilters())} <= PLAIN_FILTERS:
+        raise NotAllowed(f"its weights {name[:80]!r} are packed in an unknown way")
+    return int(member.nbytes)

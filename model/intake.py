@@ -1,0 +1,133 @@
+"""A model file from outside: looked over in a process of its own, then stored, or refused with a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from model.allowed import NotAllowed
+from model.bundle import Card
+from model.database import StoreError
+from model.inspection import Facts, inspect
+from model.names import NamesError, classes_from
+from model.scaling import SCALINGS
+from model.store import FILES, StoredModel, add, check_free, list_models
+
+MAX_BYTES = 300 * 2**20
+HDF5, ZIP, TFLITE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"TFL3"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the person says of a file; nothing means: find out. classes: `cat,dog` or a JSON file of names."""
+
+    name: str = ""
+    classes: str = ""
+    scaling: str = ""
+    input_size: int = 0
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class Added:
+    """A model in the store; facts: what was found out of its file, or None for one that was stored already."""
+
+    model: StoredModel
+    facts: Facts | None
+
+
+def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
+    """Store a .keras, .h5 or .tflite file. Raises StoreError with a sentence; nothing is stored then."""
+    if wishes.scaling and wishes.scaling not in SCALINGS:
+        raise StoreError(f"{wishes.scaling!r} is no scaling; scalings: {', '.join(SCALINGS)}")
+    name = wishes.name or name_from(path)
+    check_free(name)
+    content = read_limited(path)
+    suffix = suffix_of(content, path)
+    try:
+        if same := known(content):
+            check_same(same, path, wishes)
+            return Added(same, None)
+        facts = look_at(content, suffix, wishes)
+        classes = classes_from(wishes.classes, facts.classes)
+    except (NotAllowed, NamesError) as error:
+        raise StoreError(f"{path.name} is not stored: {error}.") from None
+    card = Card(
+        name=name,
+        classes=classes,
+        input_size=facts.input_size,
+        parameters=facts.parameters,
+        flops=facts.flops,
+        recipe="",
+        dataset="",
+        date=date.today().isoformat(),
+        scaling=facts.scaling,
+        output=facts.output,
+    )
+    return Added(add(content, suffix, name, card)[0], facts)
+
+
+def known(content: bytes) -> StoredModel | None:
+    """The stored model of these bytes, if there is one."""
+    digest = hashlib.sha256(content).hexdigest()
+    return next((model for model in list_models() if model.sha256 == digest), None)
+
+
+def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
+    """Raises StoreError when more is wished of the same bytes than the model that they are already."""
+    classes = classes_from(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
+    if classes != model.card.classes or (wishes.scaling or model.card.scaling) != model.card.scaling:
+        raise StoreError(
+            f"{path.name} is stored already, as {model.title!r} with the classes {', '.join(model.card.classes[:5])} "
+            f"and scaling {model.card.scaling}; remove that first"
+        )
+
+
+def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
+    """What the bytes are. Raises NotAllowed."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{suffix}"  # what is looked at is what is stored, whoever writes the file meanwhile
+        copy.write_bytes(content)
+        return inspect(copy, wishes.scaling, wishes.input_size)
+
+
+def name_from(path: Path) -> str:
+    """A name for the model from its file's. Raises StoreError when none can be made."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:64]
+    if not name:
+        raise StoreError(f"the file's name {path.name!r} makes no name for a model; give one with --name")
+    return name
+
+
+def read_limited(path: Path) -> bytes:
+    """The file's bytes. Raises StoreError when it cannot be read or is too large."""
+    try:
+        if not path.is_file():
+            raise StoreError(f"{path} is not a file")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise StoreError(
+                f"{path.name} has {size / 2**20:.1f} MB; model files can have up to {MAX_BYTES // 2**20} MB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def suffix_of(content: bytes, path: Path) -> str:
+    """What kind of file it is, by its content; its name may say nothing else. Raises StoreError."""
+    starts = ((".h5", content[:8] == HDF5), (".keras", content[:4] == ZIP), (".tflite", content[4:8] == TFLITE))
+    kind = next((suffix for suffix, matches in starts if matches), None)
+    given = ".h5" if path.suffix.lower() in {".hdf5", ".h5"} else path.suffix.lower()
+    if kind is None or given not in (kind, ""):
+        raise StoreError(
+            f"{path.name} is not stored: its content is {f'that of a {kind} file' if kind else 'of no known kind'}; "
+            f"{', '.join(FILES)} files are taken"
+        )
+    return kind

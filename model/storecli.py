@@ -1,0 +1,187 @@
+"""The command line of the store: add, list, show, export, remove, rename, default."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model.cli import app, fail, printable, waiting
+
+if TYPE_CHECKING:
+    from model.bundle import Card
+    from model.catalog import Entry
+
+Name = Annotated[str, typer.Argument(help="A model's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file.")],
+    name: Annotated[str, typer.Option(help="What to call it; otherwise as its file is called.")] = "",
+    classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a JSON file of names.")] = "",
+    scaling: Annotated[
+        str, typer.Option(help="What it wants for a pixel: none, unit, symmetric, standard, imagenet.")
+    ] = "",
+    input_size: Annotated[int, typer.Option(help="Pixels a side, for a network that takes pictures of any size.")] = 0,
+) -> None:
+    """Look a model's file over and keep it. No code in the file is run; one that would need it is refused."""
+    from model.bundle import BundleError
+    from model.intake import Wishes, add_file
+
+    try:
+        with waiting("Looking the file over"):
+            added = add_file(file, Wishes(name, classes, scaling, input_size))
+    except BundleError as error:
+        fail(error)
+    model = added.model
+    if added.facts is None:
+        typer.echo(f"{file} is stored already, as {model.title}")
+        return
+    version = (
+        f", version {model.version}; the one before is {model.name}@{model.version - 1}" if model.version > 1 else ""
+    )
+    size, count = model.card.input_size, len(model.card.classes)
+    typer.echo(f"stored as {model.name}{version}: {count} classes, {size} x {size} pixels, {model.bytes / 1e6:.1f} MB")
+    typer.echo(f"scaling: {model.card.scaling} ({added.facts.why})")
+    if not classes:
+        typer.echo(f"classes: {', '.join(model.card.classes[:3])}, …; --classes gives them names")
+
+
+@app.command("list")
+def list_all(as_json: Json = False) -> None:
+    """List every model: those that ship, those trained here, those added. The default has a star."""
+    entries = all_entries()
+    if as_json:
+        typer.echo(json.dumps([to_json(entry) for entry in entries], indent=2))
+        return
+    for entry in entries:
+        card = entry.card
+        about = printable(entry.problem)
+        if card is not None:
+            pixels = f"{card.input_size} x {card.input_size}"
+            about = f"{len(card.classes):>5} classes  {pixels:>11}  {card.bytes / 1e6:>6.1f} MB  {card.sha256[:12]}"
+        typer.echo(f"{'*' if entry.default else ' '} {entry.name:<24} {entry.origin:<13} {about}")
+
+
+def all_entries() -> list[Entry]:
+    from model.bundle import BundleError
+    from model.catalog import list_entries
+
+    try:
+        return list_entries()
+    except BundleError as error:
+        fail(error)
+
+
+def to_json(entry: Entry) -> dict[str, Any]:
+    about = {"name": entry.name, "origin": entry.origin, "default": entry.default}
+    return about | ({"card": dataclasses.asdict(entry.card)} if entry.card else {"error": entry.problem})
+
+
+@app.command()
+def show(name: Name, as_json: Json = False) -> None:
+    """Show what is known of a model."""
+    from model.bundle import BundleError, find_named
+
+    try:
+        folder = find_named(name)
+    except BundleError as error:
+        fail(error)
+    entry = next(entry for entry in all_entries() if entry.folder == folder)
+    if as_json:
+        typer.echo(json.dumps(to_json(entry), indent=2))
+        return
+    if entry.card is None:
+        fail(entry.problem)
+    for title, value in details(entry, entry.card).items():
+        typer.echo(f"{title:<11} {printable(value)}")
+
+
+def details(entry: Entry, card: Card) -> dict[str, str]:
+    """A card in words: title -> value; what is not known is left out."""
+    from model.scaling import SCALINGS
+
+    rows = {
+        "name": entry.name + (" (the default)" if entry.default else ""),
+        "origin": entry.origin,
+        "classes": ", ".join(card.classes[:20]) + (f", … ({len(card.classes)})" if len(card.classes) > 20 else ""),
+        "pictures": f"{card.input_size} x {card.input_size} pixels, {SCALINGS[card.scaling].about}",
+        "parameters": f"{card.parameters:,}" if card.parameters else "",
+        "operations": f"{card.flops:,} a picture" if card.flops else "",
+        "recipe": card.recipe,
+        "trained on": card.dataset,
+        "date": card.date,
+    }
+    for title, figures in card.accuracy.items():
+        rows[f"{title}"] = ", ".join(f"{engine} {share:.2%}" for engine, share in figures.items() if engine != "n")
+    for file, known in card.files.items():
+        rows[file] = f"{known.bytes:,} bytes, SHA-256 {known.sha256}"
+    return {title: value for title, value in rows.items() if value}
+
+
+@app.command()
+def export(name: Name, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write a model's file: a stored one byte for byte as it was added, a .keras or .h5 as the other kind too."""
+    from model import convert
+    from model.bundle import BundleError
+
+    try:
+        with waiting("Writing the file"):
+            size = convert.export(name, file)
+    except BundleError as error:
+        fail(error)
+    typer.echo(f"{file} ({size:,} bytes)")
+
+
+@app.command()
+def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Remove a stored model for good: all its versions, or one as NAME@VERSION. Asks first."""
+    from model import store
+    from model.bundle import BundleError
+
+    try:
+        models = store.matching(name, store.list_models())
+        if not yes:
+            what = f"{len(models)} versions of {name}" if len(models) > 1 else name
+            typer.confirm(f"Remove {what} for good?", abort=True)
+        store.remove(name, for_good=True)
+    except BundleError as error:
+        fail(error)
+    typer.echo(f"removed {name}")
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(help="A stored model's name.")],
+    new: Annotated[str, typer.Argument(help="Its new name.")],
+) -> None:
+    """Give a stored model another name."""
+    from model import store
+    from model.bundle import BundleError
+
+    try:
+        store.rename(old, new)
+    except BundleError as error:
+        fail(error)
+    typer.echo(f"{old} is now {new}")
+
+
+@app.command()
+def default(
+    name: Annotated[str | None, typer.Argument(help="Any model's name; none: say which it is.")] = None,
+) -> None:
+    """Choose the model that is asked when none is named; a running server changes at once."""
+    from model import store
+    from model.bundle import BundleError, default_name
+
+    try:
+        if name is not None:
+            store.set_default(name)
+        typer.echo(default_name())
+    except BundleError as error:
+        fail(error)

@@ -1,0 +1,25 @@
+"""Small JPEGs of a picture, for a page and for the history."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+SIDE = 160
+
+
+def jpeg(picture: Image.Image, side: int) -> bytes:
+    """The whole picture with its longer side at most `side`."""
+    small = picture.copy()
+    small.thumbnail((side, side), reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def thumbnail(picture: Image.Image, side: int = SIDE) -> bytes:
+    """The centre square of the picture, side x side."""
+    edge = min(picture.size)
+    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
+    return jpeg(picture.resize((side, side), box=(left, top, left + edge, top + edge), reducing_gap=2.0), side)

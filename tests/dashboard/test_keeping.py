@@ -1,0 +1,119 @@
+"""Answers kept in the history and judged, from the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from model import history
+from model.prediction import Prediction
+from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
+from tests.drawn import encode, picture
+
+HORSE = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
+PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    for name in ("VITRINE_DATABASE", "VITRINE_SHARE", "VITRINE_HISTORY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+def upload(test: AppTest, name: str = "horse.jpg", content: bytes = HORSE) -> AppTest:
+    test.file_uploader[0].upload(name, content).run()
+    assert not test.exception
+    return test
+
+
+def test_nothing_is_kept_and_nothing_asked_unless_somebody_wants_it(own_home: Path) -> None:
+    test = upload(visit())
+    assert "Was this right?" not in texts(test)
+    assert not own_home.exists()
+
+
+def test_the_switch_keeps_each_answer_once() -> None:
+    test = visit()
+    test.toggle(key="keep").set_value(True).run()
+    upload(test)
+    test.run()
+    (kept,) = history.list_answers()
+    assert (kept.label, kept.model) == ("horse", "fast")
+    assert kept.thumbnail.startswith(b"\xff\xd8")
+    assert kept.model_sha256
+    test.toggle(key="keep").set_value(False).run()
+    upload(test, "other.png", encode(picture(0), "PNG"))
+    assert len(history.list_answers()) == 1
+
+
+def test_the_setting_keeps_answers_and_the_switch_lasts_from_page_to_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HISTORY", "1")
+    test = upload(visit())
+    assert len(history.list_answers()) == 1
+    test.toggle(key="keep").set_value(False).run()
+    test.switch_page("views/gallery.py").run()
+    assert test.toggle(key="keep").value is False
+
+
+def test_a_setting_with_a_typo_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HISTORY", "yes")
+    test = visit()
+    assert not test.exception
+    assert "VITRINE_HISTORY is 'yes'; it can be 1" in test.warning[0].value.replace("\\", "")
+
+
+def test_a_verdict_is_one_click_or_the_right_class() -> None:
+    test = visit()
+    test.toggle(key="keep").set_value(True).run()
+    upload(test)
+    number = history.list_answers()[0].id
+    test.button(key=f"right-{number}").click().run()
+    assert history.list_answers()[0].right is True
+    test.selectbox(key=f"truth-{number}").set_value("dog").run()
+    assert (history.list_answers()[0].right, history.list_answers()[0].truth) == (False, "dog")
+    assert "Thank you, noted." in texts(test)
+
+
+def test_a_store_that_cannot_be_written_does_not_cost_the_answer(own_home: Path) -> None:
+    test = visit()
+    test.toggle(key="keep").set_value(True).run()
+    own_home.mkdir()
+    (own_home / "vitrine.sqlite").mkdir()
+    upload(test)
+    assert test.subheader[0].value == "Horse"
+    assert "Answers are no longer kept" in test.warning[0].value
+
+
+def test_the_history_page_says_how_to_begin() -> None:
+    test = visit_page("history")
+    assert not test.exception
+    assert "No answers are kept yet" in texts(test)
+
+
+def test_the_history_page_shows_filters_and_forgets() -> None:
+    first, _ = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    history.judge(first, "cat")
+    test = visit_page("history")
+    assert not test.exception
+    assert "**mine** 2 answers · right: 0 of 1 judged" in texts(test)
+    assert list(test.dataframe[0].value["verdict"]) == ["–", "it is cat"]
+    test.segmented_control(key="history-filter").set_value("Wrong").run()
+    assert list(test.dataframe[0].value["answer"]) == ["dog"]
+    history.judge(first, "dog")
+    test.run()
+    assert "None of them." in texts(test)
+    test.button(key="forget").click().run()
+    assert history.list_answers() == []
+    assert "No answers are kept yet" in texts(test)
+
+
+def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    history.keep(b"a", PREDICTION, "", b"small")
+    monkeypatch.setenv("VITRINE_SHARE", "1")
+    test = visit_page("history")
+    assert not test.dataframe
+    assert "not shown" in test.info[0].value

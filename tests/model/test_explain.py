@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from benchmarks.servers import ROOT
+from model.architectures import build_model
+from model.bundle import KERAS_FILE, find_bundle
+from model.classifier import Classifier
+from model.explain import GREY, NoMapError, gradient_map, occlusion_map
+from model.images import read_image, to_array
+from tests.drawn import draw_images, enliven
+
+SAMPLES = ROOT / "sample_images"
+
+
+def corner_probabilities(images: np.ndarray) -> np.ndarray:
+    """A classifier that looks at the upper left corner alone: the brighter, the surer of class 1."""
+    bright = images[:, :8, :8].mean(axis=(1, 2, 3)) / 255
+    return np.stack([1 - bright, bright], axis=1)
+
+
+def test_occlusion_marks_what_the_answer_rests_on() -> None:
+    image = np.full((32, 32, 3), 255, np.uint8)
+    marked = occlusion_map(corner_probabilities, image, 1)
+    assert marked.shape == (32, 32) and marked.dtype == np.float32
+    assert marked.max() == 1.0
+    assert marked[:8, :8].mean() > 0.4
+    assert marked[12:, 12:].max() == 0.0
+    assert (occlusion_map(corner_probabilities, image, 0) == 0).all()  # covering only raises that class
+
+
+def test_occlusion_asks_once_and_leaves_the_picture_alone() -> None:
+    calls = []
+    image = draw_images(1)[0]
+    before = image.copy()
+
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        calls.append(len(images))
+        return corner_probabilities(images)
+
+    occlusion_map(probabilities, image, 1)
+    assert calls == [50]
+    assert (image == before).all()
+
+
+def bright_corner_network() -> keras.Model:
+    """One convolution passes brightness on, and class 1 is the brightness of the lower right quarter."""
+    inputs = keras.Input((16, 16, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3))(x)
+    x = keras.layers.Activation("relu")(x)
+    features = keras.layers.AveragePooling2D(4)(x)
+    logits = keras.layers.Dense(2, use_bias=False, name="logits")
+    outputs = keras.layers.Activation("softmax")(logits(keras.layers.Flatten()(features)))
+    kernel = np.zeros((16, 2), np.float32)
+    kernel[[10, 11, 14, 15], 1] = 5.0
+    logits.set_weights([kernel])
+    return keras.Model(inputs, outputs)
+
+
+def test_grad_cam_follows_the_features_for_a_class() -> None:
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[8:, 8:] = 255
+    marked = gradient_map(bright_corner_network())(image, 1)
+    assert marked.shape == (16, 16) and marked.dtype == np.float32
+    assert marked.max() == pytest.approx(1.0)
+    assert marked[10:, 10:].mean() > 0.8
+    assert marked[:6, :6].mean() < 0.05
+
+
+@pytest.mark.parametrize("name", ["airbench", "residual", "vgg3"])
+def test_grad_cam_works_on_frozen_networks_and_knows_the_classes_apart(name: str) -> None:
+    network = build_model(name, 3, 32)
+    enliven(network)
+    network.trainable = False
+    explain, image = gradient_map(network), draw_images(1)[0]
+    maps = [explain(image, label) for label in range(3)]
+    assert all(marked.min() >= 0 and marked.max() <= 1 for marked in maps)
+    assert max(np.abs(maps[0] - other).max() for other in maps[1:]) > 0.01
+
+
+def test_a_network_without_maps_says_what_can_be_had() -> None:
+    inputs = keras.Input((8, 8, 3))
+    dense = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
+    with pytest.raises(NoMapError, match="no layer of feature maps for Grad-CAM; occlusion looks into any network"):
+        gradient_map(dense)
+
+
+def test_grey_is_the_middle_of_photographs() -> None:
+    assert GREY.dtype == np.uint8 and (np.abs(GREY.astype(int) - 120) < 10).all()
+
+
+@pytest.fixture(scope="module")
+def shipped() -> tuple[Classifier, keras.Model]:
+    network = keras.models.load_model(find_bundle("default") / KERAS_FILE, compile=False)
+    return Classifier.load("default"), network
+
+
+@pytest.fixture(scope="module")
+def photographs() -> np.ndarray:
+    """200 square pieces of the sample pictures, some mirrored, at the network's size: uint8 (200, 32, 32, 3)."""
+    rng = np.random.default_rng(0)
+    paths = sorted(path for path in SAMPLES.iterdir() if path.suffix in {".jpg", ".png"})
+    pieces = []
+    for number in range(200):
+        picture = np.asarray(read_image(paths[number % len(paths)].read_bytes(), at_least=64))
+        side = int(min(picture.shape[:2]) * rng.uniform(0.8, 1.0))
+        top, left = (int(rng.integers(0, length - side + 1)) for length in picture.shape[:2])
+        piece = to_array(Image.fromarray(picture[top : top + side, left : left + side]), 32)
+        pieces.append(piece[:, ::-1] if number % 2 else piece)
+    return np.stack(pieces)
+
+
+def covered(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The picture with some of its pixels, bool (size, size), taken from a blurred copy."""
+    soft = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(3)))
+    return np.where(places[..., None], soft, image)
+
+
+def highest(values: np.ndarray, share: float) -> np.ndarray:
+    """Where a share of the values is highest, bool (size, size)."""
+    places = np.zeros(values.size, bool)
+    places[np.argsort(-values.ravel(), kind="stable")[: round(share * values.size)]] = True
+    return places.reshape(values.shape)
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion"])
+def test_covering_what_a_map_marks_costs_more_than_covering_anything_else(
+    method: str, shipped: tuple[Classifier, keras.Model], photographs: np.ndarray
+) -> None:
+    classifier, network = shipped
+    before = classifier.probabilities(photographs)
+    labels = before.argmax(axis=1)
+    if method == "gradient":
+        explain = gradient_map(network)
+        maps = [explain(image, label) for image, label in zip(photographs, labels, strict=True)]
+    else:
+        maps = [
+            occlusion_map(classifier.probabilities, image, label)
+            for image, label in zip(photographs, labels, strict=True)
+        ]
+    rng = np.random.default_rng(1)
+    marked = [highest(marks, 0.1) for marks in maps]
+    plans = {
+        "marked": marked,
+        "random pixels": [highest(rng.random((32, 32)), 0.1) for _ in maps],
+        "the same shape elsewhere": [np.roll(places, tuple(rng.integers(8, 24, 2)), (0, 1)) for places in marked],
+    }
+    lost = {}
+    for plan, places in plans.items():
+        pictures = np.stack([covered(image, place) for image, place in zip(photographs, places, strict=True)])
+        rows = np.arange(len(labels))
+        lost[plan] = float((before[rows, labels] - classifier.probabilities(pictures)[rows, labels]).mean())
+    assert lost["marked"] > 1.5 * max(lost["random pixels"], lost["the same shape elsewhere"], 0.005), lost
+
+
+def test_random_weights_give_another_map(shipped: tuple[Classifier, keras.Model], photographs: np.ndarray) -> None:
+    """A map that stayed the same would show the picture, not the network (arXiv 1810.03292)."""
+    _, network = shipped
+    random = keras.models.clone_model(network)
+    enliven(random)
+    trained_map, random_map = gradient_map(network), gradient_map(random)
+    likeness = [
+        np.corrcoef(trained_map(image, 3).ravel(), random_map(image, 3).ravel())[0, 1] for image in photographs[:40]
+    ]
+    assert np.nanmean(likeness) < 0.5

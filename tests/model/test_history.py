@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model import history
+from model.database import StoreError
+from model.home import SettingError, keeps_answers
+from model.prediction import Prediction
+from model.thumbnail import SIDE
+from tests.drawn import encode
+
+PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
+    monkeypatch.delenv("VITRINE_HISTORY", raising=False)
+    return tmp_path / "home"
+
+
+def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
+    number = history.keep(b"the picture's bytes", PREDICTION, "ab" * 32, b"small")
+    (kept,) = history.list_answers()
+    assert kept.id == number
+    assert kept.picture_sha256 == hashlib.sha256(b"the picture's bytes").hexdigest()
+    assert (kept.thumbnail, kept.model, kept.model_sha256) == (b"small", "mine", "ab" * 32)
+    assert list(kept.probabilities.items()) == [("dog", 0.7), ("bird", 0.2), ("cat", 0.1)]
+    assert (kept.label, kept.truth, kept.right) == ("dog", None, None)
+    assert all(b"the picture's bytes" not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_thumbnail_is_made_of_the_picture() -> None:
+    content = encode(Image.linear_gradient("L").convert("RGB").resize((900, 300)), "PNG")
+    history.keep(content, PREDICTION, "")
+    small = Image.open(io.BytesIO(history.list_answers()[0].thumbnail))
+    assert (small.format, small.size) == ("JPEG", (SIDE, SIDE))
+
+
+def test_a_tally_counts_answers_verdicts_and_right_ones() -> None:
+    other = replace(PREDICTION, model="other")
+    numbers = [history.keep(bytes([n]), PREDICTION, "", b"") for n in range(3)]
+    history.keep(b"b", other, "", b"")
+    history.judge(numbers[0], "dog")
+    history.judge(numbers[1], "cat")
+    assert history.tally(history.list_answers()) == [history.Tally("mine", 3, 2, 1), history.Tally("other", 1, 0, 0)]
+
+
+def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) -> None:
+    code = (
+        "from model import history; from model.prediction import Prediction\n"
+        "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
+        "while True: print(history.keep(b'x', p, '', b'small' * 1000), flush=True)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    finished = [int(process.stdout.readline()) for _ in range(20)]
+    os.kill(process.pid, signal.SIGKILL)
+    finished += [int(line) for line in process.stdout.read().splitlines()]
+    process.wait()
+    process.stdout.close()
+    numbers = {answer.id for answer in history.list_answers()}
+    assert set(finished) <= numbers
+    assert len(numbers) <= len(finished) + 1
+    assert history.keep(b"y", PREDICTION, "", b"") not in numbers
+
+
+def test_a_verdict_says_right_or_the_right_class() -> None:
+    first, second = (history.keep(content, PREDICTION, "", b"") for content in (b"a", b"b"))
+    history.judge(first, "dog")
+    history.judge(second, "cat")
+    newest, oldest = history.list_answers()
+    assert (oldest.right, oldest.truth) == (True, "dog")
+    assert (newest.right, newest.truth) == (False, "cat")
+    history.judge(second, "dog")
+    assert history.list_answers(limit=1)[0].right is True
+
+
+def test_a_verdict_for_nothing_is_a_sentence() -> None:
+    with pytest.raises(StoreError, match="no answer number 7"):
+        history.judge(7, "dog")
+    number = history.keep(b"a", PREDICTION, "", b"")
+    with pytest.raises(StoreError, match="'wolf' is none of the classes: dog, bird, cat"):
+        history.judge(number, "wolf")
+
+
+def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
+    first = history.keep(b"a", PREDICTION, "", b"small")
+    history.keep(b"b", PREDICTION, "", b"small")
+    history.judge(first, "cat")
+    exported = list(history.export())
+    assert [answer["id"] for answer in exported] == [first, first + 1]
+    assert exported[0]["right"] is False
+    assert exported[0]["category"] == "dog"
+    assert exported[0]["time"].endswith("+00:00")
+    assert "thumbnail" not in exported[0]
+
+
+def test_forget_deletes_all(home: Path) -> None:
+    assert history.forget() == 0
+    assert not home.exists()
+    history.keep(b"a", PREDICTION, "", b"")
+    assert history.forget() == 1
+    assert history.list_answers() == []
+
+
+def test_answers_are_kept_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not keeps_answers()
+    monkeypatch.setenv("VITRINE_HISTORY", "1")
+    assert keeps_answers()
+    monkeypatch.setenv("VITRINE_HISTORY", "yes")
+    with pytest.raises(SettingError, match="VITRINE_HISTORY is 'yes'; it can be 1"):
+        keeps_answers()
+
+
+def test_two_processes_keep_answers_at_once() -> None:
+    code = (
+        "from model import history; from model.prediction import Prediction\n"
+        "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
+        "for n in range(20): history.keep(b'%d' % n, p, '', b'')"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert len({answer.id for answer in history.list_answers()}) == 40

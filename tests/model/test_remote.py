@@ -1,0 +1,131 @@
+"""The client for a running server, against servers that answer well and badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from model.remote import ServerError, ask, predict_url
+
+GOOD = {
+    "success": True,
+    "predicted_class": "1",
+    "predictions": [
+        {"label": "cat", "index": 0, "probability": 0.25},
+        {"label": "dog", "index": 1, "probability": 0.75},
+    ],
+    "model": "mine",
+    "milliseconds": 2.5,
+}
+
+
+class Stand(HTTPServer):
+    """Gives one answer to every request and remembers what was asked."""
+
+    status, answer = 200, json.dumps(GOOD).encode()
+    asked: list[tuple[str, dict[str, str], bytes]]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Stand
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, dict(self.headers), body))
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(self.server.answer)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    with Stand(("127.0.0.1", 0), Handler) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_picture_is_posted_as_a_form_and_the_answer_read(stand: Stand) -> None:
+    prediction = ask(predict_url(stand.url, "mine", "int8"), b"\x00\xff\r\n--picture")
+    assert [(score.label, score.index, score.probability) for score in prediction.scores] == [
+        ("dog", 1, 0.75),
+        ("cat", 0, 0.25),
+    ]
+    assert (prediction.model, prediction.milliseconds) == ("mine", 2.5)
+    ((path, headers, body),) = stand.asked
+    assert path == "/predict?model=mine&engine=int8"
+    message = BytesParser().parsebytes(f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body)
+    (part,) = message.get_payload()  # type: ignore[misc]
+    assert part.get_param("name", header="Content-Disposition") == "image"
+    assert part.get_payload(decode=True) == b"\x00\xff\r\n--picture"
+
+
+def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(predict_url(stand.url), b"x")
+    monkeypatch.setenv("VITRINE_API_TOKEN", "secret")
+    ask(predict_url(stand.url), b"x")
+    assert [headers.get("Authorization") for _, headers, _ in stand.asked] == [None, "Bearer secret"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "words"),
+    [
+        (200, b"", "does not answer like Vitrine"),
+        (200, b"<html>", "does not answer like Vitrine"),
+        (200, b"[" * 100_000, "does not answer like Vitrine"),
+        (200, b"{}", "does not answer like Vitrine"),
+        (200, b'{"predictions": []}', "does not answer like Vitrine"),
+        (200, b'{"predictions": [{"label": "cat", "index": 0, "probability": 7}]}', "does not answer like Vitrine"),
+        (200, b'{"predictions": [{"label": "cat", "index": 0, "probability": NaN}]}', "does not answer like Vitrine"),
+        (400, b'{"error": "This file is not an image."}', "answers 400: This file is not an image."),
+        (404, b'{"detail": "unknown model \\u001b[31m"}', "answers 404: unknown model  [31m"),
+        (500, b"<html>oops", "answers 500: Internal Server Error"),
+        (503, b'["busy"]', "answers 503: Service Unavailable"),
+    ],
+)
+def test_a_bad_answer_is_a_sentence(stand: Stand, status: int, answer: bytes, words: str) -> None:
+    stand.status, stand.answer = status, answer
+    with pytest.raises(ServerError) as caught:
+        ask(predict_url(stand.url), b"x")
+    assert words in str(caught.value)
+
+
+def test_no_server_is_a_sentence() -> None:
+    with pytest.raises(ServerError, match=r"http://127\.0\.0\.1:9/predict cannot be reached: .*refused"):
+        ask(predict_url("http://127.0.0.1:9"), b"x")
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("http://localhost:8501", "http://localhost:8501/predict"),
+        ("http://localhost:8501/", "http://localhost:8501/predict"),
+        ("https://example.org/vitrine/predict", "https://example.org/vitrine/predict"),
+    ],
+)
+def test_the_address_may_name_the_route_or_not(server: str, expected: str) -> None:
+    assert predict_url(server) == expected
+
+
+@pytest.mark.parametrize(
+    "server", ["localhost:8501", "file:///etc/passwd", "http://", "http://[", "http://h:99999", ""]
+)
+def test_an_address_that_is_none_is_a_sentence(server: str) -> None:
+    with pytest.raises(ServerError, match="is no server's address; one looks like http://localhost:8501"):
+        predict_url(server)

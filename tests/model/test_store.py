@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model import store
+from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named
+from model.database import StoreError
+
+CARD = Card("x", ("cat", "dog"), 32, 12, 34, "", "", "2026-01-31", scaling="unit", output="logits")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("VITRINE_DATABASE", raising=False)
+    return tmp_path / "home"
+
+
+def put(name: str, content: bytes = b"bytes", suffix: str = ".tflite") -> store.StoredModel:
+    return store.add(content, suffix, name, CARD)[0]
+
+
+def titles() -> list[str]:
+    return [model.title for model in store.list_models()]
+
+
+def test_looking_makes_no_file(home: Path) -> None:
+    assert store.list_models() == []
+    assert not home.exists()
+
+
+def test_what_was_added_is_listed_with_its_card_and_sums() -> None:
+    put("mine", b"\x00\xff bytes")
+    (model,) = store.list_models()
+    digest = hashlib.sha256(b"\x00\xff bytes").hexdigest()
+    assert (model.name, model.version, model.suffix, model.bytes, model.sha256) == ("mine", 1, ".tflite", 8, digest)
+    assert model.card == replace(CARD, name="mine", files={"model.tflite": FileEntry(8, digest)})
+
+
+def test_the_same_bytes_are_one_model() -> None:
+    first, new = store.add(b"bytes", ".tflite", "mine", CARD)
+    again, newer = store.add(b"bytes", ".tflite", "other", CARD)
+    assert (new, newer) == (True, False)
+    assert again == first
+    assert titles() == ["mine"]
+
+
+def test_other_bytes_under_a_name_are_its_next_version() -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    put("mine", b"three")
+    assert titles() == ["mine", "mine@2", "mine@1"]
+    assert store.content_of(store.find("mine").sha256) == b"three"
+    assert store.content_of(store.find("mine@1").sha256) == b"one"
+    assert store.find("mine@3") == store.find("mine")
+
+
+@pytest.mark.parametrize("name", ["fast", "default"])
+def test_a_name_outside_the_store_is_not_hidden(name: str) -> None:
+    with pytest.raises(StoreError, match=f"'{name}' is the name of a model outside the store"):
+        put(name)
+    put("mine")
+    with pytest.raises(StoreError, match="outside the store"):
+        store.rename("mine", name)
+    assert titles() == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "", "mine@2", "x" * 65])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(BundleError, match="cannot be a name"):
+        put(name)
+    assert titles() == []
+
+
+def test_a_version_is_found_by_its_number_though_it_is_the_newest() -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    assert find_named("mine@2") == find_named("mine")
+    store.set_default("mine@1")
+    store.remove("mine@2")
+    assert default_name() == "mine"
+    assert find_named("default") == find_named("mine@1")
+
+
+def test_a_default_that_was_forgotten_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("mine")
+    store.set_default("mine")
+    store.remove("mine")
+    real = store.time.time
+    monkeypatch.setattr(store.time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+    put("mine", b"another network")
+    assert default_name() == DEFAULT
+
+
+def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
+    names = [f"model{number}" for number in range(8)]
+    for name in names:
+        put(name, name.encode())
+
+    def rename(name: str) -> bool:
+        try:
+            store.rename(name, "same")
+        except StoreError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(rename, names)) == 1
+    assert len(titles()) == 8
+    assert titles().count("same") == 1
+
+
+def test_remove_takes_all_versions_or_one() -> None:
+    for content in (b"one", b"two"):
+        put("mine", content)
+    store.remove("mine@2")
+    assert titles() == ["mine"]
+    assert store.content_of(store.find("mine").sha256) == b"one"
+    put("other", b"other")
+    store.remove("mine")
+    assert titles() == ["other"]
+
+
+def test_a_removed_model_comes_back() -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    removed = store.remove("mine")
+    assert titles() == []
+    store.restore(removed)
+    assert titles() == ["mine", "mine@1"]
+    assert store.content_of(store.find("mine").sha256) == b"two"
+
+
+def test_a_model_removed_for_good_does_not_come_back() -> None:
+    put("mine")
+    removed = store.remove("mine", for_good=True)
+    with pytest.raises(StoreError, match="'mine' has been removed for good; add its file again"):
+        store.restore(removed)
+    with pytest.raises(StoreError, match="no longer in the store"):
+        store.content_of(removed[0].sha256)
+
+
+def test_undo_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("mine")
+    removed = store.remove("mine")
+    real = store.time.time
+    monkeypatch.setattr(store.time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+    put("other", b"other")
+    with pytest.raises(StoreError, match="removed for good"):
+        store.restore(removed)
+
+
+def test_bytes_that_were_removed_can_be_added_again_under_another_name() -> None:
+    put("mine")
+    store.remove("mine")
+    put("other")
+    assert titles() == ["other"]
+
+
+def test_rename_takes_versions_and_default_along() -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    store.set_default("mine")
+    store.rename("mine", "yours")
+    assert titles() == ["yours", "yours@1"]
+    assert default_name() == "yours"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: store.rename("mine", "other"), "has a model 'other' already"),
+        (lambda: store.rename("nobody", "new"), "no model 'nobody' in the store; stored: mine, mine@1, other"),
+        (lambda: store.rename("mine@1", "new"), "all versions are renamed together"),
+        (lambda: store.remove("min"), "no model 'min' in the store; .* did you mean 'mine'?"),
+        (lambda: store.set_default("nobody"), "unknown model 'nobody'; models: fast, mine, mine@1, other"),
+    ],
+)
+def test_a_wrong_name_is_a_sentence(call: Callable[[], object], words: str) -> None:
+    put("mine", b"one")
+    put("mine", b"two")
+    put("other", b"other")
+    with pytest.raises(StoreError, match=words):
+        call()

@@ -1,0 +1,127 @@
+"""What a run survives: kill -9, a full disk, data that goes away, numbers that overflow."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.drawn import draw_folder
+from training.callbacks import RunWriter, finished_epochs
+from training.cli import app
+from training.history import CHECKPOINT, History, own_runs, read_history
+
+SETTINGS = (
+    "model.architecture=residual", "model.input_size=16", "model.widths=[4, 8]", "model.depth=1", "batch_size=8",
+    "epochs=6", "precision=float32", "optimizer.name=adam", "optimizer.learning_rate=0.01", "averaging=true",
+    "schedule.prune=0.3", "augmentation.cutout=3",
+)  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    return draw_folder(tmp_path / "shapes", 40)
+
+
+def fit(data: Path, name: str, *more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
+    pairs = [word for setting in settings for word in ("--set", setting)]
+    return ["fit", "--recipe", "fast", "--data", str(data), "--name", name, *pairs, *more]
+
+
+def resume(data: Path, name: str) -> Result:
+    return CliRunner().invoke(app, ["fit", "--data", str(data), "--name", name, "--resume"])
+
+
+def history(name: str) -> History:
+    return read_history(own_runs() / name / "history.csv")
+
+
+def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_as_if_nothing_happened(home: Path, shapes: Path) -> None:
+    whole = CliRunner().invoke(app, fit(shapes, "whole"))
+    assert whole.exit_code == 0, whole.output
+    process = subprocess.Popen([sys.executable, "-m", "training", *fit(shapes, "killed")], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (own_runs() / "killed" / CHECKPOINT).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 1 <= finished_epochs(own_runs() / "killed") < 6
+    again = resume(shapes, "killed")
+    assert again.exit_code == 0, again.output
+    for column in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
+        np.testing.assert_allclose(getattr(history("killed"), column), getattr(history("whole"), column), atol=5e-4)
+
+
+def before_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, action: Callable[[RunWriter], None]) -> None:
+    """Do something to a run that is on its way, just before an epoch, counted from 0."""
+    original = RunWriter.on_epoch_begin
+
+    def extended(self: RunWriter, number: int, logs: object = None) -> None:
+        if number == epoch:
+            action(self)
+        original(self, number, logs)
+
+    monkeypatch.setattr(RunWriter, "on_epoch_begin", extended)
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
+    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        # What is written to /dev/full fails as on a full disk.
+        before_epoch(patch, 3, lambda writer: (writer.folder / f"{CHECKPOINT}.new").symlink_to("/dev/full"))
+        result = CliRunner().invoke(app, fit(shapes, "full"))
+    assert result.exit_code == 1
+    assert "error: the disk is full; make room, then go on with --resume" in result.output
+    assert "Traceback" not in result.output
+    assert finished_epochs(own_runs() / "full") == 3
+    assert not (own_runs() / "full" / f"{CHECKPOINT}.new").is_symlink()
+    assert resume(shapes, "full").exit_code == 0
+    assert history("full").epoch == (1, 2, 3, 4, 5, 6)
+
+
+def test_data_may_go_away_while_it_trains(home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        before_epoch(patch, 1, lambda writer: shutil.rmtree(shapes))
+        assert CliRunner().invoke(app, fit(shapes, "bereft")).exit_code == 0
+    assert len(history("bereft")) == 6
+
+
+def test_a_resume_without_the_data_is_a_sentence_and_loses_nothing(
+    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(writer: RunWriter) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        before_epoch(patch, 2, cut)
+        assert CliRunner().invoke(app, fit(shapes, "bereft")).exit_code == 1
+    shapes.rename(shapes.with_name("elsewhere"))
+    result = resume(shapes, "bereft")
+    assert result.exit_code == 1
+    assert f"error: {shapes} is not a folder" in result.output
+    assert resume(shapes.with_name("elsewhere"), "bereft").exit_code == 0
+    assert len(history("bereft")) == 6
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(home: Path, shapes: Path) -> None:
+    wild = (*SETTINGS, "optimizer.name=sgd", "optimizer.learning_rate=1e6", "averaging=false", "schedule.prune=0.0")
+    result = CliRunner().invoke(app, fit(shapes, "wild", settings=wild))
+    assert result.exit_code == 1
+    assert "error: the loss became" in result.output
+    assert "a lower optimizer.learning_rate may help" in result.output
