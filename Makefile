@@ -1,13 +1,16 @@
-# On a fresh machine with Python 3.11+: `make run` serves the page, `make test` runs every test.
+# On a fresh machine with Python 3.11+: `make run` serves the page, `make test` runs every test; `make run SHARE=1`
+# serves it to the whole world.
 HOST ?= localhost
 PORT ?= 8501
+SHARE ?=
 PYTHON := .venv/bin/python
+SHARED := $(filter-out 0 no,$(SHARE))
 
 .PHONY: run test lint bench screenshots requirements
 
 run:
-	@scripts/setup.sh run
-	@exec $(PYTHON) -m streamlit run dashboard/app.py --server.address '$(HOST)' --server.port '$(PORT)'
+	@scripts/setup.sh $(if $(SHARED),share,run)
+	@exec $(if $(SHARED),env VITRINE_SHARE=1 )$(PYTHON) -m streamlit run dashboard/app.py --server.address '$(HOST)' --server.port '$(PORT)'
 
 test:
 	@scripts/setup.sh test
@@ -23,6 +26,7 @@ bench:
 	@scripts/setup.sh test
 	@$(PYTHON) -m benchmarks.latency
 	@$(PYTHON) -m benchmarks.page
+	@$(PYTHON) -m benchmarks.serving
 	@$(PYTHON) -m benchmarks.training
 
 screenshots:
@@ -34,4 +38,5 @@ requirements:
 	@test -x .venv/bin/uv || scripts/setup.sh test
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra share -c requirements.txt pyproject.toml -o requirements-share.txt
 	@echo '-e .' >> requirements.txt

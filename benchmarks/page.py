@@ -9,9 +9,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.browser import DROPZONE, Server, drop, launch, serve
+from benchmarks.browser import DROPZONE, drop, launch
 from benchmarks.latency import PHOTO
 from benchmarks.machine import machine, row
+from benchmarks.servers import Server, serve
 
 
 def photos(folder: Path, n: int) -> list[Path]:

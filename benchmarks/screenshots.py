@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.browser import ROOT, launch, serve
+from benchmarks.browser import launch
+from benchmarks.servers import ROOT, serve
 
 FOLDER = ROOT / "docs"
 PAGES = {

@@ -1,23 +1,59 @@
-"""The server: the pages in one process with one loaded network. Started by `streamlit run dashboard/app.py`."""
+"""The server: the pages and the HTTP routes in one process with one loaded network.
+
+Started by `streamlit run dashboard/app.py`.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from api.app import create_app, routes
+from api.process import allow_many_connections, give_large_memory_back
+from api.settings import SettingsError, read_settings, unknown_variables
+from dashboard.sharing import public_link
+
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Warm the network up in a thread, so that the page shows meanwhile."""
+    """Warm up in a thread, so that the page shows meanwhile: the page's network, and the API's if it is another."""
     from dashboard.resources import warm_up
 
-    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
-    yield {}
+    def warm_all() -> None:
+        warm_up()
+        api.state.inference.warm_up()
+
+    threading.Thread(target=warm_all, name="warm-up", daemon=True).start()
+    with public_link(own_address(), settings.api_token is not None) if shared() else nullcontext():
+        yield {}
 
 
-app = st.App(Path(__file__).with_name("main.py"), lifespan=lifespan)
+def own_address() -> str:
+    """Where this server is reached on this machine."""
+    address = st.get_option("server.address")
+    host = "localhost" if address in (None, "", "0.0.0.0", "::") else address
+    return f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
+
+
+def shared() -> bool:
+    """Whether a public link is wanted, as by `make run SHARE=1`."""
+    return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
+
+
+try:
+    settings = read_settings()
+except SettingsError as error:
+    sys.exit(str(error))
+for line in unknown_variables():
+    print(line, file=sys.stderr)
+allow_many_connections()
+give_large_memory_back()
+api = create_app(settings)
+app = st.App(Path(__file__).with_name("main.py"), routes=routes(api), lifespan=lifespan)

@@ -7,10 +7,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Container
+import shutil
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from model.home import home
@@ -177,6 +180,20 @@ def check_file(folder: Path, card: Card, name: str) -> Path:
     if sha256(path) != card.files[name].sha256:
         raise BundleError(f"{path} is not the file its card describes: its SHA-256 differs")
     return path
+
+
+@contextmanager
+def checked_copy(folder: Path, card: Card, name: str) -> Iterator[Path]:
+    """A copy of a bundle's file that is checked: what is loaded is what the card describes, whoever writes meanwhile.
+
+    Raises BundleError, or OSError where there is no room for the copy.
+    """
+    path = check_file(folder, card, name)
+    with TemporaryDirectory(prefix="vitrine-", ignore_cleanup_errors=True) as temporary:
+        copy = Path(shutil.copy(path, temporary))
+        if sha256(copy) != card.files[name].sha256:
+            raise BundleError(f"{path} changed while it was read; ask again")
+        yield copy
 
 
 def write_card(folder: Path, card: Card) -> Card:

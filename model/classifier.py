@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.batching import Forward, SharedPass
 from model.bundle import (
     H5_FILE,
     INT8_FILE,
@@ -19,7 +21,7 @@ from model.bundle import (
     TFLITE_FILE,
     BundleError,
     Card,
-    check_file,
+    checked_copy,
     find_bundle,
     read_card,
 )
@@ -42,8 +44,9 @@ class Look:
     prediction: Prediction
 
 
+# More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
+DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
-Forward = Callable[[np.ndarray], np.ndarray]
 
 
 class Classifier:
@@ -64,16 +67,19 @@ class Classifier:
         folder = find_bundle(str(bundle))
         card = read_card(folder)
         engine = engine or next(iter(engines_of(card)), DEFAULT_ENGINE)
-        path = check_file(folder, card, file_of(card, engine))
+        file = file_of(card, engine)
         try:
-            with quiet():
-                classifier = cls(card, engine, LOADERS[path.suffix](path, card))
+            with checked_copy(folder, card, file) as copy, quiet():
+                classifier = cls(card, engine, LOADERS[copy.suffix](copy, card))
                 rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        except BundleError:
+            raise
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
-            raise BundleError(f"{path} cannot be loaded: {str(error).strip().partition(chr(10))[0]}") from error
+            reason = str(error).strip().partition(chr(10))[0]
+            raise BundleError(f"{folder / file} cannot be loaded: {reason}") from error
         if rows.shape != (1, len(card.classes)):
             raise BundleError(
-                f"{path} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
+                f"{folder / file} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
             )
         return classifier
 
@@ -92,7 +98,8 @@ class Classifier:
         """A picture file's bytes to an answer, timed from first byte to last probability. Raises InvalidImage."""
         start = perf_counter()
         size = self.card.input_size
-        seen = to_array(read_image(content, at_least=size), size)
+        with DECODERS:
+            seen = to_array(read_image(content, at_least=size), size)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
         return Look(seen, Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds))
@@ -140,7 +147,9 @@ def compiled(network: keras.Model, card: Card) -> Forward:
         tensor = tf.constant(images)
         return np.asarray((one if len(images) == 1 else many)(tensor))
 
-    return forward
+    # Traced now, not by the first two who ask at the same time.
+    forward(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
+    return SharedPass(forward)
 
 
 def load_tflite(path: Path, card: Card) -> Forward:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv and installs into it: `setup.sh run` what the page needs, `setup.sh test` the test tools and a browser too.
+# Makes .venv and installs into it: `setup.sh run` what the page needs, `setup.sh share` what a public link needs as well,
+# `setup.sh test` the test tools and a browser too.
 # Does nothing, offline too, when that has been done for this folder and these requirements.
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,7 +10,14 @@ stamp=.venv/installed-$kind
 
 say() { printf '%s\n' "$*" >&2; }
 
-signature() { printf '%s\n' "$PWD"; cat requirements.txt pyproject.toml; [ "$kind" = run ] || cat requirements-dev.txt; }
+signature() {
+    printf '%s\n' "$PWD"
+    cat requirements.txt pyproject.toml
+    [ "$kind" != share ] || cat requirements-share.txt
+    [ "$kind" != test ] || cat requirements-dev.txt
+}
+
+installed() { [ -x "$python" ] && [ -f "$stamp" ] && [ "$(signature | cksum)" = "$(cat "$stamp")" ]; }
 
 suitable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
@@ -61,7 +69,14 @@ get_browser() {
     find_browser || say "!!! NO BROWSER COULD BE INSTALLED: THE BROWSER TESTS WILL BE SKIPPED !!!"
 }
 
-if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(signature | cksum)" = "$(cat "$stamp")" ]; then
+if [ "$kind" = share ]; then
+    sh scripts/setup.sh run
+    # Without it the page is served all the same, and says why it has no public link.
+    installed || if "$python" -m pip install --quiet --disable-pip-version-check -r requirements-share.txt 2>/dev/null
+    then signature | cksum >"$stamp"; fi
+    exit 0
+fi
+if installed; then
     [ "$kind" = run ] || get_browser
     exit 0
 fi

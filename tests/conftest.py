@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from benchmarks.browser import Server, launch, serve
+from benchmarks.browser import launch
+from benchmarks.servers import Server, serve
 
 NO_BROWSER = "no Chromium"
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -15,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 import model.__main__
+from api.settings import settings_table, unknown_variables
+from benchmarks.servers import API, started
 from model import store
 from model.bundle import BUNDLES, DEFAULT, INT8_FILE, KERAS_FILE, Card, read_card
 from model.classifier import ENGINES
@@ -28,6 +31,7 @@ from training.series import markdown, standings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^    (\S.*)$", README, re.MULTILINE)
+CURL = [command for command in COMMANDS if "curl " in command]
 # What makes a command of the README short: a tiny network, one epoch.
 TINY = ["epochs=1", "batch_size=50", "data.validation=0.2"]
 SHORT = {"fit": [*TINY, "model.widths=[8, 8, 8]"], "transfer": TINY, "ablate": [*TINY, "model.widths=[4, 4, 4]"]}
@@ -40,7 +44,53 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The API, as it answers who sends the token of the README's line."""
+    with started([*API, "--engine", "int8"]) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def guarded_url() -> Iterator[str]:
+    with started([*API, "--engine", "int8"], {"VITRINE_API_TOKEN": "secret"}) as server:
+        yield server.url
+
+
+def run_line(line: str, url: str) -> str:
+    """What a line of the shell prints, with this server in the place of the usual one."""
+    line = line.replace("http://localhost:8501", url).replace("curl ", "curl --silent --show-error --fail ")
+    return subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("line", CURL)
+def test_every_curl_line_is_answered(line: str, url: str, guarded_url: str) -> None:
+    answer = run_line(line, guarded_url if "Bearer" in line else url)
+    if line.endswith("/metrics"):
+        assert "vitrine_requests_total" in answer
+        return
+    content = json.loads(answer)
+    if "/predict" in line:
+        assert (content[0] if isinstance(content, list) else content)["category"] == "frog"
+    if "Bearer" in line:
+        with pytest.raises(subprocess.CalledProcessError):
+            run_line(line.replace("secret", "secrets"), guarded_url)
+
+
+def test_the_answer_that_is_shown_is_the_answer() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    with started(API) as server:
+        line = next(line for line in CURL if "-X POST" in line)
+        answer = json.loads(run_line(f"{line}?top_k=2", server.url))
+    expected = json.loads(shown)
+    assert expected.keys() == answer.keys()
+    for name in ("success", "predicted_class", "category", "model"):
+        assert answer[name] == expected[name]
+    for mine, theirs in zip(answer["predictions"], expected["predictions"], strict=True):
+        assert mine == {**theirs, "probability": pytest.approx(theirs["probability"], abs=1e-4)}
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in CURL])
 def test_every_command_runs(
     command: str,
     data: Path,
@@ -50,12 +100,17 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("VITRINE_DATABASE", raising=False)
-    words = shlex.split(command)
+    words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word) or word == "SHARE=1"]
     if words[0] == "make":
         shown = subprocess.run(
             ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
         assert "streamlit run dashboard/app.py" in shown or "pytest" in shown
+        assert ("VITRINE_SHARE=1" in shown) == ("SHARE=1" in words)
+        return
+    if words[:3] == [".venv/bin/python", "-m", "api"]:
+        with started([*words[1:], "--port", "PORT"]) as server:
+            assert server.log.read_text().startswith("http://")
         return
     if words[:3] == [".venv/bin/python", "-m", "model"]:
         prepare(tmp_path, words[3:])
@@ -86,6 +141,7 @@ def prepare(folder: Path, words: list[str]) -> None:
 
 def test_commands_were_found() -> None:
     assert {"make run", "make test"} <= set(COMMANDS)
+    assert len(CURL) >= 9
 
 
 def test_every_command_of_the_classifier_is_documented() -> None:
@@ -143,13 +199,15 @@ def test_every_setting_is_documented_and_real() -> None:
     names = {name for cell in documented for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
     source = "".join(
         path.read_text("utf-8")
-        for folder in ("model", "training", "dashboard")
+        for folder in ("model", "training", "dashboard", "api")
         for path in (ROOT / folder).rglob("*.py")
     )
     source += (ROOT / "Makefile").read_text() + (ROOT / "scripts" / "setup.sh").read_text()
     assert names
-    assert all(name in source for name in names)
-    assert set(re.findall(r"VITRINE_[A-Z_]+[A-Z]", source)) <= names
+    assert all(name in source for name in names - {name for name, _, _ in settings_table()})
+    read = set(re.findall(r"VITRINE_[A-Z_]+[A-Z]", source))
+    assert read <= names
+    assert unknown_variables(dict.fromkeys(names | read, "1")) == []
 
 
 def test_pictures_of_the_readme_exist() -> None:

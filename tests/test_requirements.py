@@ -30,6 +30,7 @@ def pins(file: str) -> dict[str, set[str]]:
     [
         ("requirements.txt", PROJECT["dependencies"]),
         ("requirements-dev.txt", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
+        ("requirements-share.txt", PROJECT["optional-dependencies"]["share"]),
     ],
 )
 def test_every_direct_dependency_is_pinned_and_installed_as_pinned(file: str, asked: list[str]) -> None:
@@ -38,9 +39,10 @@ def test_every_direct_dependency_is_pinned_and_installed_as_pinned(file: str, as
     assert all(version(name) in pinned[name] for name in names(asked))
 
 
-def test_both_files_pin_the_same_versions() -> None:
+def test_all_files_pin_the_same_versions() -> None:
     development = pins("requirements-dev.txt")
-    assert all(development[name] == versions for name, versions in pins("requirements.txt").items())
+    for file in ("requirements.txt", "requirements-share.txt"):
+        assert all(development[name] == versions for name, versions in pins(file).items())
 
 
 def test_requirements_install_the_project_itself() -> None:

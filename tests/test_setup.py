@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.browser import ROOT, free_port
+import pytest
+
+from benchmarks.servers import ROOT, free_port
 
 
 @contextmanager
@@ -74,3 +77,24 @@ def test_an_old_python_is_a_sentence(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     assert "Vitrine needs Python 3.11 or newer; none was found." in run.stderr
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_what_a_public_link_needs_is_installed_once_and_may_fail(tmp_path: Path, offline: bool) -> None:
+    """In a copy whose Python only writes down what it is asked."""
+    (tmp_path / "scripts").mkdir()
+    for name in ("scripts/setup.sh", "requirements.txt", "requirements-share.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    refuse = "case $* in *requirements-share.txt*) exit 1;; esac" if offline else ""
+    python.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n{refuse}\n')
+    python.chmod(0o755)
+
+    def asked() -> list[str]:
+        (tmp_path / "asked").write_text("")
+        subprocess.run(["sh", "scripts/setup.sh", "share"], cwd=tmp_path, check=True, capture_output=True)
+        return re.findall(r"install .*-r (\S+)", (tmp_path / "asked").read_text())
+
+    assert asked() == ["requirements.txt", "requirements-share.txt"]
+    assert asked() == (["requirements-share.txt"] if offline else [])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.browser import ROOT, Server
+from benchmarks.servers import ROOT, Server
 from tests.drawn import encode, picture
 from training.history import write_json
 from training.recipe import load_recipe, to_toml

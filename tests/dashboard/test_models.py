@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from benchmarks.browser import ROOT
+from benchmarks.servers import ROOT
 from model import store
 from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
 from model.intake import MAX_BYTES, Wishes, add_file

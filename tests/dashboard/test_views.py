@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from benchmarks.browser import ROOT
+from benchmarks.servers import ROOT
 from model.bundle import DEFAULT, KERAS_FILE, find_bundle, read_card, write_card
 from tests.drawn import encode, picture
 from tests.hostile import BAD, odd

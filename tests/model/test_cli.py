@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import model.historycli
 import model.storecli  # noqa: F401  (both add their commands)
-from benchmarks.browser import ROOT
+from benchmarks.servers import ROOT
 from model.bundle import DEFAULT, INT8_FILE, find_bundle, read_card
 from model.cli import app
 from tests.drawn import encode, open_image, picture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from benchmarks.browser import ROOT
+from benchmarks.servers import ROOT
 from model.architectures import build_model
 from model.bundle import KERAS_FILE, find_bundle
 from model.classifier import Classifier

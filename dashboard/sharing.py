@@ -1,0 +1,149 @@
+"""A public address for the server on this machine, as an ngrok tunnel. Whatever fails, the server runs on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from model.home import home
+
+if TYPE_CHECKING:
+    from pyngrok.conf import PyngrokConfig
+
+TOKEN = "NGROK_AUTHTOKEN"
+SECONDS = 15  # for the agent to be connected
+CLOSING_SECONDS = 3
+CONFIG = 'version: "2"\n'  # which agents old and new read
+OPEN = "anyone who has the link can use the HTTP API; VITRINE_API_TOKEN=… makes it ask for a token"
+WITHOUT_TOKEN = f"{TOKEN} is not set; https://dashboard.ngrok.com gives you a token"
+WITHOUT_PACKAGE = "the package pyngrok is not installed; pip install 'vitrine[share]' brings it"
+WITHOUT_BINARY = "the program ngrok is not on this machine and could not be fetched; https://ngrok.com/download has it"
+WITHOUT_NETWORK = "ngrok's service cannot be reached from this machine"
+SLOW = "ngrok did not get ready in time"
+REFUSED = f"ngrok does not accept the token in {TOKEN}"
+NETWORK_WORDS = ("dial", "lookup", "no such host", "timeout", "timed out", "refused", "unreachable", "handshake")
+
+
+class NoLink(Exception):
+    """Why there is no public link, as the end of a sentence."""
+
+
+@contextmanager
+def public_link(server: str, token: bool) -> Iterator[None]:
+    """Open a link to the server at this address in a thread; close it at the end. token: whether the API has one."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=share, args=(server, token, stopping), name="public-link", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(CLOSING_SECONDS)
+        if thread.is_alive():
+            end_agents()
+            thread.join(CLOSING_SECONDS)
+
+
+def share(server: str, token: bool, stopping: threading.Event) -> None:
+    """Hold a link open until `stopping` is set, and say where it is or why there is none."""
+    if not token:
+        say(f"Warning: {OPEN}.")
+    try:
+        config = configuration()
+    except NoLink as reason:
+        say(f"No public link: {reason}.")
+        return
+    from pyngrok import ngrok
+
+    try:
+        address = open_tunnel(server, config)
+        say(f"Public link: {address}")
+        stopping.wait()
+        with suppress(Exception):  # it may have gone already, and nobody waits for this answer
+            ngrok.disconnect(address, config)
+    except NoLink as reason:
+        say(f"No public link: {reason}.")
+    finally:
+        ngrok.kill(config)
+
+
+def say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
+def configuration() -> PyngrokConfig:
+    """pyngrok's settings, apart from the user's own agents. Raises NoLink without a token or the package."""
+    if not os.environ.get(TOKEN):
+        raise NoLink(WITHOUT_TOKEN)
+    try:
+        from pyngrok.conf import PyngrokConfig
+    except ImportError:
+        raise NoLink(WITHOUT_PACKAGE) from None
+    file = home() / "ngrok.yml"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(CONFIG)
+    except OSError as error:
+        raise NoLink(f"{file} cannot be written: {error.strerror}") from error
+    here = os.environ.get("PYNGROK_NGROK_PATH") or shutil.which("ngrok")
+    config = PyngrokConfig(here, str(file), startup_timeout=SECONDS, config_version="2")
+    # The agent reads its token from the environment; as an argument, every user of the machine could see it.
+    config.auth_token = None
+    return config
+
+
+def open_tunnel(server: str, config: PyngrokConfig) -> str:
+    """The public address of a new tunnel, after stale ones of ours are closed. Raises NoLink."""
+    from pyngrok import ngrok
+    from pyngrok.exception import PyngrokError, PyngrokNgrokInstallError
+
+    from dashboard.agents import close_stale, tunnel_name
+
+    watchdog = threading.Timer(SECONDS, end_agents)
+    try:
+        ngrok.install_ngrok(config)
+        close_stale(server)
+        watchdog.start()
+        agent = ngrok.get_ngrok_process(config).proc.pid
+        return str(ngrok.connect(server, name=tunnel_name(agent), pyngrok_config=config).public_url)
+    except PyngrokNgrokInstallError as error:
+        raise NoLink(WITHOUT_BINARY) from error
+    except PyngrokError as error:
+        raise NoLink(reason_of(error)) from error
+    except Exception as error:  # a file that is no program, or an API that speaks otherwise
+        raise NoLink(f"ngrok cannot be run: {first_line(str(error))}") from error
+    finally:
+        watchdog.cancel()
+
+
+def end_agents() -> None:
+    """End what pyngrok has started, also while it waits for an agent's next words: then it holds the lock of `kill`."""
+    from pyngrok import process
+
+    for running in list(process._current_processes.values()):
+        running.proc.kill()
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of the agent means."""
+    said = str(getattr(error, "ngrok_error", None) or getattr(error, "body", None) or error)
+    if re.search(r"ERR_NGROK_(105|106|107|4018)\b", said):
+        return REFUSED
+    if "ERR_NGROK" not in said and any(word in said.lower() for word in NETWORK_WORDS):
+        return WITHOUT_NETWORK
+    if "unable to start" in said:  # it said nothing at all
+        return SLOW
+    return f"ngrok says: {first_line(said)}"
+
+
+def first_line(text: str) -> str:
+    """The first line as one that can be printed, without its full stop."""
+    line = re.split(r"\\[rn]|[\r\n]", text.strip(), maxsplit=1)[0]
+    return "".join(character for character in line if character.isprintable())[:300].rstrip(". ")

@@ -1,0 +1,43 @@
+"""What Prometheus reads."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+
+def values(client: TestClient) -> dict[tuple[str, str], float]:
+    """Every sample by its name and the values of its labels, which are in the order of their names."""
+    answer = client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    families = text_string_to_metric_families(answer.text)
+    samples = [sample for family in families for sample in family.samples]
+    return {
+        (sample.name, ",".join(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples
+    }
+
+
+def test_requests_latency_classes_and_queue(client: TestClient, photo: bytes, frog: bytes) -> None:
+    client.post("/predict", files={"image": photo})
+    client.post("/api/predict", files=[("images", photo), ("images", frog), ("images", b"nothing")])
+    client.post("/predict", files={"image": b"no image"})
+    client.get("/api/models/fats")
+    found = values(client)
+    assert found["vitrine_requests_total", "/predict,200"] == 1
+    assert found["vitrine_requests_total", "/predict,400"] == 1
+    assert found["vitrine_requests_total", "/api/predict,200"] == 1
+    assert found["vitrine_requests_total", "/api/models/{name},404"] == 1
+    assert found["vitrine_answers_total", "horse,fast"] == 2
+    assert found["vitrine_answers_total", "frog,fast"] == 1
+    assert found["vitrine_queue", ""] == 0
+    assert found["vitrine_request_seconds_count", "/predict"] == 2
+    assert 0 < found["vitrine_request_seconds_sum", "/predict"] < 60
+    assert found["vitrine_request_seconds_bucket", "+Inf,/predict"] == 2
+
+
+@pytest.mark.parametrize("path", ["/nothing-{}", "/api/nothing-{}", "/predict-{}"])
+def test_addresses_that_do_not_exist_make_no_new_names(path: str, client: TestClient) -> None:
+    for number in range(20):
+        client.get(path.format(number))
+    assert values(client)["vitrine_requests_total", "none,404"] == 20

@@ -1,0 +1,116 @@
+"""What there is: models and their cards, health, the documentation page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from model.bundle import CARD_FILE, find_bundle, read_card
+from model.pool import Pool
+from tests.api.conftest import MakeClient
+from tests.drawn import save_untrained
+
+
+def test_models_are_listed_by_the_names_to_ask_them_by(make_client: MakeClient, tmp_path: Path, drawn: bytes) -> None:
+    shutil.copytree(find_bundle("fast"), tmp_path / "bundles" / "copied")
+    client = make_client(model="copied")
+    listed = {model["name"]: model for model in client.get("/api/models").json()}
+    assert [name for name, model in listed.items() if model["default"]] == ["copied"]
+    assert listed["fast"]["engines"] == ["keras", "int8"]
+    assert listed["fast"]["classes"][6] == "frog"
+    assert listed["fast"]["accuracy"] == read_card(find_bundle("fast")).accuracy
+    for name in listed:
+        assert client.post(f"/predict?model={name}&engine=int8", files={"image": drawn}).status_code == 200
+        assert client.get(f"/api/models/{name}").status_code == 200
+
+
+def test_a_model_added_while_the_server_runs_is_there_at_once(
+    make_client: MakeClient, tmp_path: Path, drawn: bytes
+) -> None:
+    client = make_client(pool=Pool())
+    assert client.post("/predict?model=later", files={"image": drawn}).status_code == 404
+    save_untrained(tmp_path / "bundles" / "later")
+    assert client.post("/predict?model=later", files={"image": drawn}).json()["model"] == "later"
+    assert "later" in {model["name"] for model in client.get("/api/models").json()}
+    shutil.rmtree(tmp_path / "bundles" / "later")
+    assert client.post("/predict?model=later", files={"image": drawn}).status_code == 404
+
+
+def test_a_damaged_model_does_not_hide_the_others(make_client: MakeClient, tmp_path: Path, drawn: bytes) -> None:
+    (tmp_path / "bundles" / "torn").mkdir(parents=True)
+    (tmp_path / "bundles" / "torn" / CARD_FILE).write_text("{")
+    client = make_client()
+    assert "torn" not in {model["name"] for model in client.get("/api/models").json()}
+    answer = client.post("/predict?model=torn", files={"image": drawn})
+    assert answer.status_code == 500
+    assert answer.json()["error"] == "this model cannot be used; the server's log says why"
+
+
+def test_a_card(client: TestClient) -> None:
+    card = client.get("/api/models/fast").json()
+    written = json.loads((find_bundle("fast") / CARD_FILE).read_text())
+    assert card.items() >= written.items()
+    assert card["engines"] == ["keras", "int8"]
+    assert client.get("/api/models/default").json() == card
+    assert client.get("/api/models/fats").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["%2e%2e", "..%2f..%2fetc%2fpasswd", "a%00b", "%ff", "fast%0a"])
+def test_strange_names_are_404(name: str, client: TestClient) -> None:
+    assert client.get(f"/api/models/{name}").status_code == 404
+
+
+def test_health_waits_for_a_warm_network(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Pool):
+        def get(self, *arguments: object, **others: object) -> None:  # type: ignore[override]
+            """Never ready."""
+
+    answer = make_client(pool=Slow()).get("/api/health")
+    assert (answer.status_code, answer.json()) == (503, {"status": "loading"})
+    assert answer.headers["Retry-After"] == "1"
+    assert make_client().get("/api/health").json() == {"status": "ready"}
+
+
+def test_health_says_when_the_default_does_not_load(make_client: MakeClient, tmp_path: Path) -> None:
+    save_untrained(tmp_path / "bundles" / "torn")
+    (tmp_path / "bundles" / "torn" / "model.keras").write_bytes(b"not a network")
+    client = make_client(pool=Pool(), model="torn", engine="keras")
+    deadline = time.monotonic() + 100
+    while (answer := client.get("/api/health")).json()["status"] == "loading" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed"})
+
+
+def test_the_documentation_page_works_without_the_internet(client: TestClient) -> None:
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    own = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(own) >= 2
+    for address in own:
+        assert address.startswith("/api/docs/files/")
+        assert client.get(address).status_code == 200
+    assert "http" not in "".join(own)
+
+
+def test_the_description_names_every_route_and_error(client: TestClient) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/predict",
+        "/api/predict",
+        "/api/models",
+        "/api/models/{name}",
+        "/api/health",
+        "/metrics",
+    }
+    assert {"400", "404", "413", "415", "422", "503"} <= set(paths["/predict"]["post"]["responses"])
+    assert set(paths["/predict"]["post"]["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "image/*",
+        "application/json",
+    }
