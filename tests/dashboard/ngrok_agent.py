@@ -5,6 +5,7 @@ NGROK_STAND_IN says how it behaves: well (the default), `offline`, `refused`, or
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -29,9 +30,10 @@ def log(level: str, message: str, **values: str) -> None:
 
 
 def pipe(source: socket.socket, target: socket.socket) -> None:
-    while data := source.recv(65536):
-        target.sendall(data)
-    target.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):  # either end may have gone
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def forward(listener: socket.socket, upstream: str) -> None:
