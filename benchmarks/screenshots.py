@@ -12,8 +12,11 @@ PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
     "gallery": "/gallery?picture=frog-brown.png",
     "training": "/training",
+    "models": "/models",
+    "history": "/history",
     "empty": "/",
 }
+CHARTED = {"classify", "gallery", "training", "empty"}
 SHAPES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -22,7 +25,9 @@ def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(url + PAGES[name])
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    if name in CHARTED:
+        page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
     page.wait_for_timeout(1500)  # fonts and thumbnails
     page.screenshot(path=FOLDER / f"{name}-{shape}-{scheme}.png")
     context.close()

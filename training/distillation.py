@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
+from model.classifier import read_network
 from model.data import Dataset, Split
 from training.augmentation import augment
 from training.batches import TrainingBatches
@@ -94,7 +95,7 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
 
 def load_teacher(path: Path, policy: str) -> keras.Model:
     """A saved network under a dtype policy, with fused layers: answers in half the time."""
-    saved = keras.models.load_model(path, compile=False)
+    saved = read_network(path)
 
     def again(layer: keras.Layer) -> keras.Layer:
         settings = layer.get_config()

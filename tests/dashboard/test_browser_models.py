@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from benchmarks.browser import Server
+from benchmarks.servers import Server
 from model.bundle import DEFAULT, INT8_FILE, find_bundle
 from tests.dashboard.test_browser import SAMPLES, open_page, upload
 
