@@ -25,27 +25,27 @@ HELP = {
 
 
 def overview(runs: Sequence[Run]) -> pd.DataFrame:
-    """A row a run, in the order given."""
+    """A row a run, in the order given; shares in per cent; a column that would hold nothing is left out."""
     rows = [
         {
             "run": run.name,
             "status": run.status,
             "epochs": len(run.history),
             "minutes": round(run.minutes, 1),
-            "validation": run.best_val_accuracy,
-            "test": run.test_accuracy(),
-            "first 1,000 of test": run.test_accuracy("first 1,000"),
-            "its source reports": run.recipe.get("reported", ""),
+            "validation": 100 * run.best_val_accuracy,
+            "test": 100 * run.test_accuracy(),
+            "first 1,000 of test": 100 * run.test_accuracy("first 1,000"),
+            "its source reports": run.recipe.get("reported") or None,
             "network": run.recipe.get("description", ""),
         }
         for run in runs
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
 def choose_runs(runs: Sequence[Run]) -> list[Run]:
     """The table of runs, and the names of those to overlay: at first the first. The choice stands in the address."""
-    columns = {title: st.column_config.NumberColumn(format="percent", help=HELP[title]) for title in SHARES}
+    columns = {title: st.column_config.NumberColumn(format="%.1f%%", help=HELP[title]) for title in SHARES}
     st.dataframe(
         overview(runs),
         hide_index=True,
