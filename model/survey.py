@@ -1,0 +1,126 @@
+"""What a classifier says of a whole test set, computed once and kept; and the pictures of it that one asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model.classifier import BATCH, Classifier
+from model.data import Split
+from model.home import home
+from model.metrics import losses
+
+VERDICTS = ("all", "right", "wrong")
+ORDERS = ("place", "least sure", "most sure", "highest loss")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A test set and a network's answers to it: probabilities float32 (n, classes), in the set's order."""
+
+    classes: tuple[str, ...]
+    split: Split
+    probabilities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The likeliest class of each picture, int (n,)."""
+        likeliest: np.ndarray = self.probabilities.argmax(axis=1)
+        return likeliest
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """How sure the network is of it, 0 to 1, float32 (n,)."""
+        highest: np.ndarray = self.probabilities.max(axis=1)
+        return highest
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which pictures one wants to see, and in what order; -1 is any class."""
+
+    true: int = -1
+    predicted: int = -1
+    verdict: str = "all"
+    least: float = 0.0
+    most: float = 1.0
+    order: str = "place"
+
+
+def select(survey: Survey, question: Question) -> np.ndarray:
+    """The places of the pictures asked for, int (m,), in the order asked for."""
+    predicted, confidence, labels = survey.predicted, survey.confidence, survey.split.labels
+    wanted = (confidence >= question.least) & (confidence <= question.most)
+    if question.true >= 0:
+        wanted &= labels == question.true
+    if question.predicted >= 0:
+        wanted &= predicted == question.predicted
+    if question.verdict != "all":
+        wanted &= (predicted == labels) == (question.verdict == "right")
+    places = np.flatnonzero(wanted)
+    keys = {
+        "place": places,
+        "least sure": confidence[places],
+        "most sure": -confidence[places],
+        "highest loss": -losses(survey.probabilities[places], labels[places]),
+    }
+    chosen: np.ndarray = places[np.argsort(keys[question.order], kind="stable")]
+    return chosen
+
+
+def take_survey(
+    classifier: Classifier, split: Split, tell: Callable[[int], None] = lambda done: None, folder: Path | None = None
+) -> Survey:
+    """A classifier's answers to a test set, from the ones kept in `folder` where there are any.
+
+    `tell` hears how many pictures are done. folder: VITRINE_HOME/surveys unless another is named.
+    """
+    folder = folder or home() / "surveys"
+    path = folder / f"{network_key(classifier)}-{data_key(split)}.npy"
+    rows = kept(path, (len(split), len(classifier.card.classes)))
+    if rows is None:
+        parts = []
+        for start in range(0, len(split), BATCH):
+            parts.append(classifier.probabilities(split.images[start : start + BATCH]))
+            tell(min(start + BATCH, len(split)))
+        rows = np.concatenate(parts) if parts else classifier.probabilities(split.images)
+        keep(path, rows)
+    return Survey(classifier.card.classes, split, rows)
+
+
+def network_key(classifier: Classifier) -> str:
+    """Changes with the network's file and with the engine that runs it."""
+    return f"{classifier.card.sha256[:16]}-{classifier.engine}"
+
+
+def data_key(split: Split) -> str:
+    """Changes with any pixel or label of a test set."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.labels).tobytes())
+    digest.update(np.ascontiguousarray(split.images).data)
+    return digest.hexdigest()[:16]
+
+
+def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """The answers in a file, float32, or None where there is none that is whole."""
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.shape == shape and rows.dtype == np.float32 else None
+
+
+def keep(path: Path, rows: np.ndarray) -> None:
+    """Write the answers; a reader sees all of them or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with temporary.open("wb") as file:
+        np.save(file, rows.astype(np.float32))
+    os.replace(temporary, path)

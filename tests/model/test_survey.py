@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.classifier import Classifier
+from model.data import Split
+from model.survey import Question, Survey, data_key, select, take_survey
+from tests.drawn import SHAPES, draw_images, save_untrained
+
+ROWS = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
+SURVEY = Survey(("cat", "dog"), Split(draw_images(4, 16), np.array([0, 0, 1, 1])), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("question", "places"),
+    [
+        (Question(), [0, 1, 2, 3]),
+        (Question(true=0), [0, 1]),
+        (Question(predicted=1), [1, 3]),
+        (Question(true=1, predicted=0), [2]),
+        (Question(verdict="right"), [0, 3]),
+        (Question(verdict="wrong"), [1, 2]),
+        (Question(least=0.65, most=0.85), [2, 3]),
+        (Question(order="least sure"), [1, 2, 3, 0]),
+        (Question(order="most sure"), [0, 3, 2, 1]),
+        (Question(order="highest loss"), [2, 1, 3, 0]),
+        (Question(true=0, verdict="wrong", most=0.5), []),
+    ],
+)
+def test_a_question_chooses_and_orders(question: Question, places: list[int]) -> None:
+    assert select(SURVEY, question).tolist() == places
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    folder = tmp_path_factory.mktemp("bundles") / "raw"
+    save_untrained(folder, size=16)
+    return Classifier.load(folder)
+
+
+def test_answers_are_computed_once_and_kept(classifier: Classifier, tmp_path: Path) -> None:
+    split = Split(draw_images(300, 16), np.arange(300) % len(SHAPES))
+    told: list[int] = []
+    first = take_survey(classifier, split, told.append, tmp_path)
+    assert told == [256, 300]
+    np.testing.assert_array_equal(first.probabilities, classifier.probabilities(split.images))
+    again = take_survey(classifier, split, lambda done: pytest.fail("they were kept"), tmp_path)
+    np.testing.assert_array_equal(again.probabilities, first.probabilities)
+    assert again.probabilities.dtype == np.float32
+
+
+def test_another_label_or_pixel_is_another_set(classifier: Classifier, tmp_path: Path) -> None:
+    split = Split(draw_images(9, 16), np.arange(9) % 3)
+    other = dataclasses.replace(split, labels=(split.labels + 1) % 3)
+    images = split.images.copy()
+    images[0, 0, 0, 0] ^= 1
+    assert len({data_key(split), data_key(other), data_key(Split(images, split.labels))}) == 3
+
+
+def test_a_file_cut_short_is_computed_anew(classifier: Classifier, tmp_path: Path) -> None:
+    split = Split(draw_images(9, 16), np.arange(9) % 3)
+    first = take_survey(classifier, split, folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-20])
+    again = take_survey(classifier, split, folder=tmp_path)
+    np.testing.assert_array_equal(again.probabilities, first.probabilities)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_empty_set_has_an_empty_survey(classifier: Classifier, tmp_path: Path) -> None:
+    split = Split(np.zeros((0, 16, 16, 3), np.uint8), np.zeros(0, np.int64))
+    survey = take_survey(classifier, split, folder=tmp_path)
+    assert len(survey) == 0 and select(survey, Question(order="highest loss")).tolist() == []
