@@ -10,7 +10,7 @@ SHARED := $(filter-out 0 no,$(SHARE))
 
 run:
 	@scripts/setup.sh $(if $(SHARED),share,run)
-	@exec $(if $(SHARED),env VITRINE_SHARE=1 )$(PYTHON) -m streamlit run dashboard/app.py --server.address '$(HOST)' --server.port '$(PORT)'
+	@exec $(if $(SHARED),env VITRINE_SHARE=1 )$(PYTHON) -m streamlit run dashboard/app.py --server.address '$(HOST)' --server.port '$(PORT)' $(if $(SHARED),--server.maxUploadSize 20)
 
 test:
 	@scripts/setup.sh test

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import ROOT, free_port
+from model.images import MAX_BYTES
 
 
 @contextmanager
@@ -98,3 +99,15 @@ def test_what_a_public_link_needs_is_installed_once_and_may_fail(tmp_path: Path,
 
     assert asked() == ["requirements.txt", "requirements-share.txt"]
     assert asked() == (["requirements-share.txt"] if offline else [])
+
+
+def test_a_shared_page_takes_pictures_only() -> None:
+    """Strangers cannot add networks, so they need not send what is larger than a picture may be."""
+    shown = {
+        share: subprocess.run(
+            ["make", "--dry-run", "run", f"SHARE={share}"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        for share in ("", "0", "1")
+    }
+    assert f"--server.maxUploadSize {MAX_BYTES // 2**20}" in shown["1"]
+    assert "maxUploadSize" not in shown[""] + shown["0"]
