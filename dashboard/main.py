@@ -6,8 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import language
 from dashboard.resources import PAGE_SHOWN
 from dashboard.style import STYLE
+from model.language import gettext as _
 
 LOGO = Path(__file__).with_name("logo.png")
 
@@ -16,14 +18,16 @@ st.logo(LOGO, size="large")
 st.html(STYLE)
 page = st.navigation(
     [
-        st.Page("views/classify.py", title="Classify", icon=":material/image_search:", default=True),
-        st.Page("views/gallery.py", title="Gallery", icon=":material/photo_library:"),
-        st.Page("views/training.py", title="Training", icon=":material/show_chart:"),
-        st.Page("views/models.py", title="Models", icon=":material/deployed_code:"),
-        st.Page("views/history.py", title="History", icon=":material/history:"),
+        st.Page("views/classify.py", title=_("Classify"), icon=":material/image_search:", default=True),
+        st.Page("views/gallery.py", title=_("Gallery"), url_path="gallery", icon=":material/photo_library:"),
+        st.Page("views/training.py", title=_("Training"), url_path="training", icon=":material/show_chart:"),
+        st.Page("views/models.py", title=_("Models"), url_path="models", icon=":material/deployed_code:"),
+        st.Page("views/history.py", title=_("History"), url_path="history", icon=":material/history:"),
     ],
     position="top",
 )
+with st.container(key="language"):
+    language.choose()
 try:
     page.run()
 finally:

@@ -1,0 +1,81 @@
+"""The language of the sentences that people read: English as it stands in the code, others from gettext's catalogues.
+
+Which language holds is asked at the moment a sentence is made: a page sets `ask` once, and each visitor's answer is
+their own. Command lines and the HTTP API leave it alone and speak English.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+ENGLISH = "en"
+LANGUAGES = {ENGLISH: "English", "pt": "Português"}
+CATALOGUES = Path(__file__).with_name("locale")
+DECIMAL_POINTS = {"pt": ","}
+
+
+class _Asked:
+    """Who knows the language of the one that a sentence is for."""
+
+    language: Callable[[], str] = staticmethod(lambda: ENGLISH)
+
+
+def ask(language: Callable[[], str]) -> None:
+    """From now on `language()` says which of LANGUAGES the sentence at hand is wanted in."""
+    _Asked.language = staticmethod(language)
+
+
+def current() -> str:
+    """The language that holds here and now, a key of LANGUAGES."""
+    language = _Asked.language()
+    return language if language in LANGUAGES else ENGLISH
+
+
+def gettext(message: str) -> str:
+    """The sentence in the current language; one without a translation stays as it is."""
+    language = current()
+    return message if language == ENGLISH or not message else catalogue(language).gettext(message)
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    """The form of a sentence that belongs to a number, in the current language."""
+    return catalogue(current()).ngettext(one, many, number)
+
+
+def marked(message: str) -> str:
+    """The string itself: marks one for the catalogues that `gettext` is to look up later, such as a class's name."""
+    return message
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    """A language's sentences, read from its text catalogue once."""
+    if language == ENGLISH:
+        return NullTranslations()
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    path = CATALOGUES / language / "LC_MESSAGES" / "vitrine.po"
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """A number with the current language's decimal sign: `97.1`, `97,1`."""
+    return f"{value:.{digits}f}".replace(".", decimal_point())
+
+
+def per_cent(share: float, digits: int = 1) -> str:
+    """A share as per cent: `97.1%`, `97,1%`."""
+    return f"{decimal(100 * share, digits)}%"
+
+
+def decimal_point() -> str:
+    return DECIMAL_POINTS.get(current(), ".")
