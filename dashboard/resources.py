@@ -63,7 +63,7 @@ def _answer(sha256: str, network: str, language: str, _content: bytes, _classifi
 
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
-    """The answer for a file's bytes; the same bytes are worked on once by a network, and a language where they are bad."""
+    """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
     return _answer(hashlib.sha256(content).hexdigest(), fingerprint(classifier.card), current(), content, classifier)
 
 
