@@ -32,11 +32,12 @@ def choose() -> None:
         list(LANGUAGES),
         default=browsers(st.context.locale),
         required=True,
-        format_func=str.upper,
         key=KEY,
         bind="query-params",
         label_visibility="collapsed",
     )
+    # Screen readers pronounce by it. Only a key of LANGUAGES gets in.
+    st.html(f"<script>document.documentElement.lang = '{language.current()}'</script>", unsafe_allow_javascript=True)
 
 
 language.ask(visitors)
