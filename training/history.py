@@ -49,13 +49,20 @@ class Run:
     history: History
     metrics: dict[str, Any]
     progress: dict[str, Any]
+    alive: bool | None = None  # whether its process lives, where that is known
 
     @property
     def status(self) -> str:
         """`finished`, `interrupted` (both by the run's own word), `running`, or `cut off` when it ended without one."""
+        if self.alive:
+            return "running"
         if "status" in self.metrics:
             return str(self.metrics["status"])
-        return "running" if time.time() - self.progress.get("updated", 0.0) < ALIVE_SECONDS else "cut off"
+        if self.alive is False:
+            return "cut off"
+        updated = self.progress.get("updated")
+        silent = time.time() - updated if isinstance(updated, float | int) else ALIVE_SECONDS
+        return "running" if silent < ALIVE_SECONDS else "cut off"
 
     @property
     def best_val_accuracy(self) -> float:
@@ -98,14 +105,15 @@ def read_history(path: Path) -> History:
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`; files that are missing or not yet whole count as empty."""
+    from training.process import is_alive  # which reads runs' files itself
+
     try:
         recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
     except (OSError, ValueError):
         recipe = {}
     history = read_history(folder / "history.csv")
-    return Run(
-        folder.name, folder, recipe, history, read_json(folder / "metrics.json"), read_json(folder / "progress.json")
-    )
+    metrics, progress = read_json(folder / "metrics.json"), read_json(folder / "progress.json")
+    return Run(folder.name, folder, recipe, history, metrics, progress, is_alive(folder))
 
 
 def own_runs() -> Path:
@@ -121,13 +129,23 @@ def list_runs() -> list[Run]:
 
 
 def resumable(name: str | None) -> Path:
-    """The folder of the user's run of that name, or of the newest, that has a checkpoint. Raises RunError."""
+    """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
+
+    The newest is one with a checkpoint; a run that is named may also have ended before its first epoch did.
+    """
     folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
     if folders:
         return folders[-1].parent
+    if name and is_unbegun(own_runs() / name):
+        return own_runs() / name
     if name:
         raise RunError(f"{own_runs() / name} has no checkpoint to resume from; leave --resume out to start anew")
     raise RunError(f"no unfinished run in {own_runs()}; leave --resume out to start one")
+
+
+def is_unbegun(folder: Path) -> bool:
+    """Whether a run has left a recipe and not one epoch: going on with it is to begin."""
+    return (folder / "recipe.toml").is_file() and not len(read_history(folder / "history.csv"))
 
 
 def own_run(name: str) -> Path:
