@@ -47,6 +47,8 @@ def curves_of(run: Run) -> Curves:
     history = run.history
     columns = (history.epoch, history.loss, history.accuracy, history.val_loss, history.val_accuracy)
     table = np.array([*columns, history.learning_rate], float).reshape(6, -1)
+    if not np.isfinite(table[0]).all():
+        table[0] = np.arange(1, table.shape[1] + 1)
     step = -(-table.shape[1] // LONGEST) or 1
     table = table[:, ::-1][:, ::step][:, ::-1]  # the last epoch stays
     return Curves(*table, bool(table.shape[1] and np.isfinite(table[3:5]).all()))

@@ -68,7 +68,8 @@ def broken(curves: Curves) -> Remark | None:
     if len(curves) < 2:
         return None
     low, end = int(np.argmin(loss)), float(np.median(loss[-3:])) if len(loss) > 4 else float(loss[-1])
-    higher = end > max(WORSE * loss[low], loss[low] + 3 * noise(loss)) if loss[low] > 0 else False
+    wavers = 3 * noise(loss) if len(loss) > 4 else 0.0
+    higher = loss[low] > 0 and end > max(WORSE * loss[low], loss[low] + wavers)
     if higher and (end > loss[0] or direction(loss[low:]) > 0):
         sentence = _(
             "Training loss itself rises after epoch {epoch}, from {low} to {end}: it diverges; a lower learning rate "
@@ -137,7 +138,7 @@ def trend_at_the_end(curves: Curves, running: bool) -> Remark:
     if direction(end) < 0:
         return falling(curves, values, running)
     since = level_since(loss)
-    if since is None or not is_level(end):
+    if since is None:
         sentence = (
             _("Validation loss has no clear direction over the last {count} epochs ({first} to {last}).")
             if curves.validated
