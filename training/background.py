@@ -14,6 +14,7 @@ from pathlib import Path
 
 from model.bundle import bundle_folders, check_name
 from model.data import check_source
+from model.language import gettext as _
 from training.history import CHECKPOINT, Run, RunError, own_run, own_runs, read_json, read_run, unused, write_json
 from training.process import PROCESS, describe, is_alive, is_stopping
 from training.recipe import load_recipe, recipe_names
@@ -45,12 +46,12 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
     load_recipe(recipe, tuple(settings))
     title = check_name(name.strip() or f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}")
     if title in bundle_folders():
-        raise RunError(f"there is a network {title!r} already; take another name, and it can be told from that one")
+        raise RunError(_("there is a network {name!r} already; take another name").format(name=title))
     source = checked(data)
     with _starting:
         folder = own_runs() / unused(title)
         if is_alive(folder):
-            raise RunError(f"the run {title!r} is starting already")
+            raise RunError(_("the run {name!r} is starting already").format(name=title))
         folder.mkdir(parents=True, exist_ok=True)
         spawn(folder, ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)], source)
     return title
@@ -62,7 +63,7 @@ def go_on(name: str, data: str) -> None:
     with _starting:
         folder = own_run(name)
         if not can_go_on(read_run(folder)):
-            raise RunError(f"the run {name!r} cannot go on: it is finished, or still going on")
+            raise RunError(_("the run {name!r} cannot go on: it is finished, or still going on").format(name=name))
         spawn(folder, ["--resume", "--name", name], source)
 
 

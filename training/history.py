@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.home import home
+from model.language import gettext as _
 
 RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -139,8 +140,10 @@ def resumable(name: str | None) -> Path:
     if name and is_unbegun(own_runs() / name):
         return own_runs() / name
     if name:
-        raise RunError(f"{own_runs() / name} has no checkpoint to resume from; leave --resume out to start anew")
-    raise RunError(f"no unfinished run in {own_runs()}; leave --resume out to start one")
+        raise RunError(
+            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(run=own_runs() / name)
+        )
+    raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs()))
 
 
 def is_unbegun(folder: Path) -> bool:
@@ -154,16 +157,16 @@ def own_run(name: str) -> Path:
     if name in {path.parent.name for path in own_runs().glob("*/recipe.toml")}:
         return folder
     if (RUNS / name / "recipe.toml").exists():
-        raise RunError(f"the run {name!r} came with Vitrine; only your own can be changed")
+        raise RunError(_("the run {name!r} came with Vitrine; only your own can be changed").format(name=name))
     own = sorted(path.parent.name for path in own_runs().glob("*/recipe.toml"))
-    raise RunError(f"unknown run {name!r}; your runs: {', '.join(own) or 'none'}")
+    raise RunError(_("unknown run {name!r}; your runs: {names}").format(name=name, names=", ".join(own) or _("none")))
 
 
 def remove_run(name: str) -> Path:
     """Take a run of the user off the list; returns where its folder waits in the trash. Raises RunError."""
     folder = own_run(name)
     if read_run(folder).status == "running":
-        raise RunError(f"the run {name!r} is still going on; stop it first")
+        raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
     trash = home() / "trash" / f"{name}-{time.time_ns()}"
     trash.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, trash)
@@ -181,14 +184,16 @@ def rename_run(name: str, new: str) -> None:
     """Give a run of the user another name. Raises RunError."""
     folder = own_run(name)
     if read_run(folder).status == "running":
-        raise RunError(f"the run {name!r} is still going on; rename it when it has ended")
+        raise RunError(_("the run {name!r} is still going on; rename it when it has ended").format(name=name))
     os.replace(folder, own_runs() / unused(new))
 
 
 def unused(name: str) -> str:
     """The name itself, when no run of the user has it. Raises RunError."""
     if (own_runs() / name / "recipe.toml").exists():
-        raise RunError(f"there is a run {name!r} already; take another name, or go on with it with --resume")
+        raise RunError(
+            _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
+        )
     return name
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.language import gettext as _
 from training.history import RunError, read_json, write_json
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def stop(folder: Path) -> None:
 
     process = trainer(folder)
     if process is None:
-        raise RunError(f"the run {folder.name!r} has no process on this machine to stop")
+        raise RunError(_("the run {name!r} has no process on this machine to stop").format(name=folder.name))
     hard = is_stopping(folder)
     with suppress(psutil.NoSuchProcess):  # it has just ended by itself
         if hard:
@@ -86,7 +87,9 @@ def claimed(folder: Path) -> Iterator[None]:
     """While this lasts, the run in `folder` is trained by this process. Raises RunError when another one does that."""
     other = trainer(folder)
     if other is not None and other.pid != os.getpid():
-        raise RunError(f"the run {folder.name!r} is being trained already, by process {other.pid}")
+        raise RunError(
+            _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
+        )
     kept = {key: value for key, value in read_json(folder / PROCESS).items() if key == "data"}
     write_json(folder / PROCESS, kept | describe(os.getpid()))
     try:
