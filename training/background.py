@@ -15,8 +15,19 @@ from pathlib import Path
 from model.bundle import bundle_folders, check_name
 from model.data import check_source
 from model.language import gettext as _
-from training.history import CHECKPOINT, Run, RunError, own_run, own_runs, read_json, read_run, unused, write_json
-from training.process import PROCESS, describe, is_alive, is_stopping
+from training.history import (
+    CHECKPOINT,
+    PROCESS,
+    Run,
+    RunError,
+    own_run,
+    own_runs,
+    read_run,
+    unfinished,
+    unused,
+    write_json,
+)
+from training.process import describe, is_alive, is_stopping
 from training.recipe import load_recipe, recipe_names
 
 OUTPUT = "output.txt"
@@ -147,12 +158,7 @@ def changed(path: Path) -> float:
         return 0.0
 
 
-def machine_is_busy() -> list[str]:
+def under_way() -> list[str]:
     """The names of the user's runs that train at this moment."""
-    folders = [path.parent for path in own_runs().glob("*/recipe.toml")]
-    running = [folder.name for folder in folders if read_run(folder).status == "running"]
+    running = [run.name for run in unfinished() if run.status == "running"]
     return running + [entry.name for entry in list_starts() if entry.alive]
-
-
-def was_started_here(run: Run) -> bool:
-    return "data" in read_json(run.path / PROCESS)

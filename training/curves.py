@@ -51,7 +51,9 @@ def curves_of(run: Run) -> Curves:
         table[0] = np.arange(1, table.shape[1] + 1)
     step = -(-table.shape[1] // LONGEST) or 1
     table = table[:, ::-1][:, ::step][:, ::-1]  # the last epoch stays
-    return Curves(*table, bool(table.shape[1] and np.isfinite(table[3:5]).all()))
+    epoch, loss, accuracy, val_loss, val_accuracy, rate = table
+    validated = bool(table.shape[1]) and bool(np.isfinite(table[3:5]).all())
+    return Curves(epoch, loss, accuracy, val_loss, val_accuracy, rate, validated)
 
 
 def figures(**values: Any) -> dict[str, str]:

@@ -17,6 +17,7 @@ from model.language import gettext as _
 RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 CHECKPOINT = "checkpoint.npz"
+PROCESS = "process.json"  # which process trains it
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
@@ -127,6 +128,13 @@ def list_runs() -> list[Run]:
     own = list(own_runs().glob("*/recipe.toml"))
     own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     return [read_run(path.parent) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+
+
+def unfinished() -> list[Run]:
+    """The user's runs that may be going on: without a word of their end, or with a process; by name."""
+    folders = [path.parent for path in own_runs().glob("*/recipe.toml")]
+    found = [path for path in folders if not (path / "metrics.json").exists() or (path / PROCESS).exists()]
+    return [read_run(path) for path in sorted(found, key=lambda path: path.name)]
 
 
 def resumable(name: str | None) -> Path:

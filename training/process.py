@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.language import gettext as _
-from training.history import RunError, read_json, write_json
+from training.history import PROCESS, RunError, read_json, write_json
 
 if TYPE_CHECKING:
     import psutil
 
-PROCESS = "process.json"
 TOLERANCE = 2.0  # seconds by which a moment may seem to move when the machine's clock is set
 
 
