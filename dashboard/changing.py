@@ -77,16 +77,17 @@ def show_go_on(run: Run) -> None:
         st.button(label, icon=icon, key=f"go-on-{run.name}", on_click=resume, args=(run.name, known))
         return
     with st.popover(label, icon=icon):
-        data = st.text_input(
+        st.text_input(
             _("Data folder on this machine"),
             placeholder=_("empty: CIFAR-10 is downloaded"),
             help=_("The same pictures that the run began with"),
             key=f"data-{run.name}",
         )
-        st.button(_("Go on"), key=f"go-on-{run.name}", on_click=resume, args=(run.name, data), type="primary")
+        st.button(_("Go on"), key=f"go-on-{run.name}", on_click=resume, args=(run.name,), type="primary")
 
 
-def resume(name: str, data: str) -> None:
+def resume(name: str, known: str | None = None) -> None:
+    data = st.session_state[f"data-{name}"] if known is None else known
     attempt(lambda: go_on(name, data))
 
 

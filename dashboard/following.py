@@ -22,7 +22,7 @@ def follow() -> None:
     now = state_of(runs, starts)
     before, st.session_state.runs_seen = st.session_state.get("runs_seen", now), now
     if now != before:
-        st.rerun()
+        st.rerun()  # a form that is open stays open
     if problem := st.session_state.pop("run_problem", None):
         st.error(words.plain(problem))
     for start in starts:

@@ -26,7 +26,17 @@ FIELDS = {  # the values that most want to set, with the smallest and the step
 
 def ask() -> None:
     """Open the form."""
-    st.dialog(_("Start a run"), width="medium")(form)()
+    st.session_state.form_open = True
+
+
+def close() -> None:
+    st.session_state.form_open = False
+
+
+def show_form() -> None:
+    """The form while it is open: whatever draws the page anew meanwhile leaves it, and what is typed in it, alone."""
+    if st.session_state.get("form_open"):
+        st.dialog(_("Start a run"), width="medium", on_dismiss=close)(form)()
 
 
 def form() -> None:
@@ -92,4 +102,5 @@ def begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:
     except (RecipeError, DataError, BundleError, RunError, OSError) as error:
         st.error(words.plain(str(error)))
         return
+    close()
     st.rerun()

@@ -130,8 +130,9 @@ found = list_runs()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     count = ngettext("{count} run", "{count} runs", len(found)).format(count=len(found))
     st.markdown(f"**{count}**", width="content")
-    if not shared and st.button(_("Start a run"), icon=":material/add:", type="primary", key="start"):
-        starting.ask()
+    if not shared:
+        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=starting.ask)
+        starting.show_form()
 follow()
 changing.show_undo()
 if not found:

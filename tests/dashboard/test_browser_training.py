@@ -28,10 +28,11 @@ precision=float32
 optimizer.name=adam
 data.validation=0.2
 patience=100000"""
-SECONDS = 1000 * 150  # for a step of a training, on a busy machine
+SECONDS = 1000 * 300  # for a step of a training, on a busy machine
 
 
 def open_page(page: Page, server: Server, path: str = "/training") -> None:
+    page.set_default_timeout(SECONDS)
     page.goto(server.url + path)
     page.get_by_role("link", name="Classify").wait_for()
 
@@ -54,13 +55,15 @@ def end(folder: Path) -> None:
 
 def test_training_shows_the_curves_of_the_shipped_run(page: Page, server: Server) -> None:
     open_page(page, server)
-    expect(page.locator(".js-plotly-plot")).to_have_count(1)
-    expect(page.locator(CURVES)).to_have_count(5)  # accuracy and loss of training and validation, and the rate
+    expect(page.locator(".js-plotly-plot")).to_have_count(1, timeout=SECONDS)
+    expect(page.locator(CURVES)).to_have_count(
+        5, timeout=SECONDS
+    )  # accuracy and loss of training and validation, and the rate
 
 
 def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page, server: Server) -> None:
     open_page(page, server)
-    expect(page.locator(CURVES)).to_have_count(5)
+    expect(page.locator(CURVES)).to_have_count(5, timeout=SECONDS)
     folder = server.home / "runs" / "mine"
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
@@ -97,7 +100,7 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_text("tiny: reads the data and builds the network")).to_be_visible()
     expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000, about .* left"))).to_be_visible(timeout=SECONDS)
-    expect(page.locator(CURVES)).to_have_count(5)  # the new run is the one shown
+    expect(page.locator(CURVES)).to_have_count(5, timeout=SECONDS)  # the new run is the one shown
 
     # The run is a process of its own: it lives on without the page.
     first = read_json(folder / "process.json")["pid"]
