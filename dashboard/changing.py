@@ -37,10 +37,11 @@ def show_run(run: Run, color: str, shared: bool) -> None:
             sentences.append(_("It said last: {reason}").format(reason=reason))
         head = f"<span style='color:{color}'>●</span> **{words.plain(run.name)}** · {facts.status(run)}"
         said = words.plain(" ".join(sentences) or _("No epoch has ended yet."))
-        st.markdown(f"{head}  \n{said}", unsafe_allow_html=True)
-        show_network(run)
-        if not shared and run.path.parent == own_runs() and run.status != "running":
-            show_changes(run)
+        st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            show_network(run)
+            if not shared and run.path.parent == own_runs() and run.status != "running":
+                show_changes(run)
 
 
 def show_network(run: Run) -> None:

@@ -107,7 +107,9 @@ def lay_out(figure: go.Figure, logarithmic: bool) -> None:
         values: dict[str, Any] = {"domain": place, "title": {"text": _(TITLES[measure])}, "automargin": True}
         if logarithmic and measure in LOGARITHMIC:
             values |= {"type": "log", "dtick": 1 if measure == "learning_rate" else None}
-        if measure == "accuracy":
+        elif measure == "learning_rate":
+            values |= {"rangemode": "tozero"}
+        elif measure == "accuracy":
             values |= {"tickformat": ".0%"}
         figure.update_layout({axis.replace("y", "yaxis"): values})
 

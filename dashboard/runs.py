@@ -23,6 +23,23 @@ STATUSES = {
     "running": marked("running"),
     "cut off": marked("cut off"),
 }
+TITLES = {
+    "run": marked("run"),
+    "status": marked("status"),
+    "epochs": marked("epochs"),
+    "minutes": marked("minutes"),
+    "network": marked("network"),
+    "validation": marked("validation"),
+    "test": marked("test"),
+    "first 1,000 of test": marked("first 1,000 of test"),
+    "its source reports": marked("its source reports"),
+}
+HELP = {
+    "validation": marked("best accuracy of any epoch on the validation pictures"),
+    "test": marked("accuracy on all test pictures, one plain view each"),
+    "first 1,000 of test": marked("accuracy on the first 1,000 test pictures of CIFAR-10, which are lossless here"),
+    "its source reports": marked("what the author of the network says of it, on pictures of their own"),
+}
 SHARES = ("validation", "test", "first 1,000 of test")
 MARK = "≠"
 NEVER_MARKED = ("name", "description", "reported")  # of these every run has its own

@@ -25,11 +25,14 @@ class Measured:
     n: int
 
 
-def gains(runs: Sequence[Run]) -> list[str]:
-    """Sentences about the runs at hand: one for each ablation among them, else one for two runs. Empty without any."""
-    found = [sentence for name in ablation_names() if (sentence := of_ablation(name, ablation(name), runs))]
-    if not found and len(runs) == 2:
-        found = [sentence for sentence in [of_two(*runs)] if sentence]
+def gains(shown: Sequence[Run], runs: Sequence[Run] = ()) -> list[str]:
+    """Sentences about the runs that are shown: one for each ablation that one of them belongs to, with all its
+    variants among `runs`; without any, one for two runs. Empty where nothing can be told."""
+    names = [str(run.recipe.get("name")) for run in shown]
+    touched = [title for title in ablation_names() if any(name.startswith(f"{title}-") for name in names)]
+    found = [sentence for title in touched if (sentence := of_ablation(title, ablation(title), [*shown, *runs]))]
+    if not found and len(shown) == 2:
+        found = [sentence for sentence in [of_two(*shown)] if sentence]
     return found
 
 

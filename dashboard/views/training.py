@@ -10,35 +10,17 @@ import streamlit as st
 from dashboard import changing, charts, curves, resources, runs, starting, words
 from dashboard.following import follow
 from model.language import gettext as _
-from model.language import marked, ngettext
+from model.language import ngettext
 from training.gains import gains
 from training.history import Run, list_runs
-
-TITLES = {
-    "run": marked("run"),
-    "status": marked("status"),
-    "epochs": marked("epochs"),
-    "minutes": marked("minutes"),
-    "network": marked("network"),
-    "validation": marked("validation"),
-    "test": marked("test"),
-    "first 1,000 of test": marked("first 1,000 of test"),
-    "its source reports": marked("its source reports"),
-}
-HELP = {
-    "validation": marked("best accuracy of any epoch on the validation pictures"),
-    "test": marked("accuracy on all test pictures, one plain view each"),
-    "first 1,000 of test": marked("accuracy on the first 1,000 test pictures of CIFAR-10, which are lossless here"),
-    "its source reports": marked("what the author of the network says of it, on pictures of their own"),
-}
 
 
 def show_overview(found: Sequence[Run]) -> None:
     columns = {
-        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(HELP[key]))
+        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(runs.HELP[key]))
         if key in runs.SHARES
-        else st.column_config.Column(_(title), help=_(HELP[key]) if key in HELP else None)
-        for key, title in TITLES.items()
+        else st.column_config.Column(_(title), help=_(runs.HELP[key]) if key in runs.HELP else None)
+        for key, title in runs.TITLES.items()
     }
     st.dataframe(
         runs.overview(found),
@@ -118,7 +100,12 @@ def show_recipes(chosen: Sequence[Run]) -> None:
             st.caption(_("Their recipes are the same."))
             return
         style = table.style.apply(runs.unlike_first, axis=None) if several else table.drop(columns=runs.MARK)
-        st.dataframe(style, height="content" if len(table) < 16 else 560, alt=_("The recipe's values"))
+        st.dataframe(
+            style,
+            height="content" if len(table) < 16 else 560,
+            column_config={runs.MARK: st.column_config.Column(runs.MARK, width=36)},
+            alt=_("The recipe's values"),
+        )
         if several:
             st.caption(
                 _("{mark} marks what differs; coloured is what the first run has otherwise.").format(mark=runs.MARK)
@@ -145,7 +132,7 @@ if not chosen:
     st.stop()
 for position, run in enumerate(chosen):
     changing.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)], shared)
-for sentence in gains(chosen):
+for sentence in gains(chosen, found):
     st.markdown(f":material/compare_arrows: {words.plain(sentence)}")
 show_curves(chosen)
 show_recipes(chosen)

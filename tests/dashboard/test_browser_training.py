@@ -79,15 +79,15 @@ def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page,
 def start(page: Page, data: Path, name: str) -> None:
     page.get_by_role("button", name="Start a run").click()
     form = page.get_by_role("dialog")
-    form.get_by_label("Data folder on this machine").fill(str(data))
+    form.get_by_role("textbox", name="Data folder on this machine").fill(str(data))
     epochs = form.get_by_role("spinbutton", name="Epochs")
     epochs.fill("5000")
     epochs.press("Enter")
-    form.get_by_text("More", exact=True).click()
-    form.get_by_label("Name of the run and of its network").fill(name)
-    form.get_by_label("Other values, one a line").fill(VALUES)
-    form.get_by_label("Other values, one a line").press("Control+Enter")
-    form.get_by_role("button", name="Start").click()
+    form.locator("summary").click()
+    form.get_by_role("textbox", name="Name of the run and of its network").fill(name)
+    form.get_by_role("textbox", name="Other values, one a line").fill(VALUES)
+    form.get_by_role("textbox", name="Other values, one a line").press("Control+Enter")
+    form.get_by_role("button", name="Start", exact=True).click()
 
 
 @pytest.mark.timeout(900)
@@ -98,7 +98,7 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
     open_page(page, server)
     start(page, data, "tiny")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_text("tiny: reads the data and builds the network")).to_be_visible()
+    expect(page.get_by_text("tiny: reads the data and builds the network")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000, about .* left"))).to_be_visible(timeout=SECONDS)
     expect(page.locator(CURVES)).to_have_count(5, timeout=SECONDS)  # the new run is the one shown
 
@@ -114,9 +114,9 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
 
     page = page.context.new_page()
     open_page(page, server)
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("tiny · stopped")).to_be_visible(timeout=SECONDS)
-    expect(page.get_by_text(re.compile(r"It was stopped after \d+ of 5000 epochs"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"It was stopped after \d+ of 5000 epochs"))).to_be_visible(timeout=SECONDS)
     deadline = time.monotonic() + 60
     while psutil.pid_exists(first) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -126,18 +126,16 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000"))).to_be_visible(timeout=SECONDS)
     assert read_json(folder / "process.json")["pid"] != first
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("tiny · stopped")).to_be_visible(timeout=SECONDS)
     history = read_run(folder).history
     assert len(history) > epochs
     assert history.epoch == tuple(range(1, len(history) + 1))  # nothing twice, nothing left out
 
     page.get_by_role("link", name="Use its network").click()
-    page.get_by_role("button", name="Settings").click()
-    expect(page.get_by_role("combobox", name=re.compile("tiny"))).to_be_visible()
-    page.keyboard.press("Escape")
+    expect(page.get_by_text("What will it be?")).to_be_visible(timeout=SECONDS)
     page.locator('input[type="file"]').first.set_input_files(str(next((data / "circle").iterdir())))
-    expect(page.get_by_text(re.compile(r"ms · tiny"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"ms · tiny"))).to_be_visible(timeout=SECONDS)
 
 
 @pytest.mark.timeout(300)
@@ -147,20 +145,20 @@ def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server) -
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
     open_page(page, server, "/training?show=passing")
     page.get_by_role("button", name="Change").click()
-    page.get_by_label("New name").fill("lasting")
-    page.get_by_label("New name").press("Enter")
+    page.get_by_role("textbox", name="New name").fill("lasting")
+    page.get_by_role("textbox", name="New name").press("Enter")
     page.get_by_role("button", name="Rename").click()
-    expect(page.get_by_text("lasting · cut off")).to_be_visible()
+    expect(page.get_by_text("lasting · cut off")).to_be_visible(timeout=SECONDS)
     assert not folder.exists()
     page.get_by_role("button", name="Change").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("The run lasting is deleted")).to_be_visible()
+    expect(page.get_by_text("The run lasting is deleted")).to_be_visible(timeout=SECONDS)
     assert not folder.with_name("lasting").exists()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("lasting · cut off")).to_be_visible()
+    expect(page.get_by_text("lasting · cut off")).to_be_visible(timeout=SECONDS)
     assert (folder.with_name("lasting") / "recipe.toml").exists()
     open_page(page, server, "/training?show=fast")
-    expect(page.get_by_text("fast · finished")).to_be_visible()
+    expect(page.get_by_text("fast · finished")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_role("button", name="Change")).to_have_count(0)  # the shipped run stays as it is
 
 

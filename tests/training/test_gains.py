@@ -45,6 +45,12 @@ def test_what_each_variant_of_an_ablation_gained() -> None:
     )
 
 
+def test_one_variant_that_is_shown_is_compared_with_all() -> None:
+    runs = variants()
+    assert gains([runs["augmentation"]], list(runs.values())) == gains(list(runs.values()))
+    assert gains([measured("mine", 0.9)], list(runs.values())) == []
+
+
 def test_a_variant_made_with_other_values_is_left_out() -> None:
     runs = variants()
     runs["l2"] = variants("epochs=3")["l2"]
