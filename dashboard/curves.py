@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts import RUN_COLORS
 from model.language import gettext as _
-from model.language import marked
+from model.language import marked, ngettext, per_cent
 from training.history import Run
 
 POINTS = 2000  # of a longer run every second, third, … epoch is drawn
@@ -118,11 +118,9 @@ def range_of(runs: Sequence[Run]) -> str:
     """How the runs' curves end, for those who do not see them: a short sentence a run."""
     parts = []
     for run in runs:
-        best = run.best_val_accuracy
-        epochs = len(run.history)
-        if np.isfinite(best):
-            text = _("{run}: {epochs} epochs, best validation accuracy {accuracy}")
-            parts.append(text.format(run=run.name, epochs=epochs, accuracy=f"{best:.1%}"))
-        else:
-            parts.append(_("{run}: {epochs} epochs").format(run=run.name, epochs=epochs))
+        epochs = ngettext("{count} epoch", "{count} epochs", len(run.history)).format(count=len(run.history))
+        parts.append(f"{run.name}: {epochs}")
+        if np.isfinite(run.best_val_accuracy):
+            best = _("best validation accuracy {accuracy}").format(accuracy=per_cent(run.best_val_accuracy))
+            parts[-1] += f", {best}"
     return "; ".join(parts)

@@ -76,5 +76,5 @@ def test_smooth_passes_over_what_was_not_measured() -> None:
 
 def test_curves_in_words() -> None:
     assert range_of([run("a", 1), run("b", 3, validated=False)]) == (
-        "a: 1 epochs, best validation accuracy 100.0%; b: 3 epochs"
+        "a: 1 epoch, best validation accuracy 100.0%; b: 3 epochs"
     )
