@@ -12,8 +12,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from model.language import gettext as _
+from model.language import marked
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_CLASSES = (
+    marked("airplane"),
+    marked("automobile"),
+    marked("bird"),
+    marked("cat"),
+    marked("deer"),
+    marked("dog"),
+    marked("frog"),
+    marked("horse"),
+    marked("ship"),
+    marked("truck"),
+)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 

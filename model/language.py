@@ -81,3 +81,8 @@ def per_cent(share: float, digits: int = 1) -> str:
 
 def decimal_point() -> str:
     return DECIMAL_POINTS.get(current(), ".")
+
+
+def thousands() -> str:
+    """The sign between thousands: `10,000`, `10.000`."""
+    return "." if decimal_point() == "," else ","
