@@ -17,6 +17,7 @@ from training.history import RunError, own_runs
 from training.process import data_of
 from training.recipe import Recipe, RecipeError, flatten, load_recipe, recipe_names
 
+EXAMPLE = "augmentation.flip=random"
 FIELDS = {  # the values that most want to set, with the smallest and the step
     "epochs": (marked("Epochs"), 1, 1),
     "batch_size": (marked("Pictures a step"), 1, 1),
@@ -58,7 +59,7 @@ def form() -> None:
         )
         more = st.text_area(
             _("Other values, one a line"),
-            placeholder="augmentation.flip=random",
+            placeholder=EXAMPLE,
             height=100,
             help=_("As after --set on the command line"),
             key="start-values",
