@@ -56,7 +56,8 @@ def show_start(start: Start) -> None:
     name = words.plain(start.name)
     with st.container(horizontal=True, vertical_alignment="center"):
         if start.alive:
-            st.markdown(f":material/hourglass_top: {name}: {_('reads the data and builds the network')}")
+            now = _("reads the data and builds the network")
+            st.markdown(f":material/hourglass_top: {name}: {now}")
             show_stop(start.name, is_stopping(start.path), True)
             return
         reason = words.plain(start.problem) or _("it ended without a word")
