@@ -8,7 +8,6 @@ from typing import Any
 import plotly.graph_objects as go
 
 from model.prediction import Prediction
-from training.history import Run
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
 # palest are moved so that they stand out on a dark and on a white page alike.
@@ -80,56 +79,3 @@ def bars(
         yaxis={"fixedrange": True, "ticks": "", "automargin": True, "type": "category", "showgrid": False},
     )
     return figure
-
-
-def curve_chart(runs: Sequence[Run], measure: str) -> go.Figure:
-    """`loss` or `accuracy` by epoch: one colour a run, training dashed, validation full."""
-    figure = go.Figure()
-    for position, run in enumerate(runs):
-        line = {"color": RUN_COLORS[position % len(RUN_COLORS)], "width": 2}
-        for column, title, dash in ((measure, "training", "dot"), (f"val_{measure}", "validation", "solid")):
-            values = getattr(run.history, column)
-            if any(value == value for value in values):
-                add_curve(
-                    figure,
-                    run,
-                    values,
-                    f"{run.name}, {title}",
-                    line | {"dash": dash},
-                    ".1%" if measure == "accuracy" else ".3f",
-                )
-    layout_curves(figure, measure.capitalize(), 330)
-    if measure == "accuracy":
-        figure.update_yaxes(tickformat=".0%")
-    return figure
-
-
-def rate_chart(runs: Sequence[Run]) -> go.Figure:
-    """The learning rate by epoch, one colour a run."""
-    figure = go.Figure()
-    for position, run in enumerate(runs):
-        line = {"color": RUN_COLORS[position % len(RUN_COLORS)], "width": 2}
-        add_curve(figure, run, run.history.learning_rate, run.name, line, ".3g")
-    layout_curves(figure, "Learning rate", 210)
-    return figure
-
-
-def add_curve(
-    figure: go.Figure, run: Run, values: Sequence[float], name: str, line: dict[str, Any], digits: str
-) -> None:
-    # One point alone draws no line, so a run's first epoch is a dot.
-    mode = "lines+markers" if len(values) < 3 else "lines"
-    template = f"%{{y:{digits}}}<extra>{name}</extra>"
-    figure.add_scatter(x=run.history.epoch, y=values, name=name, mode=mode, line=line, hovertemplate=template)
-
-
-def layout_curves(figure: go.Figure, title: str, height: int) -> None:
-    figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0, "xanchor": "left"},
-        height=height,
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
-        hovermode="x unified",
-        legend={"orientation": "h", "yanchor": "top", "y": -0.24, "x": 0},
-        xaxis={"title": {"text": "epoch"}, "automargin": True, "rangemode": "tozero"},
-        yaxis={"automargin": True},
-    )

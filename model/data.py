@@ -72,16 +72,21 @@ def load_dataset(
     """
     if source is None:
         return split_off(of_size(download_cifar10(), size), validation, 0.0, seed)
+    check_source(source)
+    for folder in (source, source / "cifar-10-batches-py"):
+        if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
+            return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
+    return split_off(read_image_folder(source, size), validation, test, seed)
+
+
+def check_source(source: Path) -> None:
+    """Raise DataError for data that is not there."""
     if not source.is_dir():
         raise DataError(
             _(
                 "{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class"
             ).format(source=source)
         )
-    for folder in (source, source / "cifar-10-batches-py"):
-        if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
-            return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
-    return split_off(read_image_folder(source, size), validation, test, seed)
 
 
 def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:

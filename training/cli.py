@@ -39,10 +39,13 @@ def fit(
     category_names: NamesOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train a recipe: a run that grows epoch by epoch, and a bundle at the end. Ctrl-C keeps the best weights."""
+    """Train a recipe: a run that grows epoch by epoch, and a bundle at the end.
+
+    Ctrl-C keeps the best weights so far as a bundle; --resume goes on from there.
+    """
     from model.bundle import check_name
     from training import series
-    from training.history import own_runs, resumable, unused
+    from training.history import CHECKPOINT, resumable, unused
     from training.launch import choose_device
     from training.recipe import load_recipe
 
@@ -55,12 +58,14 @@ def fit(
             typer.echo("\n".join([*series.table(finished), *series.summary(finished)]))
             return
         if resume:
-            title = resumable(check_name(name) if name else None).name
-            recipe = str(own_runs() / title / "recipe.toml")
+            folder = resumable(check_name(name) if name else None)
+            recipe, name = str(folder / "recipe.toml"), folder.name
         chosen = load_recipe(recipe, tuple(settings or ()))
-        if not resume:
-            title = unused(check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}"))
-        train(series.Member(title, chosen), surroundings, resume)
+        title = check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}")
+        if resume:
+            train(series.Member(title, chosen), surroundings, resume=(folder / CHECKPOINT).exists())
+        else:
+            train(series.Member(unused(title), chosen), surroundings, resume=False)
 
 
 def train(member: Member, surroundings: Surroundings, resume: bool) -> None:

@@ -99,6 +99,7 @@ def metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
     sizes = {engine: card.files[file_of(card, engine)].bytes for engine in engines_of(card)}
     return {
         "status": status,
+        "model": card.name,
         "minutes": card.minutes,
         "accuracy": card.accuracy,
         "ece": card.ece,

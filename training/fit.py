@@ -21,6 +21,7 @@ from training.history import CHECKPOINT, write_json
 from training.loop import Loop
 from training.optimizer import precision
 from training.phases import picture_sizes
+from training.process import claimed
 from training.recipe import HeadSettings, ModelSettings, Recipe, flatten, to_toml
 
 WHITENING_IMAGES = 5000
@@ -48,8 +49,8 @@ def fit(
 
     run: folder that gets recipe.toml, history.csv (a row an epoch) and metrics.json; bundle: folder for the network.
     resume: go on after the last finished epoch of `run`; tensorboard: write its logs there too. Ctrl-C ends the
-    training early with the best weights so far.
-    Raises TrainingError.
+    training early with the best weights so far; it can be resumed.
+    Raises TrainingError, and RunError when another process trains this run.
     """
     if len(dataset.train) == 0:
         raise TrainingError(f"{dataset.name} has no training pictures")
@@ -59,16 +60,17 @@ def fit(
     policy = precision(recipe)
     network = starting_network(recipe, dataset, policy)
     run.mkdir(parents=True, exist_ok=True)
-    (run / "recipe.toml").write_text(to_toml(recipe), "utf-8")
-    batches = make_batches(recipe, dataset, run, policy, say)
-    extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
-    status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
-    plain = plain_copy(network, recipe, len(dataset.classes))
-    temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
-    card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
-    write_json(run / "metrics.json", metrics(status, policy, card))
-    for leftover in (CHECKPOINT, "progress.json", ANSWERS):
-        (run / leftover).unlink(missing_ok=True)
+    with claimed(run):
+        (run / "recipe.toml").write_text(to_toml(recipe), "utf-8")
+        batches = make_batches(recipe, dataset, run, policy, say)
+        extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
+        status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
+        plain = plain_copy(network, recipe, len(dataset.classes))
+        temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
+        card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
+        write_json(run / "metrics.json", metrics(status, policy, card))
+        for leftover in ("progress.json", *((CHECKPOINT, ANSWERS) if status == "finished" else ())):
+            (run / leftover).unlink(missing_ok=True)
     return Outcome(status, run, bundle)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from model.home import home
+from model.language import gettext as _
 
 RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 CHECKPOINT = "checkpoint.npz"
+PROCESS = "process.json"  # which process trains it
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
@@ -49,13 +51,20 @@ class Run:
     history: History
     metrics: dict[str, Any]
     progress: dict[str, Any]
+    alive: bool | None = None  # whether its process lives, where that is known
 
     @property
     def status(self) -> str:
         """`finished`, `interrupted` (both by the run's own word), `running`, or `cut off` when it ended without one."""
+        if self.alive:
+            return "running"
         if "status" in self.metrics:
             return str(self.metrics["status"])
-        return "running" if time.time() - self.progress.get("updated", 0.0) < ALIVE_SECONDS else "cut off"
+        if self.alive is False:
+            return "cut off"
+        updated = self.progress.get("updated")
+        silent = time.time() - updated if isinstance(updated, float | int) else ALIVE_SECONDS
+        return "running" if silent < ALIVE_SECONDS else "cut off"
 
     @property
     def best_val_accuracy(self) -> float:
@@ -98,14 +107,15 @@ def read_history(path: Path) -> History:
 
 def read_run(folder: Path) -> Run:
     """The run in `folder`; files that are missing or not yet whole count as empty."""
+    from training.process import is_alive  # which reads runs' files itself
+
     try:
         recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
     except (OSError, ValueError):
         recipe = {}
     history = read_history(folder / "history.csv")
-    return Run(
-        folder.name, folder, recipe, history, read_json(folder / "metrics.json"), read_json(folder / "progress.json")
-    )
+    metrics, progress = read_json(folder / "metrics.json"), read_json(folder / "progress.json")
+    return Run(folder.name, folder, recipe, history, metrics, progress, is_alive(folder))
 
 
 def own_runs() -> Path:
@@ -120,14 +130,33 @@ def list_runs() -> list[Run]:
     return [read_run(path.parent) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
 
 
+def unfinished() -> list[Run]:
+    """The user's runs that may be going on: without a word of their end, or with a process; by name."""
+    folders = [path.parent for path in own_runs().glob("*/recipe.toml")]
+    found = [path for path in folders if not (path / "metrics.json").exists() or (path / PROCESS).exists()]
+    return [read_run(path) for path in sorted(found, key=lambda path: path.name)]
+
+
 def resumable(name: str | None) -> Path:
-    """The folder of the user's run of that name, or of the newest, that has a checkpoint. Raises RunError."""
+    """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
+
+    The newest is one with a checkpoint; a run that is named may also have ended before its first epoch did.
+    """
     folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
     if folders:
         return folders[-1].parent
+    if name and is_unbegun(own_runs() / name):
+        return own_runs() / name
     if name:
-        raise RunError(f"{own_runs() / name} has no checkpoint to resume from; leave --resume out to start anew")
-    raise RunError(f"no unfinished run in {own_runs()}; leave --resume out to start one")
+        raise RunError(
+            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(run=own_runs() / name)
+        )
+    raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs()))
+
+
+def is_unbegun(folder: Path) -> bool:
+    """Whether a run has left a recipe and not one epoch: going on with it is to begin."""
+    return (folder / "recipe.toml").is_file() and not len(read_history(folder / "history.csv"))
 
 
 def own_run(name: str) -> Path:
@@ -136,16 +165,16 @@ def own_run(name: str) -> Path:
     if name in {path.parent.name for path in own_runs().glob("*/recipe.toml")}:
         return folder
     if (RUNS / name / "recipe.toml").exists():
-        raise RunError(f"the run {name!r} came with Vitrine; only your own can be changed")
+        raise RunError(_("the run {name!r} came with Vitrine; only your own can be changed").format(name=name))
     own = sorted(path.parent.name for path in own_runs().glob("*/recipe.toml"))
-    raise RunError(f"unknown run {name!r}; your runs: {', '.join(own) or 'none'}")
+    raise RunError(_("unknown run {name!r}; your runs: {names}").format(name=name, names=", ".join(own) or _("none")))
 
 
 def remove_run(name: str) -> Path:
     """Take a run of the user off the list; returns where its folder waits in the trash. Raises RunError."""
     folder = own_run(name)
     if read_run(folder).status == "running":
-        raise RunError(f"the run {name!r} is still going on; stop it first")
+        raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
     trash = home() / "trash" / f"{name}-{time.time_ns()}"
     trash.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, trash)
@@ -163,14 +192,16 @@ def rename_run(name: str, new: str) -> None:
     """Give a run of the user another name. Raises RunError."""
     folder = own_run(name)
     if read_run(folder).status == "running":
-        raise RunError(f"the run {name!r} is still going on; rename it when it has ended")
+        raise RunError(_("the run {name!r} is still going on; rename it when it has ended").format(name=name))
     os.replace(folder, own_runs() / unused(new))
 
 
 def unused(name: str) -> str:
     """The name itself, when no run of the user has it. Raises RunError."""
     if (own_runs() / name / "recipe.toml").exists():
-        raise RunError(f"there is a run {name!r} already; take another name, or go on with it with --resume")
+        raise RunError(
+            _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
+        )
     return name
 
 

@@ -13,6 +13,7 @@ from model.home import home
 from model.names import read_names, rename_classes, unique
 from model.quiet import quiet
 from training.history import own_runs
+from training.process import interruptible
 from training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -66,9 +67,13 @@ def read_data(
 def launch(
     recipe: Recipe, dataset: Dataset, title: str, resume: bool, say: Callable[[str], None], tensorboard: bool = False
 ) -> Outcome:
-    """Train into the user's run `title` and make the bundle of that name. Raises TrainingError, OSError."""
-    with quiet():
-        from training.fit import fit
+    """Train into the user's run `title` and make the bundle of that name.
 
-    say(f"run {own_runs() / title}")
-    return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard)
+    Raises TrainingError, RunError, OSError, and KeyboardInterrupt for Ctrl-C or SIGTERM where nothing could be kept.
+    """
+    with interruptible():
+        with quiet():
+            from training.fit import fit
+
+        say(f"run {own_runs() / title}")
+        return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard)

@@ -66,6 +66,7 @@ class Loop:
     def run(self, resume: bool, say: Callable[[str], None]) -> str:
         """Leave the best weights in the network; returns `finished` or `interrupted`. Raises TrainingError."""
         done = finished_epochs(self.folder) if resume else start_anew(self.folder)
+        (self.folder / "metrics.json").unlink(missing_ok=True)  # a run that goes on has not ended
         try:
             for phase in phases(self.recipe):
                 if phase.end > done:

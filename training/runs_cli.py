@@ -1,4 +1,4 @@
-"""python -m training runs | runs rm | runs rename"""
+"""python -m training runs | runs rm | runs rename | runs stop"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from model.bundle import BundleError, check_name
 from training.commands import fail
 from training.history import RunError, list_runs, own_run, remove_run, rename_run
+from training.process import stop
 
 app = typer.Typer(help="The runs: yours, newest first, then the shipped ones.", invoke_without_command=True)
 NameArgument = Annotated[str, typer.Argument(help="A run of yours.")]
@@ -47,3 +48,13 @@ def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new 
         rename_run(name, check_name(new))
     except (RunError, BundleError) as error:
         raise fail(error) from None
+
+
+@app.command("stop")
+def end(name: NameArgument) -> None:
+    """End a run that is going on, as Ctrl-C does where it was started: its best weights are kept, and it can go on."""
+    try:
+        stop(own_run(name))
+    except RunError as error:
+        raise fail(error) from None
+    typer.echo(f"{name} is ending; it keeps the best weights and goes on with fit --resume --name {name}")

@@ -1,162 +1,138 @@
-"""How the networks were trained: runs, curves, recipes; a run still going on is followed live."""
+"""How the networks were trained: runs, curves, recipes; a run starts here and is followed live."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, words
-from training.history import Run, duration, list_runs, own_runs
-
-LIVE_SECONDS = 2.0
-
-
-SHARES = ("validation", "test", "first 1,000 of test")
-HELP = {
-    "validation": "best accuracy of any epoch on the validation pictures",
-    "test": "accuracy on all test pictures, one plain view each",
-    "first 1,000 of test": "accuracy on the first 1,000 test pictures of CIFAR-10, which are lossless here",
-    "its source reports": "what the author of the network says of it, on pictures of their own",
-}
+from dashboard import changing, charts, curves, resources, runs, starting, words
+from dashboard.following import follow
+from model.language import gettext as _
+from model.language import ngettext
+from training.gains import gains
+from training.history import Run, list_runs
 
 
-def overview(runs: Sequence[Run]) -> pd.DataFrame:
-    """A row a run, in the order given; shares in per cent; a column that would hold nothing is left out."""
-    rows = [
-        {
-            "run": run.name,
-            "status": run.status,
-            "epochs": len(run.history),
-            "minutes": round(run.minutes, 1),
-            "validation": 100 * run.best_val_accuracy,
-            "test": 100 * run.test_accuracy(),
-            "first 1,000 of test": 100 * run.test_accuracy("first 1,000"),
-            "its source reports": run.recipe.get("reported") or None,
-            "network": run.recipe.get("description", ""),
-        }
-        for run in runs
-    ]
-    return pd.DataFrame(rows).dropna(axis="columns", how="all")
-
-
-def choose_runs(runs: Sequence[Run]) -> list[Run]:
-    """The table of runs, and the names of those to overlay: at first the first. The choice stands in the address."""
-    columns = {title: st.column_config.NumberColumn(format="%.1f%%", help=HELP[title]) for title in SHARES}
+def show_overview(found: Sequence[Run]) -> None:
+    columns = {
+        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(runs.HELP[key]))
+        if key in runs.SHARES
+        else st.column_config.Column(_(title), help=_(runs.HELP[key]) if key in runs.HELP else None)
+        for key, title in runs.TITLES.items()
+    }
     st.dataframe(
-        overview(runs),
+        runs.overview(found),
         hide_index=True,
-        column_config={**columns, "its source reports": st.column_config.TextColumn(help=HELP["its source reports"])},
-        alt="Training runs with epochs, minutes, accuracy measured, and what the network's source reports",
+        column_config=columns,
+        placeholder="–",
+        alt=_("Training runs with epochs, minutes, accuracy measured, and what the network's source reports"),
     )
-    by_name = {run.name: run for run in reversed(runs)}
-    names = list(by_name)[::-1]
+
+
+def choose_runs(found: Sequence[Run]) -> list[Run]:
+    """The runs to overlay: at first the first, and one just started. The choice stands in the address."""
+    by_name = {run.name: run for run in reversed(found)}
+    names, state = list(by_name)[::-1], st.session_state
+    wanted = kept = state.get("show")
+    if state.get("started") in by_name:
+        wanted = [state.pop("started")]
+    elif kept:  # what was deleted or renamed elsewhere is no choice any more
+        wanted = [name for name in kept if name in by_name]
+    if wanted != kept:
+        state.show = wanted
     chosen = st.pills(
-        "Show",
+        _("Show"),
         names,
         selection_mode="multi",
-        default=names[:1],
+        default=names[:1] if wanted == kept else None,
         key="show",
         bind="query-params",
-        format_func=words.plain,
+        format_func=runs.label,
     )
     return [by_name[name] for name in chosen]
 
 
-def show_progress(run: Run) -> None:
-    progress = run.progress
-    if run.status != "running" or "eta_seconds" not in progress:
-        return
-    done = (progress["epoch"] - 1) * progress["steps"] + progress["step"]
-    left = duration(progress["eta_seconds"])
-    text = f"{words.plain(run.name)}: epoch {progress['epoch']} of {progress['epochs']}, about {left} left"
-    st.progress(min(done / (progress["epochs"] * progress["steps"]), 1.0), text)
-
-
-def show_curves(runs: Sequence[Run]) -> None:
-    measured = [run for run in runs if len(run.history)]
+def show_curves(chosen: Sequence[Run]) -> None:
+    measured = [run for run in chosen if len(run.history)]
     if not measured:
-        st.info("No epoch has ended yet: curves appear after the first one.")
+        st.info(_("No epoch has ended yet: curves appear after the first one."))
         return
-    names = ", ".join(run.name for run in measured)
-    for measure in ("accuracy", "loss"):
-        alt = f"{measure} by epoch of {names}, training dotted and validation full"
-        st.plotly_chart(
-            charts.curve_chart(measured, measure), config=charts.HOVER_CONFIG, key=f"curve-{measure}", alt=alt
+    with st.popover(_("Axes and smoothing"), icon=":material/tune:"):
+        smoothing = st.slider(
+            _("Smoothing"),
+            0.0,
+            0.95,
+            0.0,
+            0.05,
+            key="smoothing",
+            bind="query-params",
+            help=_("The share that each epoch takes over from those before it; the measured curve stays behind, pale"),
         )
+        logarithmic = st.toggle(_("Logarithmic loss and learning rate"), key="logarithmic", bind="query-params")
     st.plotly_chart(
-        charts.rate_chart(measured),
+        curves.curves_chart(measured, smoothing, logarithmic),
         config=charts.HOVER_CONFIG,
-        key="curve-rate",
-        alt=f"Learning rate by epoch of {names}",
+        key="curves",
+        alt=_("Accuracy, loss and learning rate by epoch, training dotted and validation full. {runs}").format(
+            runs=curves.range_of(measured)
+        ),
     )
-    with st.expander("The curves as a table"):
+    table = st.expander(_("As a table"), on_change="rerun", key="curves-table")
+    if table.open:
         frames = [pd.DataFrame(vars(run.history)).assign(run=run.name) for run in measured]
-        st.dataframe(pd.concat(frames), hide_index=True, alt="Every epoch's figures")
+        table.dataframe(pd.concat(frames), hide_index=True, alt=_("Every epoch's figures"))
 
 
-def show_recipes(runs: Sequence[Run]) -> None:
-    """Every value of the recipes side by side, a column a run."""
-    columns = {run.name: flat(run.recipe) for run in runs}
-    keys = dict.fromkeys(key for values in columns.values() for key in values)
-    table = pd.DataFrame(
-        {name: [str(values.get(key, "")) for key in keys] for name, values in columns.items()},
-        index=pd.Index(keys, name="value"),
+def show_recipes(chosen: Sequence[Run]) -> None:
+    """Every value of the recipes side by side, a column a run, in an expander."""
+    several = len(chosen) > 1
+    frame = st.expander(
+        _("What differs between these runs") if several else _("Its recipe"), on_change="rerun", key="recipes"
     )
-    st.dataframe(table, height=560, alt="The recipe's values")
+    if not frame.open:
+        return
+    with frame:
+        only = several and st.toggle(_("Only what differs"), True, key="only-differing")
+        table = runs.recipe_table(chosen, only)
+        if table.empty:
+            st.caption(_("Their recipes are the same."))
+            return
+        style = table.style.apply(runs.unlike_first, axis=None) if several else table.drop(columns=runs.MARK)
+        st.dataframe(
+            style,
+            height="content" if len(table) < 16 else 560,
+            column_config={runs.MARK: st.column_config.Column(runs.MARK, width=36)},
+            alt=_("The recipe's values"),
+        )
+        if several:
+            st.caption(
+                _("{mark} marks what differs; coloured is what the first run has otherwise.").format(mark=runs.MARK)
+            )
 
 
-def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in recipe.items():
-        if isinstance(value, dict):
-            values |= flat(value, f"{prefix}{key}.")
-        else:
-            values[prefix + key] = value
-    return values
-
-
-def changed(path: Path) -> float:
-    """When a file last changed; 0 for one that has just gone."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def state_on_disk() -> tuple[tuple[str, float], ...]:
-    """The user's runs' files and when they last changed."""
-    files = [path for pattern in ("*/*.csv", "*/*.json", "*/*.toml") for path in own_runs().glob(pattern)]
-    return tuple(sorted((str(path), changed(path)) for path in files))
-
-
-@st.fragment(run_every=LIVE_SECONDS)
-def follow() -> None:
-    """Draw the page anew when a run in another process has written something, or has fallen silent."""
-    statuses = tuple(run.status for run in list_runs() if run.status in ("running", "cut off"))
-    now = (state_on_disk(), statuses)
-    before, st.session_state.runs_on_disk = st.session_state.get("runs_on_disk", now), now
-    if now != before:
-        st.rerun()
-
-
+shared = resources.is_shared()
+found = list_runs()
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    count = ngettext("{count} run", "{count} runs", len(found)).format(count=len(found))
+    st.markdown(f"**{count}**", width="content")
+    if not shared:
+        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=starting.ask)
+        starting.show_form()
 follow()
-runs = list_runs()
-if not runs:
-    st.info("There are no runs yet. Train one: python -m training fit --recipe fast --data DIR")
+changing.show_undo()
+if not found:
+    st.info(_("There are no runs yet. Train one: {command}").format(command="python -m training fit --data DIR"))
     st.stop()
-chosen = choose_runs(runs)
-for run in runs:
-    show_progress(run)
+show_overview(found)
+chosen = choose_runs(found)
 if not chosen:
-    st.info("Choose one or several runs above to see their curves.")
+    st.info(_("Choose one or several runs above to see their curves."))
     st.stop()
-left, right = st.columns([5, 2], gap="medium")
-with left:
-    show_curves(chosen)
-with right:
-    st.markdown("**Recipe**")
-    show_recipes(chosen)
+for position, run in enumerate(chosen):
+    changing.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)], shared)
+for sentence in gains(chosen, found):
+    st.markdown(f":material/compare_arrows: {words.plain(sentence)}")
+show_curves(chosen)
+show_recipes(chosen)

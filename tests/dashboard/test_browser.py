@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import ROOT, Server
 from tests.drawn import encode, picture
-from training.history import write_json
-from training.recipe import load_recipe, to_toml
 
 SAMPLES = ROOT / "sample_images"
 UPLOAD = 'input[type="file"]'
@@ -47,27 +44,6 @@ def test_gallery_shows_the_true_class_beside_the_guess(page: Page, server: Serve
     open_page(page, server, "/gallery")
     page.get_by_role("button", name="horse").last.click()
     expect(page.get_by_text("right, it is a horse")).to_be_visible()
-
-
-def test_training_shows_the_curves_of_the_shipped_run(page: Page, server: Server) -> None:
-    open_page(page, server, "/training")
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
-    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible()
-
-
-def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page, server: Server) -> None:
-    open_page(page, server, "/training")
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
-    folder = server.home / "runs" / "mine"
-    folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
-    progress = {"epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200}
-    write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 1})
-    expect(page.get_by_text("mine: epoch 1 of 11, about 20 min left")).to_be_visible(timeout=15_000)
-    write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 2})
-    expect(page.get_by_text("mine: epoch 2 of 11")).to_be_visible(timeout=15_000)
-    write_json(folder / "metrics.json", {"status": "finished"})
-    expect(page.get_by_text("mine: epoch")).to_have_count(0, timeout=15_000)
 
 
 def test_text_named_jpg_shows_a_sentence(page: Page, server: Server, tmp_path: Path) -> None:

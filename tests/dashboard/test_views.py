@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from benchmarks.servers import ROOT
 from model.bundle import DEFAULT, KERAS_FILE, find_bundle, read_card, write_card
 from tests.drawn import encode, picture
 from tests.hostile import BAD, odd
-from training.history import append_epoch, write_json
-from training.recipe import load_recipe, to_toml
 
 SAMPLES = ROOT / "sample_images"
 
@@ -136,47 +133,6 @@ def test_every_sample_gets_an_answer_in_the_gallery(path: str) -> None:
 def test_gallery_without_a_choice_shows_every_sample() -> None:
     test = visit_page("gallery")
     assert len(tiles(test)) >= 12
-
-
-def test_training_lists_the_shipped_run_with_its_curves() -> None:
-    test = visit_page("training")
-    assert not test.exception
-    runs = test.dataframe[0].value
-    assert "fast" in list(runs["run"])
-    assert runs.set_index("run").loc["fast", "status"] == "finished"
-
-
-def test_a_running_run_is_followed(own_home: Path) -> None:
-    folder = own_home / "runs" / "mine"
-    folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
-    row = {
-        "epoch": 1,
-        "loss": 2.0,
-        "accuracy": 0.3,
-        "val_loss": 1.9,
-        "val_accuracy": 0.4,
-        "learning_rate": 0.1,
-        "seconds": 60,
-    }
-    append_epoch(folder, row)
-    write_json(
-        folder / "progress.json",
-        {"updated": time.time(), "epoch": 2, "epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200},
-    )
-    test = visit_page("training")
-    assert not test.exception
-    assert test.dataframe[0].value.set_index("run").loc["mine", "status"] == "running"
-    assert "epoch 2 of 11, about 20 min left" in test.get("progress")[0].proto.text
-
-
-def test_a_damaged_run_folder_does_not_break_the_page(own_home: Path) -> None:
-    folder = own_home / "runs" / "broken"
-    folder.mkdir(parents=True)
-    for name in ("recipe.toml", "history.csv", "metrics.json", "progress.json"):
-        (folder / name).write_bytes(b"\x00\xff{[")
-    test = visit_page("training")
-    assert not test.exception
 
 
 def test_a_broken_bundle_is_a_sentence(own_home: Path) -> None:

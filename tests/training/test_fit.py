@@ -161,6 +161,10 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
     assert said == [f"Stopped. Keeping the weights of epoch {best}, the best so far ({figures})."]
     answers = Classifier.load(tmp_path / "bundle").probabilities(dataset.validation.images).argmax(axis=1)
     assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.history.val_accuracy[2], abs=1e-3)
+    monkeypatch.undo()
+    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", resume=True, say=said.append)
+    assert outcome.status == read_run(tmp_path / "run").status == "finished"
+    assert len(read_run(tmp_path / "run").history) == RECIPE.epochs
 
 
 def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_kept(

@@ -125,3 +125,18 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(home: Path, shape
     assert result.exit_code == 1
     assert "error: the loss became" in result.output
     assert "a lower optimizer.learning_rate may help" in result.output
+
+
+def test_a_run_that_ended_before_its_first_epoch_begins_with_a_resume(
+    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(writer: RunWriter) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        before_epoch(patch, 0, press)
+        result = CliRunner().invoke(app, fit(shapes, "early"))
+    assert result.exit_code == 1
+    assert "stopped before the first epoch ended" in result.output
+    assert resume(shapes, "early").exit_code == 0
+    assert len(history("early")) == 6

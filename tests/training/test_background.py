@@ -1,0 +1,170 @@
+"""Runs in the background; the command itself is replaced, and tried for real in the browser's tests."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model.bundle import BundleError
+from model.data import DataError
+from tests.drawn import draw_folder
+from training import background
+from training.background import can_go_on, go_on, last_words, list_starts, start, under_way
+from training.history import CHECKPOINT, PROCESS, RunError, own_runs, read_json, read_run, unfinished, write_json
+from training.process import is_alive, stop
+from training.recipe import RecipeError
+
+PYTHON = sys.executable
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A function that says what `python -m training` does from now on."""
+
+    def does(program: str) -> None:
+        script = tmp_path / "python"
+        script.write_text(f"#!{PYTHON}\nimport sys, time\n{program}\n")
+        script.chmod(0o755)
+        monkeypatch.setattr(background.sys, "executable", str(script))
+
+    return does
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_start_runs_the_command_line(tmp_path: Path, command: Callable[[str], None]) -> None:
+    command("print(sys.argv[1:])")
+    data = draw_folder(tmp_path / "my shapes", 2)
+    name = start("fast", ["epochs=2", "model.widths=[8, 16, 16]"], str(data), "mine")
+    folder = own_runs() / name
+    wait(lambda: is_alive(folder) is False)
+    assert (folder / "output.txt").read_text() == (
+        f"['-m', 'training', 'fit', '--recipe', 'fast', '--name', 'mine', '--set=epochs=2', "
+        f"'--set=model.widths=[8, 16, 16]', '--data={data}']\n"
+    )
+
+
+def test_without_a_name_it_is_the_recipe_and_the_time(command: Callable[[str], None]) -> None:
+    command("")
+    assert start("fast").startswith("fast-20")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "data", "name", "words"),
+    [
+        ("fsat", [], "", "", "unknown recipe"),
+        ("/etc/passwd.toml", [], "", "", "unknown recipe"),
+        ("fast", ["epochs"], "", "", "'epochs' is not of the form key=value"),
+        ("fast", ["epochs=0"], "", "", "epochs is 0; it can be 1 to 100000"),
+        ("fast", ["--resume"], "", "", "'--resume' is not of the form key=value"),
+        ("fast", [], "nowhere", "", "nowhere is not a folder"),
+        ("fast", [], "", "../x", "'../x' cannot be a name"),
+        ("fast", [], "", "fast", "there is a network 'fast' already; take another name"),
+    ],
+)
+def test_what_cannot_be_trained_is_not_started(
+    recipe: str, settings: list[str], data: str, name: str, words: str, home: Path, command: Callable[[str], None]
+) -> None:
+    command("")
+    with pytest.raises((RecipeError, DataError, BundleError, RunError)) as raised:
+        start(recipe, settings, data, name)
+    assert words in str(raised.value)
+    assert not home.exists()
+
+
+def test_a_name_is_taken_once(command: Callable[[str], None]) -> None:
+    command("time.sleep(60)")
+    start("fast", name="mine")
+    assert under_way() == ["mine"]
+    with pytest.raises(RunError, match="the run 'mine' is starting already"):
+        start("fast", name="mine")
+    (entry,) = list_starts()
+    assert (entry.name, entry.alive, entry.problem) == ("mine", True, "")
+    stop(own_runs() / "mine")
+    wait(lambda: not list_starts())  # a start that was stopped leaves nothing
+    assert not (own_runs() / "mine").exists()
+
+
+def test_a_start_that_fails_says_why_and_its_name_is_free(command: Callable[[str], None]) -> None:
+    command("print('run 1'); print('error: there is \\x1b no picture', file=sys.stderr); print('bye'); sys.exit(1)")
+    start("fast", name="mine")
+    wait(lambda: not list_starts()[0].alive)
+    assert list_starts()[0].problem == "there is  no picture"
+    assert under_way() == []
+    command("time.sleep(60)")
+    start("fast", name="mine")
+    assert list_starts()[0].alive
+    stop(own_runs() / "mine")
+
+
+def test_last_words_are_the_last_error_or_else_the_last_line(tmp_path: Path) -> None:
+    assert last_words(tmp_path) == ""
+    for text, words in [
+        (b"", ""),
+        (b"\n\n", ""),
+        (b"epoch 1\nTraceback\nValueError: no\n", "ValueError: no"),
+        (b"error: first\nerror: second\nrest\n", "second"),
+        (b"x" * 200_000, "x" * 500),
+        (b"\xff\xfe\x00", "��"),
+    ]:
+        (tmp_path / "output.txt").write_bytes(text)
+        assert last_words(tmp_path) == words
+
+
+def run_folder(name: str, *files: str) -> Path:
+    folder = own_runs() / name
+    folder.mkdir(parents=True)
+    (folder / "recipe.toml").write_text('name = "fast"\nepochs = 5\n')
+    for file in files:
+        (folder / file).write_text("epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n1,1,1,1,1,1,1\n")
+    return folder
+
+
+def test_what_can_go_on_is_an_own_run_that_has_not_finished() -> None:
+    assert can_go_on(read_run(run_folder("unbegun")))
+    assert can_go_on(read_run(run_folder("saved", "history.csv", CHECKPOINT)))
+    assert not can_go_on(read_run(run_folder("lost", "history.csv")))
+    finished = run_folder("finished", "history.csv", CHECKPOINT)
+    write_json(finished / "metrics.json", {"status": "finished"})
+    assert not can_go_on(read_run(finished))
+    write_json(finished / "metrics.json", {"status": "interrupted"})
+    assert can_go_on(read_run(finished))
+    write_json(run_folder("running") / "progress.json", {"updated": time.time()})
+    assert not can_go_on(read_run(own_runs() / "running"))
+    assert {run.name for run in unfinished()} == {"unbegun", "saved", "lost", "running"}
+
+
+def test_going_on_is_one_process_with_the_same_data(tmp_path: Path, command: Callable[[str], None]) -> None:
+    command("print(sys.argv[1:], flush=True); time.sleep(60)")
+    data, folder = draw_folder(tmp_path / "shapes", 2), run_folder("mine")
+    go_on("mine", str(data))
+    assert read_run(folder).status == "running"
+    assert read_json(folder / PROCESS)["data"] == str(data)
+    with pytest.raises(RunError, match="'mine' cannot go on: it is finished, or still going on"):
+        go_on("mine", str(data))
+    wait(lambda: (folder / "output.txt").read_text())
+    words = f"['-m', 'training', 'fit', '--resume', '--name', 'mine', '--data={data}']\n"
+    assert (folder / "output.txt").read_text() == words
+    stop(folder)
+    wait(lambda: read_run(folder).status == "cut off")
+
+
+@pytest.mark.parametrize("name", ["fast", "nobody", "../x"])
+def test_only_an_own_run_goes_on(name: str) -> None:
+    with pytest.raises(RunError):
+        go_on(name, "")

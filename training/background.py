@@ -1,0 +1,164 @@
+"""Runs in processes of their own: `python -m training fit`, started here and left alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from model.bundle import bundle_folders, check_name
+from model.data import check_source
+from model.language import gettext as _
+from training.history import (
+    CHECKPOINT,
+    PROCESS,
+    Run,
+    RunError,
+    own_run,
+    own_runs,
+    read_run,
+    unfinished,
+    unused,
+    write_json,
+)
+from training.process import describe, is_alive, is_stopping
+from training.recipe import load_recipe, recipe_names
+
+OUTPUT = "output.txt"
+LAST_WORDS = 2**16  # bytes of the output that are searched for an error
+NICE = 5  # the page stays quick beside it
+_starting = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run on its way to its first epoch, or one that did not get there: then `problem` says why."""
+
+    name: str
+    path: Path
+    alive: bool
+    problem: str
+
+
+def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str = "") -> str:
+    """Train a shipped recipe in the background; returns the run's name.
+
+    settings: `key=value`; data: a folder, or empty for CIFAR-10 by download; name: otherwise the recipe and the time.
+    Raises RecipeError, DataError, BundleError, RunError, OSError before anything is started.
+    """
+    if recipe not in recipe_names():
+        load_recipe("")  # never a path: it says which there are
+    load_recipe(recipe, tuple(settings))
+    title = check_name(name.strip() or f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}")
+    if title in bundle_folders():
+        raise RunError(_("there is a network {name!r} already; take another name").format(name=title))
+    source = checked(data)
+    with _starting:
+        folder = own_runs() / unused(title)
+        if is_alive(folder):
+            raise RunError(_("the run {name!r} is starting already").format(name=title))
+        folder.mkdir(parents=True, exist_ok=True)
+        spawn(folder, ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)], source)
+    return title
+
+
+def go_on(name: str, data: str) -> None:
+    """Resume an own run in the background, from its checkpoint. Raises RunError, DataError, OSError."""
+    source = checked(data)
+    with _starting:
+        folder = own_run(name)
+        if not can_go_on(read_run(folder)):
+            raise RunError(_("the run {name!r} cannot go on: it is finished, or still going on").format(name=name))
+        spawn(folder, ["--resume", "--name", name], source)
+
+
+def can_go_on(run: Run) -> bool:
+    """Whether a run of the user has ended before its last epoch and can be resumed."""
+    if run.path.parent != own_runs() or run.status in ("running", "finished"):
+        return False
+    return (run.path / CHECKPOINT).is_file() or not len(run.history)
+
+
+def checked(data: str) -> str:
+    """The folder's full path; empty stays empty. Raises DataError."""
+    if not data.strip():
+        return ""
+    source = Path(data.strip()).expanduser()
+    check_source(source)
+    return str(source.absolute())
+
+
+def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
+    """Start the command in a session of its own: it outlives the browser's tab and this process."""
+    import psutil
+
+    command = [sys.executable, "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
+    with (folder / OUTPUT).open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+        )
+    with suppress(psutil.Error):
+        write_json(folder / PROCESS, describe(process.pid) | {"data": data})
+        psutil.Process(process.pid).nice(NICE)
+    # Somebody has to ask for its exit status, or it stays in the list of processes after its end.
+    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
+
+
+def list_starts() -> list[Start]:
+    """The runs started in the background that have no epoch's folder yet, newest first; those stopped are cleared."""
+    found = []
+    outputs = [path for path in own_runs().glob(f"*/{OUTPUT}") if not (path.parent / "recipe.toml").exists()]
+    for path in sorted(outputs, key=changed, reverse=True):
+        folder = path.parent
+        alive = bool(is_alive(folder))
+        if not alive and is_stopping(folder):
+            dismiss(folder)
+            continue
+        found.append(Start(folder.name, folder, alive, "" if alive else last_words(folder)))
+    return found
+
+
+def dismiss(folder: Path) -> None:
+    """Forget a run that ended before it began. Whatever else lies in its folder stays."""
+    for name in (OUTPUT, PROCESS):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def last_words(folder: Path) -> str:
+    """Why a run in the background ended early, as its command said it: the last error, or else the last line."""
+    try:
+        with (folder / OUTPUT).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS))
+            lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
+    except OSError:
+        return ""
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    said = errors or [line for line in lines if line]
+    return "".join(character for character in said[-1] if character.isprintable())[:500] if said else ""
+
+
+def changed(path: Path) -> float:
+    """When a file last changed; 0 for one that has just gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def under_way() -> list[str]:
+    """The names of the user's runs that train at this moment."""
+    running = [run.name for run in unfinished() if run.status == "running"]
+    return running + [entry.name for entry in list_starts() if entry.alive]

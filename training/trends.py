@@ -1,0 +1,85 @@
+"""Whether a curve rises or falls, or only wavers: small statistics that noise does not fool easily."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+SHORTEST = 5  # values below which nothing is called a trend
+LEVEL = 8  # and those below which nothing is called level: that it does not move must be seen for longer
+STANDS_OUT = 2.2  # standard deviations; five values in strict order just reach it
+NOISE = 2.0  # a change smaller than so many standard deviations of the noise is none
+LEAST = 0.01  # and so is one smaller than this share of the values
+
+
+def score(values: Sequence[float] | np.ndarray) -> float:
+    """How much a series rises (above 0) or falls, in standard deviations of one without trend.
+
+    The test of Mann (1945) and Kendall (1975), https://doi.org/10.2307/1907187: it only asks of each pair of values
+    which is larger, so that one wild value counts little.
+    """
+    series = np.asarray(values, float)
+    n = len(series)
+    if n < 2:
+        return 0.0
+    pairs = float(np.sign(series[None, :] - series[:, None])[np.triu_indices(n, 1)].sum())
+    corrected = pairs - np.sign(pairs)
+    return float(corrected / np.sqrt(n * (n - 1) * (2 * n + 5) / 18))
+
+
+def noise(values: Sequence[float] | np.ndarray) -> float:
+    """The standard deviation of what wavers about a smooth curve, from the median second difference; 0 below three."""
+    bends = np.abs(np.diff(np.asarray(values, float), 2))
+    return float(np.median(bends) / 0.6745 / np.sqrt(6)) if len(bends) else 0.0
+
+
+def change(values: Sequence[float] | np.ndarray) -> float:
+    """How far the last third of a series lies above the first, by their medians."""
+    series = np.asarray(values, float)
+    third = max(1, len(series) // 3)
+    return float(np.median(series[-third:]) - np.median(series[:third]))
+
+
+def counts(values: Sequence[float] | np.ndarray) -> float:
+    """The smallest change of a series that stands out of its noise."""
+    return max(NOISE * noise(values), LEAST * float(np.median(np.abs(values))))
+
+
+def direction(values: Sequence[float] | np.ndarray) -> int:
+    """1 for a series that rises, -1 for one that falls, 0 where neither stands out of the noise or it is too short."""
+    if len(values) < SHORTEST:
+        return 0
+    found, moved = score(values), change(values)
+    if abs(found) < STANDS_OUT or abs(moved) < counts(values) or found * moved <= 0:
+        return 0
+    return 1 if found > 0 else -1
+
+
+def is_level(values: Sequence[float] | np.ndarray) -> bool:
+    """Whether a series stays where it began, but for its noise."""
+    if len(values) < LEVEL:
+        return False
+    series = np.asarray(values, float)
+    room = counts(series)
+    return abs(change(series)) < room and abs(smoothed(series)[0] - float(np.median(series))) < room
+
+
+def level_since(values: Sequence[float] | np.ndarray) -> int | None:
+    """The earliest position from which on a series is level; None where its end is not."""
+    starts = range(len(values) - LEVEL + 1)
+    return next((start for start in starts if is_level(values[start:])), None)
+
+
+def lowest(values: Sequence[float] | np.ndarray) -> int:
+    """The position of the minimum, after a median of three: one lucky value is no minimum."""
+    return int(np.argmin(smoothed(values)))
+
+
+def smoothed(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Each value replaced by the median of it and its neighbours, at the ends by the mean of two; (n,)."""
+    series = np.asarray(values, float)
+    if len(series) < 3:
+        return series
+    middle = np.median([series[:-2], series[1:-1], series[2:]], axis=0)
+    return np.concatenate([[series[:2].mean()], middle, [series[-2:].mean()]])
