@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from model import language
 from model.bundle import bundle_folders, check_name
 from model.data import check_source
 from model.language import gettext as _
@@ -106,7 +107,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", language.VARIABLE: language.current()},
         )
     with suppress(psutil.Error):
         write_json(folder / PROCESS, describe(process.pid) | {"data": data})

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from model.language import gettext as _
+
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -172,12 +174,16 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
     if path.suffix != ".toml" or not path.is_file():
         near = get_close_matches(name, recipe_names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"unknown recipe {name!r}; recipes: {', '.join(recipe_names())}{hint}")
+        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
+        raise RecipeError(
+            _("unknown recipe {name!r}; recipes: {names}{hint}").format(
+                name=name, names=", ".join(recipe_names()), hint=hint
+            )
+        )
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not a TOML file: {error}") from error
+        raise RecipeError(_("{path} is not a TOML file: {error}").format(path=path, error=error)) from error
     table.setdefault("name", path.stem)
     for override in overrides:
         assign(table, override)
@@ -189,7 +195,7 @@ def assign(table: dict[str, Any], override: str) -> None:
     """Set one `dotted.key=value` in a nested table; the value is read as TOML, or as a bare word."""
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
-        raise RecipeError(f"{override!r} is not of the form key=value, such as epochs=5")
+        raise RecipeError(_("{override!r} is not of the form key=value, such as epochs=5").format(override=override))
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -198,7 +204,9 @@ def assign(table: dict[str, Any], override: str) -> None:
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise RecipeError(f"unknown key {key.strip()!r}: {parent!r} holds a value, not a table")
+            raise RecipeError(
+                _("unknown key {key!r}: {parent!r} holds a value, not a table").format(key=key.strip(), parent=parent)
+            )
     table[leaf] = value
 
 
@@ -209,12 +217,16 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
     for key, value in table.items():
         if key not in hints:
             near = get_close_matches(key, hints, 1)
-            hint = f"; did you mean {prefix + near[0]!r}?" if near else ""
-            raise RecipeError(f"unknown key {prefix + key!r}; keys: {', '.join(prefix + name for name in hints)}{hint}")
+            hint = _("; did you mean {name!r}?").format(name=prefix + near[0]) if near else ""
+            raise RecipeError(
+                _("unknown key {key!r}; keys: {names}{hint}").format(
+                    key=prefix + key, names=", ".join(prefix + name for name in hints), hint=hint
+                )
+            )
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, dict):
                 raise RecipeError(
-                    f"{prefix + key!r} is a table, not a value: set one of its keys, such as {prefix + key}.…"
+                    _("{key!r} is a table, not a value: set one of its keys, such as {key}.…").format(key=prefix + key)
                 )
             values[key] = from_table(hints[key], value, f"{prefix}{key}.")
         else:
@@ -227,13 +239,13 @@ def coerce(value: Any, wanted: Any, key: str) -> Any:
     if get_origin(wanted) is tuple:
         items = value if isinstance(value, list | tuple) else None
         if items is None:
-            raise RecipeError(f"{key} wants a list such as [1, 2], not {value!r}")
+            raise RecipeError(_("{key} wants a list such as [1, 2], not {value!r}").format(key=key, value=value))
         return tuple(coerce(item, get_args(wanted)[0], key) for item in items)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not wanted:
-        names = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
-        raise RecipeError(f"{key} wants {names[wanted]}, not {value!r}")
+        names = {int: _("a whole number"), float: _("a number"), str: _("a word"), bool: _("true or false")}
+        raise RecipeError(_("{key} wants {kind}, not {value!r}").format(key=key, kind=names[wanted], value=value))
     return value
 
 
@@ -242,26 +254,41 @@ def check(recipe: Recipe) -> None:
     flat = flatten(recipe)
     for key, choices in CHOICES.items():
         if flat[key] not in choices:
-            raise RecipeError(f"{key} is {flat[key]!r}; it can be {', '.join(choices)}")
+            raise RecipeError(
+                _("{key} is {value!r}; it can be {names}").format(key=key, value=flat[key], names=", ".join(choices))
+            )
     for key, (low, high) in BOUNDS.items():
         if not low <= flat[key] <= high:
-            raise RecipeError(f"{key} is {flat[key]}; it can be {low} to {high}")
+            raise RecipeError(
+                _("{key} is {value}; it can be {low} to {high}").format(key=key, value=flat[key], low=low, high=high)
+            )
     if not recipe.schedule.scales or any(not 0 < scale <= 1 for scale in recipe.schedule.scales):
         raise RecipeError(
-            f"schedule.scales is {list(recipe.schedule.scales)}; it is a list of shares above 0 and up to 1"
+            _("schedule.scales is {scales}; it is a list of shares above 0 and up to 1").format(
+                scales=list(recipe.schedule.scales)
+            )
         )
     if recipe.fine_tuning.epochs >= recipe.epochs:
         raise RecipeError(
-            f"fine_tuning.epochs is {recipe.fine_tuning.epochs}; they are the last of the {recipe.epochs} epochs, and "
-            "the first ones train the head"
+            _(
+                "fine_tuning.epochs is {epochs}; they are the last of the {all} epochs, and the "
+                "first ones train the head"
+            ).format(epochs=recipe.fine_tuning.epochs, all=recipe.epochs)
         )
     if recipe.distillation.teacher and recipe.schedule.prune:
         raise RecipeError(
-            "distillation.teacher and schedule.prune do not go together: a teacher answers whole passes; set one only"
+            _(
+                "distillation.teacher and schedule.prune do not go together: a teacher answers whole "
+                "passes; set one only"
+            )
         )
     quality = recipe.augmentation.jpeg_quality
     if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:
-        raise RecipeError(f"augmentation.jpeg_quality is {list(quality)}; it is two numbers of 1 to 100, lowest first")
+        raise RecipeError(
+            _("augmentation.jpeg_quality is {quality}; it is two numbers of 1 to 100, lowest first").format(
+                quality=list(quality)
+            )
+        )
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
