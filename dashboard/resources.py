@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -19,6 +20,7 @@ from model.convert import convert
 from model.images import read_image, to_array
 from model.layers import Layer, list_layers
 from model.pool import POOL, Choice, choose
+from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,16 @@ def layers(name: str) -> list[Layer]:
     """A network's layers, read once. Raises BundleError."""
     choice = choose(name)
     return _layers(fingerprint(choice.card), choice)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _testset(name: str, folder: Path, size: int, stamp: tuple[int, ...]) -> PictureSet:
+    return read_testset(name, folder, size)
+
+
+def testset(name: str, folder: Path, size: int) -> PictureSet:
+    """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
+    return _testset(name, folder, size, stamp(folder))
 
 
 def measure_speed(classifier: Classifier) -> None:

@@ -1,0 +1,60 @@
+"""Choices that live in the address: a view can be sent to somebody, whatever language they read.
+
+Streamlit's own binding writes the words that are shown, which change with the language; these write the value itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlencode
+
+import streamlit as st
+
+KEPT = ("model", "lang")  # what a link to another page takes along
+
+
+def given(name: str, options: Sequence[str]) -> str:
+    """What the address says, if that is one of the options, else the first of them."""
+    value = st.query_params.get(name, "")
+    return value if value in options else options[0]
+
+
+def put(**values: str) -> None:
+    """Write values to the address; an empty one is taken out of it. Another view starts on its first page."""
+    for name, value in values.items():
+        if value:
+            st.query_params[name] = value
+        else:
+            st.query_params.pop(name, None)
+    st.session_state["page"] = 1
+
+
+def choose(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    words: Callable[[str], str] | Mapping[str, str],
+    switch: bool = False,
+    **layout: object,
+) -> str:
+    """A select box, or a row of switches, whose value is the address's; the first option stands for no entry there."""
+    key = f"choose-{name}"
+    st.session_state[key] = given(name, options)
+
+    def changed() -> None:
+        value = st.session_state[key]
+        put(**{name: "" if value in (None, options[0]) else value})
+
+    format_func = words if callable(words) else words.__getitem__
+    kind = st.segmented_control if switch else st.selectbox
+    if switch:
+        layout["required"] = True
+    chosen = kind(label, options, key=key, format_func=format_func, on_change=changed, **layout)  # type: ignore[call-overload]
+    return chosen if chosen in options else options[0]
+
+
+def link(page: str, **values: str) -> tuple[str, dict[str, str]]:
+    """A page's address relative to any page of ours, and the query in it; network and language are taken along."""
+    query = {name: st.query_params[name] for name in KEPT if name in st.query_params}
+    query |= {name: value for name, value in values.items() if value}
+    return f"./{page}{'?' if query else ''}{urlencode(query)}", query

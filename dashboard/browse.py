@@ -1,0 +1,141 @@
+"""Looking through a test set: the filter, which lives in the address, and the pictures it lets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from dashboard import address, words
+from dashboard.sheet import Cell, data_url, show_sheet
+from model.language import gettext as _
+from model.language import marked
+from model.survey import ORDERS, VERDICTS, Question, Survey
+from model.testset import PictureSet
+
+PAGE = 60  # pictures
+VERDICT_WORDS = dict(zip(VERDICTS, (marked("All"), marked("Right"), marked("Wrong")), strict=True))
+ORDER_WORDS = dict(
+    zip(
+        ORDERS,
+        (
+            marked("as they lie in the set"),
+            marked("least sure first"),
+            marked("most sure first"),
+            marked("highest loss first"),
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the address asks for; true and answer: classes by name, empty for any; least and most: per cent."""
+
+    true: str = ""
+    answer: str = ""
+    verdict: str = VERDICTS[0]
+    least: int = 0
+    most: int = 100
+    order: str = ORDERS[0]
+
+    @property
+    def needs_answers(self) -> bool:
+        """Whether only the network's answers can tell which pictures are meant, and in what order."""
+        return self != Filter(true=self.true)
+
+    def question(self, known: tuple[str, ...]) -> Question:
+        """The same for a survey; known: the network's classes."""
+        folded = [label.casefold() for label in known]
+
+        def place(label: str) -> int:
+            return folded.index(label.casefold()) if label.casefold() in folded else -1
+
+        return Question(
+            place(self.true), place(self.answer), self.verdict, self.least / 100, self.most / 100, self.order
+        )
+
+
+def choose_filter(classes: tuple[str, ...], known: tuple[str, ...]) -> Filter:
+    """The widgets of the filter; classes: the set's; known: the network's."""
+    verdict = address.choose(
+        _("Verdict"), "verdict", VERDICTS, lambda name: _(VERDICT_WORDS[name]), switch=True, width="content"
+    )
+    order = address.choose(_("Order"), "sort", ORDERS, lambda name: _(ORDER_WORDS[name]), width=210)
+    true, answer = address.given("true", ["", *classes]), address.given("answer", ["", *known])
+    with st.popover(_("Filter"), icon=":material/filter_alt:"):
+        true, answer = choose_classes(classes, known)
+        least, most = st.slider(
+            _("How sure the network is"),
+            0,
+            100,
+            (0, 100),
+            format="%d%%",
+            key="sure",
+            bind="query-params",
+            on_change=first_page,
+        )
+    return Filter(true, answer, verdict, least, most, order)
+
+
+def choose_classes(classes: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
+    """The true class and the answer, by name; empty for any."""
+
+    def shown(label: str) -> str:
+        return _(label) if label else _("any")
+
+    true = address.choose(_("True class"), "true", ["", *classes], shown)
+    return true, address.choose(_("Answer"), "answer", ["", *known], shown)
+
+
+def first_page() -> None:
+    st.session_state["page"] = 1
+
+
+def choose_page(count: int) -> slice:
+    """The part of `count` pictures that is shown."""
+    pages = max(1, -(-count // PAGE))
+    if st.session_state.get("page", 1) > pages:
+        st.session_state["page"] = 1
+    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    return slice((page - 1) * PAGE, page * PAGE)
+
+
+def plain_cells(pictures: PictureSet, places: np.ndarray) -> list[Cell]:
+    """The pictures with their true class, before a network has been asked."""
+    return [cell(pictures, place, (_(pictures.truth(place)),)) for place in places.tolist()]
+
+
+def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> list[Cell]:
+    """The pictures with the network's answer, how sure it is, and the true class where that is another."""
+    cells = []
+    predicted, confidence = survey.predicted, survey.confidence
+    for place in places.tolist():
+        label, sure = _(survey.classes[predicted[place]]), words.percent(float(confidence[place]))
+        right = predicted[place] == survey.split.labels[place]
+        said = f"{'✓' if right else '✗'} {label} {sure}"
+        below = "" if right else _("is {label}").format(label=_(pictures.truth(place)))
+        cells.append(cell(pictures, place, (said, below or "\u00a0"), "right" if right else "wrong"))
+    return cells
+
+
+def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "") -> Cell:
+    href, _query = address.link("", set=pictures.name, picture=str(place))
+    return Cell(
+        place,
+        data_url(pictures.split.images[place]),
+        href,
+        _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
+        lines,
+        verdict,
+    )
+
+
+def show_cells(title: str, pictures: PictureSet, cells: list[Cell], key: str) -> None:
+    """The pictures as links to the page Classify."""
+    opened = show_sheet(title, cells, key)
+    if opened is not None:
+        _href, query = address.link("", set=pictures.name, picture=str(opened))
+        st.switch_page("views/classify.py", query_params=query)
