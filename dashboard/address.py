@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 KEPT = ("model", "lang")  # what a link to another page takes along
+VIEW = ("set", "engine", "true", "answer", "verdict", "sort", "sure", "page")  # what a view of a test set is made of
 
 
 def given(name: str, options: Sequence[str]) -> str:
@@ -53,8 +54,12 @@ def choose(
     return chosen if chosen in options else options[0]
 
 
-def link(page: str, **values: str) -> tuple[str, dict[str, str]]:
-    """A page's address relative to any page of ours, and the query in it; network and language are taken along."""
-    query = {name: st.query_params[name] for name in KEPT if name in st.query_params}
-    query |= {name: value for name, value in values.items() if value}
-    return f"./{page}{'?' if query else ''}{urlencode(query)}", query
+def query(names: Sequence[str] = (), **values: str) -> dict[str, list[str]]:
+    """What a link to another page says: network and language, these names as they stand now, and these values."""
+    found = {name: st.query_params.get_all(name) for name in (*KEPT, *names) if name in st.query_params}
+    return found | {name: [value] for name, value in values.items() if value}
+
+
+def url(page: str, query: dict[str, list[str]]) -> str:
+    """A page's address as any page of ours can link to it."""
+    return f"./{page}{'?' if query else ''}{urlencode(query, doseq=True)}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from dashboard import address, words
+from dashboard import address, sets, words
 from dashboard.sheet import Cell, data_url, show_sheet
+from model.bundle import Card
 from model.language import gettext as _
 from model.language import marked
 from model.survey import ORDERS, VERDICTS, Question, Survey
@@ -58,15 +59,14 @@ class Filter:
         )
 
 
-def choose_filter(classes: tuple[str, ...], known: tuple[str, ...]) -> Filter:
-    """The widgets of the filter; classes: the set's; known: the network's."""
+def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
+    """The widgets of the filter, and the engine that is asked; classes: the set's."""
     verdict = address.choose(
         _("Verdict"), "verdict", VERDICTS, lambda name: _(VERDICT_WORDS[name]), switch=True, width="content"
     )
-    order = address.choose(_("Order"), "sort", ORDERS, lambda name: _(ORDER_WORDS[name]), width=210)
-    true, answer = address.given("true", ["", *classes]), address.given("answer", ["", *known])
+    order = address.choose(_("Order"), "sort", ORDERS, lambda name: _(ORDER_WORDS[name]), width=200)
     with st.popover(_("Filter"), icon=":material/filter_alt:"):
-        true, answer = choose_classes(classes, known)
+        true, answer = choose_classes(classes, card.classes)
         least, most = st.slider(
             _("How sure the network is"),
             0,
@@ -77,7 +77,8 @@ def choose_filter(classes: tuple[str, ...], known: tuple[str, ...]) -> Filter:
             bind="query-params",
             on_change=first_page,
         )
-    return Filter(true, answer, verdict, least, most, order)
+        engine = sets.choose_engine(card)
+    return Filter(true, answer, verdict, least, most, order), engine
 
 
 def choose_classes(classes: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
@@ -113,29 +114,32 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
     cells = []
     predicted, confidence = survey.predicted, survey.confidence
     for place in places.tolist():
-        label, sure = _(survey.classes[predicted[place]]), words.percent(float(confidence[place]))
         right = predicted[place] == survey.split.labels[place]
-        said = f"{'✓' if right else '✗'} {label} {sure}"
-        below = "" if right else _("is {label}").format(label=_(pictures.truth(place)))
-        cells.append(cell(pictures, place, (said, below or "\u00a0"), "right" if right else "wrong"))
+        sure = words.percent(float(confidence[place]))
+        below = sure if right else _("{sure}, is {label}").format(sure=sure, label=_(pictures.truth(place)))
+        said = f"{'✓' if right else '✗'} {_(survey.classes[predicted[place]])}"
+        cells.append(cell(pictures, place, (said, below), "right" if right else "wrong"))
     return cells
 
 
 def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "") -> Cell:
-    href, _query = address.link("", set=pictures.name, picture=str(place))
     return Cell(
         place,
         data_url(pictures.split.images[place]),
-        href,
+        address.url("", query_of(pictures, place)),
         _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
         lines,
         verdict,
     )
 
 
+def query_of(pictures: PictureSet, place: int) -> dict[str, list[str]]:
+    """The address of a picture on the page Classify; the way back from there leads to the view at hand."""
+    return address.query(address.VIEW, set=pictures.name, picture=str(place))
+
+
 def show_cells(title: str, pictures: PictureSet, cells: list[Cell], key: str) -> None:
     """The pictures as links to the page Classify."""
-    opened = show_sheet(title, cells, key)
-    if opened is not None:
-        _href, query = address.link("", set=pictures.name, picture=str(opened))
-        st.switch_page("views/classify.py", query_params=query)
+    place = show_sheet(title, cells, key)
+    if place is not None:
+        st.switch_page("views/classify.py", query_params=query_of(pictures, place))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import resources, words
+from dashboard import address, resources, words
 from model.bundle import Card
 from model.data import DataError, cifar10_folder
 from model.folders import known_folders
@@ -25,9 +25,9 @@ class Opened:
     truth: str
 
 
-def forget() -> None:
-    """Take the picture out of the address."""
-    for name in NAMES:
+def forget_picture() -> None:
+    """Take the picture out of the address, and the view that it was opened from."""
+    for name in (*NAMES, *address.VIEW):
         st.query_params.pop(name, None)
 
 

@@ -22,7 +22,7 @@ CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 def choose_set(folders: dict[str, Path], other: dict[str, str] | None = None) -> str:
     """The name of the chosen folder. other: what else can be chosen, value -> words."""
     shown = {name: name for name in folders} | (other or {})
-    return address.choose(_("Pictures"), "set", list(shown), shown, width=190)
+    return address.choose(_("Pictures"), "set", list(shown), shown, width=150)
 
 
 def choose_engine(card: Card) -> str:
@@ -47,15 +47,15 @@ def say_how_to_get_data() -> None:
     )
 
 
-def offer_folders(folders: dict[str, Path], opened: bool = False) -> None:
+def offer_folders(folders: dict[str, Path]) -> None:
     """A field to add a data folder, and buttons that take added ones off the list; never on a shared page."""
     if resources.is_shared():
         return
     if problem := st.session_state.pop("folder_problem", None):
         st.error(words.plain(problem))
-    place = st.container(border=True) if opened else st.popover(_("Data folders"), icon=":material/folder:")
+    place = st.popover(_("Data folders"), icon=":material/folder:") if folders else st.container(border=True)
     with place:
-        if opened:
+        if not folders:
             say_how_to_get_data()
         st.text_input(
             _("Add a data folder of this machine"), placeholder="/data/cifar-10-batches-py", key="folder", on_change=add

@@ -13,17 +13,19 @@ from PIL import Image
 SIDE = 96  # pixels of a picture on the page
 
 CSS = """
-.sheet { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
-.sheet a {
-  display: block; width: 100px; color: var(--st-text-color); text-decoration: none; border: 2px solid transparent;
-  border-radius: 8px; overflow: hidden; background: var(--st-secondary-background-color);
-  font: 12px/1.35 var(--st-font); 
+.sheet {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 6px; margin: 0; padding: 2px;
+  list-style: none;
 }
-.sheet a.right { border-color: color-mix(in srgb, #2E9E5B 60%, transparent); }
+.sheet a {
+  display: block; color: var(--st-text-color); text-decoration: none; border: 2px solid var(--st-border-color);
+  border-radius: 8px; overflow: hidden; background: var(--st-secondary-background-color);
+  font: 12px/1.4 var(--st-font);
+}
 .sheet a.wrong { border-color: #CC6677; }
 .sheet a:hover { border-color: var(--st-primary-color); }
 .sheet a:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
-.sheet img { display: block; width: 96px; height: 96px; object-fit: cover; image-rendering: pixelated; }
+.sheet img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; image-rendering: pixelated; }
 .sheet span { display: block; padding: 0 5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .sheet span:first-of-type { padding-top: 2px; }
 .sheet span:last-of-type { padding-bottom: 3px; }

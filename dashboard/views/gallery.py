@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -13,8 +12,7 @@ from dashboard.browse import Filter
 from dashboard.samples import Sample, list_samples
 from dashboard.style import tile_style
 from model.bundle import Card
-from model.data import DataError
-from model.data import Split
+from model.data import DataError, Split
 from model.folders import known_folders
 from model.language import gettext as _
 from model.survey import Survey, select
@@ -88,20 +86,16 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     browse.show_cells(_("Pictures of {name}").format(name=pictures.name), pictures, make, "gallery-sheet")
 
 
-folders: dict[str, Path] = known_folders()
+folders = known_folders()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = sets.choose_set(folders, {SAMPLES: _("samples")}) if folders else SAMPLES
-    if source == SAMPLES:
-        model, card = parts.use_model()
-    else:
-        model, card = parts.use_model()
-        pictures = sets.read(source, folders[source], card)
-        wanted = browse.choose_filter(pictures.classes, card.classes)
-        engine = sets.choose_engine(card)
-        sets.offer_folders(folders)
+    wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+    model, card = parts.use_model()
 if source == SAMPLES:
     show_samples(model)
-    if not folders:
-        sets.offer_folders(folders, opened=True)
 else:
+    pictures = sets.read(source, folders[source], card)
+    with wanted_place:
+        wanted, engine = browse.choose_filter(pictures.classes, card)
     show_set(model, card, engine, pictures, wanted)
+sets.offer_folders(folders)
