@@ -22,12 +22,11 @@ def given(name: str, options: Sequence[str]) -> str:
 
 def put(**values: str) -> None:
     """Write values to the address; an empty one is taken out of it. Another view starts on its first page."""
-    for name, value in values.items():
+    for name, value in ({"page": ""} | values).items():
         if value:
             st.query_params[name] = value
         else:
             st.query_params.pop(name, None)
-    st.session_state["page"] = 1
 
 
 def choose(
@@ -52,6 +51,35 @@ def choose(
         layout["required"] = True
     chosen = kind(label, options, key=key, format_func=format_func, on_change=changed, **layout)  # type: ignore[call-overload]
     return chosen if chosen in options else options[0]
+
+
+def choose_range(label: str, name: str, most: int, form: str) -> tuple[int, int]:
+    """A slider with two ends, 0 to `most`, that stands in the address as `20-80`."""
+    key = f"choose-{name}"
+    low, found, high = st.query_params.get(name, "").partition("-")
+    ends = (number(low, most), number(high, most)) if found else (0, most)
+    st.session_state[key] = min(ends), max(ends)
+
+    def changed() -> None:
+        low, high = st.session_state[key]
+        put(**{name: "" if (low, high) == (0, most) else f"{low}-{high}"})
+
+    st.slider(label, 0, most, (0, most), format=form, key=key, on_change=changed)
+    return min(ends), max(ends)
+
+
+def choose_page(pages: int) -> int:
+    """The page of a long list, 1 for the first; no widget where there is but one."""
+    page = max(1, number(st.query_params.get("page", "1"), pages))
+    if pages > 1:
+        st.session_state["choose-page"] = page
+        st.pagination(pages, key="choose-page", on_change=lambda: put(page=str(st.session_state["choose-page"])))
+    return page
+
+
+def number(text: str, most: int) -> int:
+    """The number that a text is, 0 to `most`; 0 for one that is none."""
+    return min(int(text), most) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def query(names: Sequence[str] = (), **values: str) -> dict[str, list[str]]:

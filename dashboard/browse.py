@@ -67,16 +67,7 @@ def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
     order = address.choose(_("Order"), "sort", ORDERS, lambda name: _(ORDER_WORDS[name]), width=200)
     with st.popover(_("Filter"), icon=":material/filter_alt:"):
         true, answer = choose_classes(classes, card.classes)
-        least, most = st.slider(
-            _("How sure the network is"),
-            0,
-            100,
-            (0, 100),
-            format="%d%%",
-            key="sure",
-            bind="query-params",
-            on_change=first_page,
-        )
+        least, most = address.choose_range(_("How sure the network is"), "sure", 100, "%d%%")
         engine = sets.choose_engine(card)
     return Filter(true, answer, verdict, least, most, order), engine
 
@@ -91,16 +82,9 @@ def choose_classes(classes: tuple[str, ...], known: tuple[str, ...]) -> tuple[st
     return true, address.choose(_("Answer"), "answer", ["", *known], shown)
 
 
-def first_page() -> None:
-    st.session_state["page"] = 1
-
-
 def choose_page(count: int) -> slice:
     """The part of `count` pictures that is shown."""
-    pages = max(1, -(-count // PAGE))
-    if st.session_state.get("page", 1) > pages:
-        st.session_state["page"] = 1
-    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    page = address.choose_page(max(1, -(-count // PAGE)))
     return slice((page - 1) * PAGE, page * PAGE)
 
 
