@@ -5,7 +5,8 @@ Streamlit's own binding writes the words that are shown, which change with the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -33,9 +34,10 @@ def choose(
     label: str,
     name: str,
     options: Sequence[str],
-    words: Callable[[str], str] | Mapping[str, str],
+    words: Callable[[str], str],
     switch: bool = False,
-    **layout: object,
+    width: int | Literal["stretch"] = "stretch",
+    named: bool = True,
 ) -> str:
     """A select box, or a row of switches, whose value is the address's; the first option stands for no entry there."""
     key = f"choose-{name}"
@@ -45,12 +47,20 @@ def choose(
         value = st.session_state[key]
         put(**{name: "" if value in (None, options[0]) else value})
 
-    format_func = words if callable(words) else words.__getitem__
-    kind = st.segmented_control if switch else st.selectbox
+    chosen: str | None
     if switch:
-        layout["required"] = True
-    chosen = kind(label, options, key=key, format_func=format_func, on_change=changed, **layout)  # type: ignore[call-overload]
-    return chosen if chosen in options else options[0]
+        chosen = st.segmented_control(
+            label,
+            options,
+            key=key,
+            format_func=words,
+            on_change=changed,
+            required=True,
+            label_visibility="visible" if named else "collapsed",
+        )
+    else:
+        chosen = st.selectbox(label, options, key=key, format_func=words, on_change=changed, width=width)
+    return chosen if chosen is not None and chosen in options else options[0]
 
 
 def choose_range(label: str, name: str, most: int, form: str) -> tuple[int, int]:

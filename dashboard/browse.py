@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -61,9 +62,7 @@ class Filter:
 
 def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
     """The widgets of the filter, and the engine that is asked; classes: the set's."""
-    verdict = address.choose(
-        _("Verdict"), "verdict", VERDICTS, lambda name: _(VERDICT_WORDS[name]), switch=True, width="content"
-    )
+    verdict = address.choose(_("Verdict"), "verdict", VERDICTS, lambda name: _(VERDICT_WORDS[name]), switch=True)
     order = address.choose(_("Order"), "sort", ORDERS, lambda name: _(ORDER_WORDS[name]), width=200)
     with st.popover(_("Filter"), icon=":material/filter_alt:"):
         true, answer = choose_classes(classes, card.classes)
@@ -72,14 +71,16 @@ def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
     return Filter(true, answer, verdict, least, most, order), engine
 
 
-def choose_classes(classes: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
+def choose_classes(
+    classes: tuple[str, ...], known: tuple[str, ...], width: int | Literal["stretch"] = "stretch"
+) -> tuple[str, str]:
     """The true class and the answer, by name; empty for any."""
 
     def shown(label: str) -> str:
         return _(label) if label else _("any")
 
-    true = address.choose(_("True class"), "true", ["", *classes], shown)
-    return true, address.choose(_("Answer"), "answer", ["", *known], shown)
+    true = address.choose(_("True class"), "true", ["", *classes], shown, width=width)
+    return true, address.choose(_("Answer"), "answer", ["", *known], shown, width=width)
 
 
 def choose_page(count: int) -> slice:

@@ -11,18 +11,18 @@ from dashboard import address, resources, surveys, words
 from model.bundle import Card
 from model.classifier import engines_of
 from model.data import DataError
-from model.folders import add_folder, folders_added, forget_folder, known_folders
+from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
 from model.testset import PictureSet
 
-NEWS_SECONDS = 0.5
+NEWS_SECONDS = 0.5  # between looks at how far a survey is
 CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 def choose_set(folders: dict[str, Path], other: dict[str, str] | None = None) -> str:
     """The name of the chosen folder. other: what else can be chosen, value -> words."""
     shown = {name: name for name in folders} | (other or {})
-    return address.choose(_("Pictures"), "set", list(shown), shown, width=150)
+    return address.choose(_("Pictures"), "set", list(shown), shown.__getitem__, width=150)
 
 
 def choose_engine(card: Card) -> str:
@@ -30,10 +30,7 @@ def choose_engine(card: Card) -> str:
     engines = engines_of(card)
     if len(engines) < 2:
         return engines[0] if engines else "keras"
-    return address.choose(_("Engine"), "engine", engines, ENGINES, switch=True)
-
-
-ENGINES = {"keras": "keras", "int8": "int8"}
+    return address.choose(_("Engine"), "engine", engines, str, switch=True)
 
 
 def say_how_to_get_data() -> None:
@@ -118,10 +115,14 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
         type="primary",
         key=f"ask-{name}-{engine}",
         help=_("Once a network and test set; the answers are kept"),
-        on_click=surveys.start,
+        on_click=begin,
         args=(name, card, engine, pictures),
     )
     return None
+
+
+def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
+    surveys.start(name, card, engine, pictures)
 
 
 @st.fragment(run_every=NEWS_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -57,7 +57,7 @@ def chance(lost: int, won: int) -> float:
     for count in range(min(lost, won)):
         ways = ways * (total - count) // (count + 1)
         tail += ways
-    return min(1.0, 2 * tail / 2**total)
+    return min(1.0, float(2 * tail / 2**total))
 
 
 def disagreements(
@@ -76,7 +76,7 @@ def disagreements(
     return [Disagreement(index, classes[labels[index]], best(first, index), best(second, index)) for index in differ]
 
 
-def speeds(passes: list[Callable[[], object]], times: int = PASSES) -> list[float]:
+def speeds(passes: Sequence[Callable[[], object]], times: int = PASSES) -> list[float]:
     """The median milliseconds of each pass; they take turns, so that what else the machine does hits all alike."""
     measured: list[list[float]] = [[] for _ in passes]
     for _ in range(times):

@@ -211,7 +211,7 @@ def read_image_folder(root: Path, size: int) -> Dataset:
 
 
 def image_folders(root: Path) -> dict[str, Path]:
-    """The folders of the splits that a folder of pictures brings, by name; none where its classes lie directly in it."""
+    """The folders of the splits that a folder of pictures brings, by name; none where classes lie directly in it."""
     places = {name: [root / folder for folder in folders] for name, folders in SPLITS.items()}
     return {name: path for name, paths in places.items() if (path := next(filter(Path.is_dir, paths), None))}
 

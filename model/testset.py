@@ -76,6 +76,7 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
     if not source.is_dir():
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
     paths: tuple[Path, ...] = ()
+    classes: tuple[str, ...]
     try:
         if folder := cifar10_folder(source):
             classes, split = CIFAR10_CLASSES, read_cifar10_test(folder, size)
@@ -93,9 +94,7 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
 
 def read_cifar10_test(folder: Path, size: int) -> Split:
     if size != 32:
-        raise DataError(
-            _("CIFAR-10's pictures are 32 x 32, and this network takes {size} x {size}").format(size=size)
-        )
+        raise DataError(_("CIFAR-10's pictures are 32 x 32, and this network takes {size} x {size}").format(size=size))
     return read_batch(folder / "test_batch")
 
 
