@@ -61,7 +61,7 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
         twin.dataframe(table(), hide_index=True, column_config=columns, alt=alt)
 
 
-def show_confusion(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
+def show_confusion(found: Evaluation, survey: Survey) -> None:
     """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
     st.markdown(_("**What it takes for what**"))
     confusion, labels = np.array(found.confusion), [_(label) for label in survey.classes]
