@@ -83,7 +83,7 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
         return f"{text} " + _("{better} is better: chance alone would hardly make such a difference.").format(
             better=better
         )
-    return f"{text} " + _("Such a difference may well be chance: on these pictures the two are equally good.")
+    return f"{text} " + _("Such a difference may well be chance: these pictures do not tell which one is better.")
 
 
 def table_of(
