@@ -19,10 +19,10 @@ TILES = ".sheet a"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, no_data: dict[str, str]) -> Iterator[Server]:
     """The dashboard with a data set of N drawn test pictures."""
     data = draw_cifar10(tmp_path_factory.mktemp("data"), 2, tests=N)
-    with serve({"VITRINE_DATA": str(data), "KERAS_HOME": str(data.parent)}) as running:
+    with serve(no_data | {"VITRINE_DATA": str(data)}) as running:
         yield running
 
 
@@ -30,10 +30,10 @@ def ask(page: Page) -> None:
     """Have the network asked about every picture, unless it has been."""
     button = page.get_by_role("button", name="Ask fast (keras) about all 130 pictures")
     done = page.locator(f"{TILES} b").first
-    expect(button.or_(done)).to_be_visible()
+    expect(button.or_(done)).to_be_visible(timeout=120_000)
     if button.is_visible():
         button.click()
-    expect(done).to_be_visible(timeout=150_000)
+    expect(done).to_be_visible(timeout=300_000)
 
 
 def kept_confusion(server: Server) -> np.ndarray:
@@ -69,7 +69,7 @@ def test_a_filtered_view_is_opened_left_and_sent_to_somebody(page: Page, browser
 
 def test_a_picture_opens_by_the_keyboard(page: Page, server: Server) -> None:
     open_page(page, server, "/gallery?true=frog")
-    expect(page.locator(TILES)).to_have_count(13)
+    expect(page.locator(TILES)).to_have_count(13, timeout=120_000)
     page.locator(TILES).first.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -110,10 +110,10 @@ def test_two_engines_are_set_side_by_side(page: Page, server: Server) -> None:
     expect(ask_button.or_(keras_button).or_(verdict).first).to_be_visible()
     if keras_button.is_visible():
         keras_button.click()
-    expect(ask_button).to_be_visible(timeout=150_000)
+    expect(ask_button).to_be_visible(timeout=300_000)
     ask_button.click()
-    page.get_by_role("button", name="Measure their speed").click(timeout=150_000)
-    expect(page.get_by_role("button", name="Measure their speed")).to_have_count(0, timeout=150_000)
+    page.get_by_role("button", name="Measure their speed").click(timeout=300_000)
+    expect(page.get_by_role("button", name="Measure their speed")).to_have_count(0, timeout=300_000)
     expect(page.get_by_text("Only the first is right")).to_be_visible()
 
 

@@ -25,7 +25,6 @@ N = 130
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name in ("VITRINE_DATA", "VITRINE_SHARE", "VITRINE_DATABASE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"

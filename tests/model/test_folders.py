@@ -24,8 +24,15 @@ def test_nothing_is_known_at_first() -> None:
 
 def test_folders_are_set_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cifar, shapes = draw_cifar10(tmp_path / "a", 2), draw_folder(tmp_path / "shapes", 2)
-    monkeypatch.setenv("VITRINE_DATA", f"{cifar.parent}{os.pathsep}{shapes}{os.pathsep}{tmp_path / 'gone'}")
-    assert known_folders() == {"cifar10": cifar.parent, "shapes": shapes, "gone": tmp_path / "gone"}
+    monkeypatch.setenv(
+        "VITRINE_DATA", f"{cifar.parent}{os.pathsep}{shapes}{os.pathsep}{tmp_path / 'gone'}{os.pathsep}~no-one"
+    )
+    assert known_folders() == {
+        "cifar10": cifar.parent,
+        "shapes": shapes,
+        "gone": tmp_path / "gone",
+        "~no-one": Path("~no-one"),
+    }
 
 
 def test_keras_copy_of_cifar10_is_found(tmp_path: Path) -> None:
@@ -44,7 +51,7 @@ def test_a_folder_is_added_named_and_forgotten(tmp_path: Path) -> None:
     assert (one / "circle").is_dir()
 
 
-@pytest.mark.parametrize("text", ["", "   ", "/nowhere/at/all", "a\0b"])
+@pytest.mark.parametrize("text", ["", "   ", "/nowhere/at/all", "a\0b", "~nobody-here/data", "x" * 5000])
 def test_what_is_no_folder_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="is not a folder on this machine; data is a cifar-10-batches-py folder"):
         add_folder(text)
