@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 
@@ -187,7 +186,7 @@ def test_a_survey_that_fails_is_a_sentence_and_can_be_tried_again(
     data: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = home / "bundles" / "mine"
-    shutil.copytree(find_bundle(DEFAULT), folder)
+    save_untrained(folder, CIFAR10_CLASSES)
     test = visit_page("gallery").selectbox(key="model").select("mine").run()
     (folder / "model.keras").write_bytes(b"damaged")
     next(button for button in test.button if button.label.startswith("Ask")).click().run()
