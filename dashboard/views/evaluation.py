@@ -81,11 +81,13 @@ with place:
     other = versus.choose_other(model, engine)
 pictures = sets.read(source, folders[source], card)
 labels = matched(pictures, card)
-rows = sets.ask(model, card, engine, pictures)
-if rows is not None:
-    survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
-    if other is None:
-        show_one(survey, pictures)
-    else:
-        show_two(survey, pictures, model, card, engine, other)
+body = st.container()
 sets.offer_folders(folders)
+with body:
+    rows = sets.ask(model, card, engine, pictures)
+    if rows is not None:
+        survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+        if other is None:
+            show_one(survey, pictures)
+        else:
+            show_two(survey, pictures, model, card, engine, other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +26,6 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card,
     return "shapes", read_card(folder), "keras", read_testset("data", tmp_path / "data", 16)
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, PictureSet]) -> None:
     name, card, engine, pictures = subject
     assert surveys.answers(card, engine, pictures) is None
@@ -41,7 +33,7 @@ def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str,
         first, second = surveys.start(*subject), surveys.start(*subject)
         assert first is second is surveys.job_of(card, engine, pictures)
         assert first.progress() == "Waiting for another test set to be done"
-    wait(lambda: first.finished)
+    assert first.ended.wait(120)
     assert (first.done, first.total, first.error, first.share) == (150, 150, "", 1.0)
     assert surveys.job_of(card, engine, pictures) is None
     rows = surveys.answers(card, engine, pictures)
@@ -60,12 +52,12 @@ def test_a_failure_stays_until_somebody_tries_again(
     with monkeypatch.context() as patch:
         patch.setattr(surveys, "keep", fail)
         job = surveys.start(*subject)
-        wait(lambda: job.finished)
+        assert job.ended.wait(120)
     assert job.error == "the disk is full"
     assert surveys.job_of(card, engine, pictures) is job
     again = surveys.start(*subject)
     assert again is not job
-    wait(lambda: again.finished)
+    assert again.ended.wait(120)
     assert again.error == "" and surveys.answers(card, engine, pictures) is not None
 
 
