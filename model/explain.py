@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from model.language import gettext as _
+
 if TYPE_CHECKING:
     import keras
 
@@ -34,7 +36,7 @@ def gradient_map(network: keras.Model) -> Explanation:
 
     layer = deepest_map(network)
     if layer is None:
-        raise NoMapError("this network has no layer of feature maps for Grad-CAM; occlusion looks into any network")
+        raise NoMapError(_("this network has no layer of feature maps for Grad-CAM; occlusion looks into any network"))
     target = keras.Model(network.inputs[0], [layer.output, class_scores(network)])
     given = network.inputs[0]
     signature = [tf.TensorSpec((1, *given.shape[1:]), given.dtype), tf.TensorSpec((), tf.int32)]
