@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import address, browse, charts, figures
 from model.evaluation import Evaluation
 from model.language import gettext as _
-from model.language import marked, ngettext, per_cent
+from model.language import marked, ngettext, per_cent, whole
 from model.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
 from model.survey import Question, Survey, select
 from model.testset import PictureSet
@@ -41,7 +41,7 @@ def show_metrics(found: Evaluation) -> None:
             help=_("By how much the network is surer, or less sure, than it is right, on average over the pictures"),
             width="content",
         )
-        st.metric(_("pictures"), f"{found.n:,}", width="content")
+        st.metric(_("pictures"), whole(found.n), width="content")
 
 
 def draw(figure: go.Figure, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
@@ -121,7 +121,7 @@ def show_cell(survey: Survey, pictures: PictureSet) -> None:
         return
     places = select(survey, Question(true=true, predicted=answer, order="most sure"))
     text = ngettext("{count} picture, the surest first", "{count} pictures, the surest first", len(places))
-    show_strip(text.format(count=f"{len(places):,}"), "cell", survey, pictures, places)
+    show_strip(text.format(count=whole(len(places))), "cell", survey, pictures, places)
     if len(places) > STRIP:
         link_to_gallery(
             pictures, _("All of them in the gallery"), true=given("true"), answer=given("answer"), sort="most sure"
@@ -197,7 +197,7 @@ def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
     probabilities, labels = survey.probabilities, survey.split.labels
     wrong, doubtful = mistakes(probabilities, labels), label_errors(probabilities, labels)
     st.markdown(_("**Its surest mistakes**"))
-    text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=f"{len(wrong):,}")
+    text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=whole(len(wrong)))
     show_strip(text, "mistakes", survey, pictures, wrong)
     if len(wrong) > STRIP:
         link_to_gallery(pictures, _("All mistakes in the gallery"), verdict="wrong", sort="most sure")
@@ -209,4 +209,4 @@ def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
         "that it was not trained on: look for yourself.",
         len(doubtful),
     )
-    show_strip(text.format(count=f"{len(doubtful):,}"), "doubtful", survey, pictures, doubtful)
+    show_strip(text.format(count=whole(len(doubtful))), "doubtful", survey, pictures, doubtful)

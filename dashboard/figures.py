@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts import ROW, class_color
-from model.language import decimal, per_cent
+from model.language import decimal, per_cent, whole
 from model.language import gettext as _
 from model.metrics import ClassFigures, ReliabilityBin
 
@@ -104,7 +104,7 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> go.Figure:
             marker={"color": ACCENT, "opacity": 0.85},
             hovertext=[
                 _("{count} pictures, {sure} sure on average, {right} right").format(
-                    count=f"{one.count:,}", sure=per_cent(one.confidence), right=per_cent(one.accuracy)
+                    count=whole(one.count), sure=per_cent(one.confidence), right=per_cent(one.accuracy)
                 )
                 for one in bins
             ],

@@ -14,6 +14,7 @@ from model.classifier import engines_of
 from model.data import DataError
 from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
+from model.language import whole
 from model.testset import PictureSet
 
 NEWS_SECONDS = 0.3  # between looks at how far a survey is
@@ -109,7 +110,7 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
         st.error(_("The pictures could not be answered: {reason}").format(reason=words.plain(job.error)))
     st.button(
         _("Ask {network} about all {count} pictures").format(
-            network=words.plain(f"{name} ({engine})"), count=f"{len(pictures):,}"
+            network=words.plain(f"{name} ({engine})"), count=whole(len(pictures))
         ),
         icon=":material/play_arrow:",
         type="primary",

@@ -12,7 +12,7 @@ import numpy as np
 
 from model.bundle import BundleError, Card
 from model.language import gettext as _
-from model.language import ngettext
+from model.language import ngettext, whole
 from model.pool import POOL
 from model.survey import ask_all, keep, kept, survey_file
 from model.testset import PictureSet
@@ -43,7 +43,7 @@ class Job:
             return _("Warming up the network")
         seconds = (time.monotonic() - self.started) / self.done * (self.total - self.done)
         return _("{done} of {total} pictures, {left} left").format(
-            done=f"{self.done:,}", total=f"{self.total:,}", left=duration(seconds)
+            done=whole(self.done), total=whole(self.total), left=duration(seconds)
         )
 
 

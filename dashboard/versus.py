@@ -15,7 +15,7 @@ from model.bundle import BundleError, Card, bundle_folders
 from model.classifier import engines_of, file_of
 from model.comparison import Change, Disagreement, change, disagreements
 from model.evaluation import Evaluation, score
-from model.language import decimal, marked, ngettext, per_cent
+from model.language import decimal, marked, ngettext, per_cent, whole
 from model.language import gettext as _
 from model.metrics import interval
 from model.survey import Survey
@@ -60,7 +60,7 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
     first, second = names
     if not counted.different:
         return _("{second} gives every one of the {count} pictures the same class as {first}.").format(
-            first=first, second=second, count=f"{counted.n:,}"
+            first=first, second=second, count=whole(counted.n)
         )
     text = ngettext(
         "{second} answers {count} of {n} pictures ({share}) otherwise than {first}: {won} it puts right, {lost} it "
@@ -71,8 +71,8 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
     ).format(
         first=first,
         second=second,
-        count=f"{counted.different:,}",
-        n=f"{counted.n:,}",
+        count=whole(counted.different),
+        n=whole(counted.n),
         share=per_cent(counted.different / counted.n),
         won=counted.won,
         lost=counted.lost,
@@ -163,7 +163,7 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet) -> N
         _("Where they disagree"),
         "kind",
         list(kinds),
-        lambda name: f"{_(KINDS[name])} ({len(kinds[name]):,})",
+        lambda name: f"{_(KINDS[name])} ({whole(len(kinds[name]))})",
         switch=True,
     )
     pages = max(1, -(-len(kinds[kind]) // STRIP))

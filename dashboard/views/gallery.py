@@ -17,6 +17,7 @@ from model.bundle import Card
 from model.data import DataError, Split
 from model.folders import known_folders
 from model.language import gettext as _
+from model.language import whole
 from model.survey import Survey, select
 from model.testset import PictureSet, match_labels
 
@@ -88,7 +89,7 @@ def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndar
     """How many pictures there are, and one page of them."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
-        st.markdown(text.format(count=f"{len(places):,}", total=f"{len(pictures):,}"), width="content")
+        st.markdown(text.format(count=whole(len(places)), total=whole(len(pictures))), width="content")
         shown = places[browse.choose_page(len(places))]
     if not len(places):
         st.info(_("No picture passes this filter."))
