@@ -11,6 +11,7 @@ FOLDER = ROOT / "docs"
 PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
     "gallery": "/gallery?picture=frog-brown.png",
+    "evaluation": "/evaluation",
     "training": "/training",
     "models": "/models",
     "history": "/history",

@@ -86,3 +86,8 @@ def decimal_point() -> str:
 def thousands() -> str:
     """The sign between thousands: `10,000`, `10.000`."""
     return "." if decimal_point() == "," else ","
+
+
+def whole(value: int) -> str:
+    """A whole number with the current language's sign between thousands: `10,000`, `10.000`."""
+    return f"{value:,}".replace(",", thousands())

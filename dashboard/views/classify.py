@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import downloads, parts, resources
 from dashboard.answers import Item
+from dashboard.opened import forget_picture, opened_picture
 from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
 from model.bundle import Card
@@ -23,9 +24,11 @@ SOURCES = {
 
 def forget_sample() -> None:
     st.query_params.pop("sample", None)
+    forget_picture()
 
 
 def choose_sample(name: str) -> None:
+    forget_picture()
     st.query_params["sample"] = name
 
 
@@ -145,12 +148,16 @@ show_samples(one_a_class(samples))
 chosen = next((sample for sample in samples if sample.name == st.query_params.get("sample")), None)
 if chosen:
     files = [(chosen.name, chosen.path.read_bytes())]
+from_set = opened_picture(card)
+if from_set:
+    files = [(from_set.name, from_set.content)]
 if not files:
     parts.show_waiting(card)
     st.stop()
 classifier = parts.warm(model)
 items = parts.answer_all(files, classifier)
 if len(items) == 1:
-    parts.show_answer(replace(items[0], truth=chosen.truth if chosen else ""), classifier.card)
+    truth = from_set.truth if from_set else chosen.truth if chosen else ""
+    parts.show_answer(replace(items[0], truth=truth), classifier.card)
 else:
     show_many(items, classifier.card)
