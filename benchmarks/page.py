@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.browser import DROPZONE, drop, launch
 from benchmarks.latency import PHOTO
 from benchmarks.machine import machine, row
+from benchmarks.screenshots import PAGES
 from benchmarks.servers import Server, serve
 
 
@@ -84,6 +85,54 @@ def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
     return opened, answered
 
 
+# Resolves to performance.now() once the page that a click or an address asked for stands there and can be used.
+SETTLED = """(seen) => new Promise((resolve, reject) => {
+  const look = () => {
+    const state = document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
+    seen = seen || state === 'running';
+    const busy = document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
+    if (seen && state === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
+    else if (performance.now() > window.limit) reject(new Error('not settled within 30 s'));
+    else requestAnimationFrame(look);
+  };
+  window.limit = performance.now() + 30000;
+  look();
+})"""
+
+
+def loaded(page: Page, url: str) -> float:
+    """Milliseconds from asking for an address to the page that can be used, in a browser that knows the site."""
+    page.goto(url, wait_until="commit")
+    return float(page.evaluate(SETTLED, True))
+
+
+def switched(page: Page, name: str) -> float:
+    """Milliseconds from a click in the navigation to the other page that can be used."""
+    page.get_by_role("link", name=name.capitalize(), exact=True).hover()
+    page.evaluate(f"void (window.settled = ({SETTLED})(false))")
+    start = float(page.evaluate("performance.now()"))
+    page.get_by_role("link", name=name.capitalize(), exact=True).click()
+    return float(page.evaluate("window.settled")) - start
+
+
+def pages(browser: Browser, url: str, n: int = 5) -> list[str]:
+    """How long each page takes to be there: from its address, and from a click on another page."""
+    rows = []
+    page = browser.new_page()
+    addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name != "empty"}
+    for name, path in addresses.items():
+        other = "Models" if name != "models" else "Classify"
+        loads, clicks = [], []
+        for _ in range(n + 1):  # the first one fills the browser's cache
+            loads.append(loaded(page, url + path))
+            page.get_by_role("link", name=other, exact=True).click()
+            page.wait_for_timeout(1500)
+            clicks.append(switched(page, name))
+        rows += [row(f"{name}: from its address", loads[1:]), row(f"{name}: from a click", clicks[1:])]
+    page.close()
+    return rows
+
+
 def main(n: int = 20, starts: int = 3) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         pictures = photos(Path(folder), n + starts + 20)
@@ -96,6 +145,7 @@ def main(n: int = 20, starts: int = 3) -> None:
             warm = warm_drops(browser.new_page(), server.url, pictures, n)
             fresh = [fresh_drop(browser.new_page(), server.url, pictures.pop()) for _ in range(10)]
             memory = server.memory()
+            opened = pages(browser, server.url)
         print(f"{machine()}, Chromium {browser.version}")
         browser.close()
     print(row("drop to chart drawn, warm page", warm))
@@ -103,6 +153,7 @@ def main(n: int = 20, starts: int = 3) -> None:
     print(row("page opened to interactive, warm server", [opened for opened, _ in fresh]))
     print(row("start of the server to interactive page", [1000 * interactive for interactive, _ in colds]))
     print(row("start of the server to the first answer", [1000 * answered for _, answered in colds]))
+    print("\n".join(opened))
     print(f"{'memory of the server':<44} n     1   {memory:.0f} MB")
 
 
