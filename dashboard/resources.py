@@ -1,4 +1,4 @@
-"""What is loaded once and shared by all visitors: the only cached functions."""
+"""What is loaded once and shared by all visitors; with dashboard/insights.py the only cached functions."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def fingerprint(card: Card) -> str:
     return repr((card.name, card.files, card.classes, card.input_size, card.scaling, card.output))
 
 
+def identity(classifier: Classifier) -> str:
+    """Tells one file of a network from its others, too, such as int8 from float."""
+    return f"{classifier.engine} {fingerprint(classifier.card)}"
+
+
 def classifier(name: str) -> Classifier:
     """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
 
@@ -63,7 +68,7 @@ def _answer(sha256: str, network: str, _content: bytes, _classifier: Classifier)
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
     """The answer for a file's bytes; the same bytes are worked on once by a network."""
-    return _answer(hashlib.sha256(content).hexdigest(), fingerprint(classifier.card), content, classifier)
+    return _answer(hashlib.sha256(content).hexdigest(), identity(classifier), content, classifier)
 
 
 @st.cache_data(show_spinner=False)

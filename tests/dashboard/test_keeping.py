@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -30,10 +32,36 @@ def upload(test: AppTest, name: str = "horse.jpg", content: bytes = HORSE) -> Ap
     return test
 
 
-def test_nothing_is_kept_and_nothing_asked_unless_somebody_wants_it(own_home: Path) -> None:
+def by_prefix(elements: Sequence[Any], prefix: str) -> Any:
+    (found,) = [element for element in elements if (element.key or "").startswith(prefix)]
+    return found
+
+
+def test_nothing_is_kept_unless_somebody_wants_it(own_home: Path) -> None:
     test = upload(visit())
-    assert "Was this right?" not in texts(test)
+    assert "Was this right?" in texts(test)
     assert not own_home.exists()
+
+
+def test_a_verdict_keeps_the_answer_it_is_about_and_no_other() -> None:
+    test = upload(visit())
+    by_prefix(test.selectbox, "truth-").set_value("deer").run()
+    assert not test.exception
+    (kept,) = history.list_answers()
+    assert (kept.label, kept.truth) == ("horse", "deer")
+    assert "Thank you, noted." in texts(test)
+    assert by_prefix(test.selectbox, "truth-").value == "deer"
+    by_prefix(test.button, "right-").click().run()
+    (kept,) = history.list_answers()
+    assert kept.right is True
+    upload(test, "other.png", encode(picture(0), "PNG"))
+    assert len(history.list_answers()) == 1
+
+
+def test_a_sample_whose_class_is_known_is_not_asked_about() -> None:
+    test = visit(sample="frog-brown.png")
+    assert "it is a frog" in texts(test)
+    assert "Was this right?" not in texts(test)
 
 
 def test_the_switch_keeps_each_answer_once() -> None:
@@ -70,10 +98,9 @@ def test_a_verdict_is_one_click_or_the_right_class() -> None:
     test = visit()
     test.toggle(key="keep").set_value(True).run()
     upload(test)
-    number = history.list_answers()[0].id
-    test.button(key=f"right-{number}").click().run()
+    by_prefix(test.button, "right-").click().run()
     assert history.list_answers()[0].right is True
-    test.selectbox(key=f"truth-{number}").set_value("dog").run()
+    by_prefix(test.selectbox, "truth-").set_value("dog").run()
     assert (history.list_answers()[0].right, history.list_answers()[0].truth) == (False, "dog")
     assert "Thank you, noted." in texts(test)
 

@@ -64,7 +64,7 @@ def bright_corner_network() -> keras.Model:
 def test_grad_cam_follows_the_features_for_a_class() -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     image[8:, 8:] = 255
-    marked = gradient_map(bright_corner_network())(image, 1)
+    marked = gradient_map(bright_corner_network(), 16)(image, 1)
     assert marked.shape == (16, 16) and marked.dtype == np.float32
     assert marked.max() == pytest.approx(1.0)
     assert marked[10:, 10:].mean() > 0.8
@@ -76,7 +76,7 @@ def test_grad_cam_works_on_frozen_networks_and_knows_the_classes_apart(name: str
     network = build_model(name, 3, 32)
     enliven(network)
     network.trainable = False
-    explain, image = gradient_map(network), draw_images(1)[0]
+    explain, image = gradient_map(network, 32), draw_images(1)[0]
     maps = [explain(image, label) for label in range(3)]
     assert all(marked.min() >= 0 and marked.max() <= 1 for marked in maps)
     assert max(np.abs(maps[0] - other).max() for other in maps[1:]) > 0.01
@@ -85,8 +85,10 @@ def test_grad_cam_works_on_frozen_networks_and_knows_the_classes_apart(name: str
 def test_a_network_without_maps_says_what_can_be_had() -> None:
     inputs = keras.Input((8, 8, 3))
     dense = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
-    with pytest.raises(NoMapError, match="no layer of feature maps for Grad-CAM; occlusion looks into any network"):
-        gradient_map(dense)
+    with pytest.raises(
+        NoMapError, match="no layer of feature maps for Grad-CAM; covering parts looks into any network"
+    ):
+        gradient_map(dense, 8)
 
 
 def test_grey_is_the_middle_of_photographs() -> None:
@@ -135,7 +137,7 @@ def test_covering_what_a_map_marks_costs_more_than_covering_anything_else(
     before = classifier.probabilities(photographs)
     labels = before.argmax(axis=1)
     if method == "gradient":
-        explain = gradient_map(network)
+        explain = gradient_map(network, 32)
         maps = [explain(image, label) for image, label in zip(photographs, labels, strict=True)]
     else:
         maps = [
@@ -162,7 +164,7 @@ def test_random_weights_give_another_map(shipped: tuple[Classifier, keras.Model]
     _, network = shipped
     random = keras.models.clone_model(network)
     enliven(random)
-    trained_map, random_map = gradient_map(network), gradient_map(random)
+    trained_map, random_map = gradient_map(network, 32), gradient_map(random, 32)
     likeness = [
         np.corrcoef(trained_map(image, 3).ravel(), random_map(image, 3).ravel())[0, 1] for image in photographs[:40]
     ]
