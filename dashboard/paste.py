@@ -6,13 +6,18 @@ import streamlit as st
 
 from model.language import gettext as _
 
-HTML = """<button type="button"><span class="label"></span></button>
+HTML = """<button type="button">
+  <svg aria-hidden="true" width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor">
+    <rect x="3" y="3" width="10" height="11.5" rx="1.5"/><rect x="5.5" y="1.3" width="5" height="3" rx="1"/>
+  </svg><span class="label"></span>
+</button>
 <span class="problem" role="status"></span>"""
 
 CSS = """
 :host, div { font-family: var(--st-font); }
 button {
-  min-height: 2.5rem; padding: 0.25rem 0.75rem; font: inherit; cursor: pointer; white-space: nowrap;
+  display: flex; align-items: center; gap: 0.4rem; min-height: 2rem; padding: 0.25rem 0.75rem; cursor: pointer;
+  font: 0.875rem var(--st-font); white-space: nowrap;
   color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
 }

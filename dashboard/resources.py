@@ -44,19 +44,20 @@ def identity(classifier: Classifier) -> str:
     return f"{classifier.engine} {fingerprint(classifier.card)}"
 
 
-def classifier(name: str) -> Classifier:
+def classifier(name: str, engine: str | None = None) -> Classifier:
     """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
 
+    engine: the one that the bundle prefers unless another is asked for.
     Its card is the one it was loaded by, whatever has happened to the name meanwhile. The pool is not Streamlit's cache
     because the HTTP routes of this process ask it too. Raises BundleError.
     """
-    return POOL.get(name)
+    return POOL.get(name, engine)
 
 
-def is_warm(name: str) -> bool:
+def is_warm(name: str, engine: str | None = None) -> bool:
     """Whether an answer needs no loading any more."""
     try:
-        return POOL.ready(choose(name)) is not None
+        return POOL.ready(choose(name, engine)) is not None
     except BundleError:
         return False
 
@@ -96,13 +97,23 @@ def measure_speed(classifier: Classifier) -> None:
     """Find out how long one picture takes here, once a network."""
     network = fingerprint(classifier.card)
     if network not in SPEEDS:
-        side = classifier.card.input_size
-        blank, times = np.zeros((1, side, side, 3), np.uint8), []
-        for _ in range(SPEED_PASSES):
-            start = time.perf_counter()
-            classifier.probabilities(blank)
-            times.append(time.perf_counter() - start)
-        SPEEDS[network] = 1000 * float(np.median(times))
+        SPEEDS[network] = pass_milliseconds(classifier)
+
+
+def pass_milliseconds(classifier: Classifier) -> float:
+    """How long one picture's pass takes here, the median of some, measured once for each file of a network."""
+    return _pass_milliseconds(identity(classifier), classifier)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _pass_milliseconds(network: str, _classifier: Classifier) -> float:
+    side = _classifier.card.input_size
+    blank, times = np.zeros((1, side, side, 3), np.uint8), []
+    for _ in range(SPEED_PASSES):
+        start = time.perf_counter()
+        _classifier.probabilities(blank)
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times))
 
 
 def known_speed(card: Card) -> float | None:

@@ -145,13 +145,10 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
         for label, neighbor in zip(labels, found, strict=True)
     ]
     small = classifier.card.input_size <= SMALL
-    with st.container(key="seen-alike" if small else "alike"):
-        st.image(
-            [index.images[neighbor.index] for neighbor in found],
-            caption=captions,
-            width=112,
-            alt=[_("Training picture of the class {label}").format(label=_(label)) for label in labels],
-        )
+    with st.container(horizontal=True, gap="small", key="seen-alike" if small else "alike"):
+        for neighbor, label, caption in zip(found, labels, captions, strict=True):
+            alt = _("Training picture of the class {label}").format(label=_(label))
+            st.image(index.images[neighbor.index], caption, width=112, alt=alt)
     st.caption(
         _("The number is the cosine of the angle between the network's features: 1 is the same picture to it. ")
         + _("{total} pictures of {name} were compared.").format(total=len(index), name=words.plain(index.name))
