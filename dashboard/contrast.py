@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -26,6 +26,10 @@ class Side:
     name: str
     engine: str
 
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.engine})"
+
 
 def sides() -> dict[str, Side]:
     """What can be compared, by the words that stand in the address: the default first, then its other files.
@@ -38,10 +42,9 @@ def sides() -> dict[str, Side]:
     for name in sorted(folders, key=default.__ne__):
         try:
             engines = engines_of(read_card(folders[name]))
-        except BundleError:
+        except BundleError:  # the page Models says what is wrong with it
             continue
-        for place, engine in enumerate(engines):
-            found[f"{name} ({engine})" if place else name] = Side(name, engine)
+        found |= {f"{name}:{engine}": Side(name, engine) for engine in engines}
     return found
 
 
@@ -121,7 +124,7 @@ def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
         yield _("Both are wrong: it is “{truth}”.").format(truth=_(truth))
 
 
-def pace(names: tuple[str, str], times: tuple[float, float]) -> str:
+def pace(names: tuple[str, str], times: Sequence[float]) -> str:
     """Which network is faster, from the milliseconds of a pass of each; empty where neither is by much."""
     slow, fast = max(times), min(times)
     if slow < FASTER * fast:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import threading
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +20,18 @@ from PIL import Image
 
 from dashboard.answers import Answer
 from dashboard.resources import identity
+from dashboard.surveys import TURN, Job
 from model.classifier import Classifier
+from model.data import DataError
 from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
 from model.index import Features, Index, kept_index, take_index
 from model.language import gettext as _
 from model.neighbors import Neighbor, features_of, nearest
 from model.pool import settle
 from model.stability import Trial, trials
+from model.survey import network_key
+
+log = logging.getLogger(__name__)
 
 WORKERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
 GRADIENT, OCCLUSION = "gradient", "occlusion"
@@ -105,22 +109,7 @@ def digest(answer: Answer) -> bytes:
     return hashlib.sha256(answer.seen).digest()
 
 
-@dataclass
-class Indexing:
-    """The features of a data folder being worked out in a thread of its own; done and total count pictures."""
-
-    done: int = 0
-    total: int = 0
-    started: float = field(default_factory=time.monotonic)
-    result: Future[Index] = field(default_factory=Future)
-
-    @property
-    def left(self) -> float:
-        """Seconds that it still takes, as far as one can tell."""
-        return (time.monotonic() - self.started) / max(self.done, 1) * (self.total - self.done)
-
-
-JOBS: dict[tuple[str, Path], Indexing] = {}
+JOBS: dict[tuple[str, Path], Job] = {}
 GUARD = threading.Lock()
 
 
@@ -129,35 +118,39 @@ def index_of(classifier: Classifier, source: Path) -> Index | None:
     return kept_index(key_of(classifier), source, classifier.card.input_size)
 
 
-def make_index(classifier: Classifier, source: Path) -> Indexing:
-    """Start to make the index, or join whoever started."""
+def make_index(classifier: Classifier, source: Path) -> Job:
+    """Start to make the index, or join whoever started; the job's total is 0 until the pictures are read."""
     key = key_of(classifier), source
     with GUARD:
         job = JOBS.get(key)
-        if job is None or job.result.done():
-            job = JOBS[key] = Indexing()
+        if job is None or job.finished:
+            job = JOBS[key] = Job(0)
             threading.Thread(target=work, args=(job, classifier, source), name="index", daemon=True).start()
     return job
 
 
-def work(job: Indexing, classifier: Classifier, source: Path) -> None:
-    """Fill in the job's result, or its error."""
+def work(job: Job, classifier: Classifier, source: Path) -> None:
+    """Make the index; what goes wrong is the job's error."""
 
     def tell(done: int, total: int) -> None:
-        if not job.done:
-            job.started = time.monotonic()
+        job.started = job.started or time.monotonic()
         job.done, job.total = done, total
 
     try:
-        features = _features(identity(classifier), classifier)
-        job.result.set_result(take_index(key_of(classifier), features, source, classifier.card.input_size, tell))
-    except Exception as error:  # told to whoever waits
-        job.result.set_exception(error)
+        with TURN:
+            features = _features(identity(classifier), classifier)
+            take_index(key_of(classifier), features, source, classifier.card.input_size, tell)
+    except (DataError, NoMapError, OSError) as error:
+        job.error = str(error)
+    except Exception as error:
+        log.exception("the training pictures could not be compared")
+        job.error = type(error).__name__
+    finally:
+        job.finished = True
 
 
 def key_of(classifier: Classifier) -> str:
-    """Tells the features of one network from another's."""
-    return hashlib.sha256(identity(classifier).encode()).hexdigest()[:16]
+    return network_key(classifier.card, classifier.engine)
 
 
 def alike(answer: Answer, classifier: Classifier, index: Index) -> list[Neighbor]:

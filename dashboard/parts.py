@@ -27,16 +27,16 @@ def use_model() -> tuple[str, Card]:
         refuse(error)
 
 
-def warm(model: str) -> Classifier:
+def warm(model: str, engine: str | None = None) -> Classifier:
     """The network, after one quiet line while it loads; one that does not load is a sentence, and the page ends there.
 
     Whoever shows an answer beside a card takes the network's own: the name may stand for another one by now.
     """
     try:
-        if resources.is_warm(model):
-            return resources.classifier(model)
+        if resources.is_warm(model, engine):
+            return resources.classifier(model, engine)
         with st.spinner(_("Warming up the network, a few seconds the first time")):
-            return resources.classifier(model)
+            return resources.classifier(model, engine)
     except BundleError as error:
         refuse(error)
 

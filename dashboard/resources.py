@@ -7,6 +7,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -15,15 +18,18 @@ from dashboard.answers import Answer, answer
 from dashboard.samples import list_samples
 from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
 from model.classifier import Classifier, file_of
+from model.comparison import speeds
 from model.convert import convert
 from model.images import read_image, to_array
 from model.layers import Layer, list_layers
-from model.pool import POOL, Choice, choose
+from model.pool import POOL, Choice, Key, choose
+from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail
 
 log = logging.getLogger(__name__)
 SPEEDS: dict[str, float] = {}  # milliseconds a picture, by network
 SPEED_PASSES = 7
+PAIRS: dict[tuple[Key, ...], list[float]] = {}  # the same for networks that were measured in turns
 PAGE_SHOWN = threading.Event()  # set when a page has been drawn once
 VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
 DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
@@ -93,32 +99,49 @@ def layers(name: str) -> list[Layer]:
     return _layers(fingerprint(choice.card), choice)
 
 
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _testset(name: str, folder: Path, size: int, stamp: tuple[int, ...]) -> PictureSet:
+    return read_testset(name, folder, size)
+
+
+def testset(name: str, folder: Path, size: int) -> PictureSet:
+    """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
+    return _testset(name, folder, size, stamp(folder))
+
+
 def measure_speed(classifier: Classifier) -> None:
     """Find out how long one picture takes here, once a network."""
     network = fingerprint(classifier.card)
     if network not in SPEEDS:
-        SPEEDS[network] = pass_milliseconds(classifier)
-
-
-def pass_milliseconds(classifier: Classifier) -> float:
-    """How long one picture's pass takes here, the median of some, measured once for each file of a network."""
-    return _pass_milliseconds(identity(classifier), classifier)
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def _pass_milliseconds(network: str, _classifier: Classifier) -> float:
-    side = _classifier.card.input_size
-    blank, times = np.zeros((1, side, side, 3), np.uint8), []
-    for _ in range(SPEED_PASSES):
-        start = time.perf_counter()
-        _classifier.probabilities(blank)
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times))
+        side = classifier.card.input_size
+        blank, times = np.zeros((1, side, side, 3), np.uint8), []
+        for _ in range(SPEED_PASSES):
+            start = time.perf_counter()
+            classifier.probabilities(blank)
+            times.append(time.perf_counter() - start)
+        SPEEDS[network] = 1000 * float(np.median(times))
 
 
 def known_speed(card: Card) -> float | None:
     """Milliseconds a picture, where they have been measured."""
     return SPEEDS.get(fingerprint(card))
+
+
+def speed_key(name: str, engine: str) -> Key:
+    return choose(name, engine).key
+
+
+def known_speeds(networks: Sequence[tuple[str, str]]) -> list[float]:
+    """Milliseconds a picture of each network, by name and engine, where they were measured in turns; else none."""
+    return PAIRS.get(tuple(speed_key(*network) for network in networks), [])
+
+
+def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
+    """Measure several networks in turns, so that they can be compared. Raises BundleError."""
+    loaded = [POOL.get(*network) for network in networks]
+    blanks = [np.zeros((1, one.card.input_size, one.card.input_size, 3), np.uint8) for one in loaded]
+    passes = [partial(one.probabilities, blank) for one, blank in zip(loaded, blanks, strict=True)]
+    PAIRS[tuple(speed_key(*network) for network in networks)] = speeds(passes)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

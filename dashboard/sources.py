@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import resources
+from dashboard.opened import Opened, forget_picture
 from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
 from model.images import MAX_BYTES
@@ -15,16 +16,19 @@ from model.language import gettext as _
 
 def forget_sample() -> None:
     st.query_params.pop("sample", None)
+    forget_picture()
 
 
 def choose_sample(name: str) -> None:
+    forget_picture()
     st.query_params["sample"] = name
 
 
-def chosen_sample() -> Sample | None:
+def chosen_sample() -> Opened | None:
     """The sample that the address names."""
     wanted = st.query_params.get("sample")
-    return next((sample for sample in list_samples() if sample.name == wanted), None) if wanted else None
+    found = next((sample for sample in list_samples() if sample.name == wanted), None) if wanted else None
+    return Opened(found.name, found.path.read_bytes(), found.truth) if found else None
 
 
 def shoot() -> list[tuple[str, bytes]]:

@@ -5,8 +5,7 @@ Everything is worked out when it is opened, in a part of the page that runs by i
 
 from __future__ import annotations
 
-import concurrent.futures
-import logging
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -16,15 +15,14 @@ from dashboard.answers import Answer, Item
 from dashboard.insights import GRADIENT, OCCLUSION
 from dashboard.overlay import show_overlay
 from model.classifier import Classifier
-from model.data import DataError
 from model.explain import NoMapError
 from model.folders import known_folders
 from model.index import Index
 from model.language import decimal, marked, per_cent
 from model.language import gettext as _
 
-log = logging.getLogger(__name__)
 METHODS = {GRADIENT: marked("By its features (Grad-CAM)"), OCCLUSION: marked("By covering parts (occlusion)")}
+NEWS_SECONDS = 0.3  # between looks at how far the training pictures are
 SMALL = 64  # pixels a side below which a picture is shown pixel by pixel
 
 
@@ -107,22 +105,14 @@ def ready_index(classifier: Classifier, source: Path) -> Index | None:
     if index := insights.index_of(classifier, source):
         return index
     job, bar = insights.make_index(classifier, source), st.empty()
-    while not job.result.done():
-        text = _("Reading the training pictures, once")
-        if job.total:
-            text = _("{done} of {total} training pictures, {seconds} s left").format(
-                done=job.done, total=job.total, seconds=round(job.left)
-            )
-        bar.progress(job.done / max(job.total, 1), text)
-        concurrent.futures.wait([job.result], timeout=0.25)
+    while not job.finished:
+        text = job.progress() if job.total else _("Reading the training pictures, once for this network")
+        bar.progress(job.share if job.total else 0.0, text)
+        time.sleep(NEWS_SECONDS)
     bar.empty()
-    error = job.result.exception()
-    if error is None:
-        return job.result.result()
-    if not isinstance(error, DataError | OSError | NoMapError):
-        log.error("the training pictures could not be compared", exc_info=error)
-    st.error(words.plain(_("The training pictures cannot be compared: {reason}").format(reason=error)))
-    return None
+    if job.error:
+        st.error(words.plain(_("The training pictures cannot be compared: {reason}").format(reason=job.error)))
+    return insights.index_of(classifier, source)
 
 
 def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None:

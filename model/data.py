@@ -62,9 +62,8 @@ def load_dataset(
         raise DataError(
             f"{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class"
         )
-    for folder in (source, source / "cifar-10-batches-py"):
-        if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
-            return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
+    if folder := cifar10_folder(source):
+        return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
     return split_off(read_image_folder(source, size), validation, test, seed)
 
 
@@ -121,6 +120,14 @@ class ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which no CIFAR-10 file does")
         return super().find_class(self.ALLOWED[module, name], name)
+
+
+def cifar10_folder(source: Path) -> Path | None:
+    """The folder of CIFAR-10's official files: `source` itself or inside it; None where it holds something else."""
+    for folder in (source, source / "cifar-10-batches-py"):
+        if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
+            return folder
+    return None
 
 
 def read_pickle(path: Path) -> dict[bytes, Any]:
@@ -184,18 +191,16 @@ def download_cifar10() -> Dataset:
 
 def read_image_folder(root: Path, size: int) -> Dataset:
     """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
-    found = {
-        name: next((root / folder for folder in folders if (root / folder).is_dir()), None)
-        for name, folders in SPLITS.items()
-    }
-    if found["train"] is None:
+    found = image_folders(root)
+    if "train" not in found:
         classes = class_names(root)
         return Dataset(
             root.name, classes, read_class_folders(root, classes, size), empty_split(size), empty_split(size)
         )
     classes = class_names(found["train"])
     splits = {}
-    for name, folder in found.items():
+    for name in SPLITS:
+        folder = found.get(name)
         if folder is not None and (unknown := sorted(set(class_names(folder)) - set(classes))):
             raise DataError(
                 f"{folder / unknown[0]} is a class that {found['train']} does not have;"
@@ -203,6 +208,12 @@ def read_image_folder(root: Path, size: int) -> Dataset:
             )
         splits[name] = empty_split(size) if folder is None else read_class_folders(folder, classes, size)
     return Dataset(root.name, classes, splits["train"], splits["validation"], splits["test"])
+
+
+def image_folders(root: Path) -> dict[str, Path]:
+    """The folders of the splits that a folder of pictures brings, by name; none where classes lie directly in it."""
+    places = {name: [root / folder for folder in folders] for name, folders in SPLITS.items()}
+    return {name: path for name, paths in places.items() if (path := next(filter(Path.is_dir, paths), None))}
 
 
 def class_names(folder: Path) -> tuple[str, ...]:

@@ -59,6 +59,20 @@ def by_class(confusion: np.ndarray, classes: tuple[str, ...]) -> list[ClassFigur
     ]
 
 
+def worst_first(figures: list[ClassFigures]) -> list[int]:
+    """The places of the classes, the lowest F1 first; those without any come last."""
+    return sorted(range(len(figures)), key=lambda place: (np.isnan(figures[place].f1), figures[place].f1, place))
+
+
+def most_confused(confusion: np.ndarray, most: int) -> list[int]:
+    """The places of the at most `most` classes that have part in the most wrong answers, in the classes' order."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    part = wrong.sum(axis=0) + wrong.sum(axis=1)
+    chosen: list[int] = np.sort(np.argsort(-part, kind="stable")[:most]).tolist()
+    return chosen
+
+
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> list[ReliabilityBin]:
     """The bins of equal width that hold answers, least sure first (C. Guo et al., arXiv 1706.04599, section 2)."""
     confidence = probabilities.max(axis=1)

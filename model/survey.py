@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from model.classifier import BATCH, Classifier
+from model.bundle import Card
+from model.classifier import Classifier, file_of
 from model.data import Split
 from model.home import home
 from model.metrics import losses
 
 VERDICTS = ("all", "right", "wrong")
 ORDERS = ("place", "least sure", "most sure", "highest loss")
+STEP = 64  # pictures a pass: the int8 engine answers nobody else meanwhile
 
 
 @dataclass(frozen=True)
@@ -83,22 +85,33 @@ def take_survey(
 
     `tell` hears how many pictures are done. folder: VITRINE_HOME/surveys unless another is named.
     """
-    folder = folder or home() / "surveys"
-    path = folder / f"{network_key(classifier)}-{data_key(split)}.npy"
+    path = survey_file(classifier.card, classifier.engine, data_key(split), folder)
     rows = kept(path, (len(split), len(classifier.card.classes)))
     if rows is None:
-        parts = []
-        for start in range(0, len(split), BATCH):
-            parts.append(classifier.probabilities(split.images[start : start + BATCH]))
-            tell(min(start + BATCH, len(split)))
-        rows = np.concatenate(parts) if parts else classifier.probabilities(split.images)
+        rows = ask_all(classifier, split.images, tell)
         keep(path, rows)
     return Survey(classifier.card.classes, split, rows)
 
 
-def network_key(classifier: Classifier) -> str:
-    """Changes with the network's file and with the engine that runs it."""
-    return f"{classifier.card.sha256[:16]}-{classifier.engine}"
+def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], None]) -> np.ndarray:
+    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network."""
+    rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
+    for start in range(0, len(images), STEP):
+        rows[start : start + STEP] = classifier.probabilities(images[start : start + STEP])
+        tell(min(start + STEP, len(images)))
+    return rows
+
+
+def survey_file(card: Card, engine: str, key: str, folder: Path | None = None) -> Path:
+    """Where a network's answers to the test set with this key are kept; needs no network to be loaded."""
+    return (folder or home() / "surveys") / f"{network_key(card, engine)}-{key}.npy"
+
+
+def network_key(card: Card, engine: str) -> str:
+    """Changes with the network's file, with the engine that runs it and with what it is given and asked for."""
+    file = card.files[file_of(card, engine)].sha256
+    facts = repr((file, engine, card.input_size, len(card.classes), card.scaling, card.output))
+    return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def data_key(split: Split) -> str:

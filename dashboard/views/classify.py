@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import parts, sources
 from dashboard.many import show_many
+from dashboard.opened import opened_picture
 from dashboard.paste import paste_button
 from dashboard.why import show_why
 from model.language import gettext as _
@@ -15,7 +16,6 @@ from model.language import marked
 
 SOURCES = {"Files": marked("Files"), "Folder": marked("Folder"), "Camera": marked("Camera")}
 ICONS = {"Files": ":material/upload_file:", "Folder": ":material/folder:", "Camera": ":material/photo_camera:"}
-
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
@@ -34,16 +34,16 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
 
 files = sources.shoot() if source == "Camera" else sources.drop_area(folder=source == "Folder")
 sources.show_samples()
-chosen = sources.chosen_sample()
-if chosen:
-    files = [(chosen.name, chosen.path.read_bytes())]
+named = opened_picture(card) or sources.chosen_sample()
+if named:
+    files = [(named.name, named.content)]
 if not files:
     parts.show_waiting(card)
     st.stop()
 classifier = parts.warm(model)
 items = parts.answer_all(files, classifier)
 if len(items) == 1:
-    item = replace(items[0], truth=chosen.truth if chosen else "")
+    item = replace(items[0], truth=named.truth if named else "")
     parts.show_answer(item, classifier.card)
     show_why(item, classifier)
 else:

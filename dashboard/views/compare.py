@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import contrast, parts, resources, sources, words
-from dashboard.answers import Answer
+from dashboard import address, contrast, parts, resources, sources, words
+from dashboard.answers import Answer, Item
 from dashboard.cards import megabytes
 from dashboard.charts import CONFIG
 from dashboard.contrast import Contrast, Side
@@ -18,8 +18,8 @@ from model.language import decimal
 from model.language import gettext as _
 
 
-def choose_sides() -> dict[str, Side]:
-    """The two networks to compare, by name: the default and another one, until somebody chooses."""
+def choose_sides() -> tuple[Side, Side]:
+    """The two networks to compare: the default and another one, until somebody chooses."""
     try:
         options = contrast.sides()
     except BundleError as error:
@@ -27,29 +27,24 @@ def choose_sides() -> dict[str, Side]:
     if len(options) < 2:
         st.info(_("There is only one network here. Add another one on the page Models, and the two can be compared."))
         st.stop()
-    names, second = list(options), contrast.second_choice(options)
+    second = contrast.second_choice(options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = st.selectbox(_("First network"), names, key="first", bind="query-params", width=260)
-        others = sorted(names, key=second.__ne__)  # the address names only another choice than the first option
-        two = st.selectbox(_("Second network"), others, key="second", bind="query-params", width=260)
+        one = address.choose(_("First network"), "first", list(options), lambda key: options[key].title, width=220)
+        others = sorted(options, key=second.__ne__)  # the first option is the one that the address need not name
+        two = address.choose(_("Second network"), "second", others, lambda key: options[key].title, width=220)
         paste_button()
-    return {one: options[one], two: options[two]} if one != two else {one: options[one]}
+    return options[one], options[two]
 
 
-def load(side: Side) -> Classifier:
-    return parts.warm(side.name, side.engine)
-
-
-def show_side(name: str, figure: Any, answer: Answer, classifier: Classifier, key: str) -> None:
+def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, speed: float, key: str) -> None:
     """One network's answer: its headline, its bars, its speed and size."""
     assert answer.prediction is not None
-    best, card = answer.prediction.best, classifier.card
-    st.markdown(f"**{words.plain(name)}**: {words.plain(words.headline(answer.prediction))}")
-    alt = _("Bars of all classes by {name}; {label} leads").format(name=name, label=_(best.label))
+    st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
+    label = _(answer.prediction.best.label)
+    alt = _("Bars of all classes by {name}; {label} leads").format(name=side.title, label=label)
     st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
-    size = megabytes(card.files[file_of(card, classifier.engine)].bytes)
-    time = _("{ms} ms a picture").format(ms=decimal(resources.pass_milliseconds(classifier), 2))
-    st.caption(f"{time} · {size}")
+    size = megabytes(classifier.card.files[file_of(classifier.card, classifier.engine)].bytes)
+    st.caption(f"{_('{ms} ms a picture').format(ms=decimal(speed, 2))} · {size}")
 
 
 def show_table(both: Contrast) -> None:
@@ -69,29 +64,36 @@ def show_table(both: Contrast) -> None:
         )
 
 
-chosen = choose_sides()
+def speeds_of(sides: tuple[Side, Side]) -> list[float]:
+    """Milliseconds a picture of both, measured in turns once."""
+    pairs = [(side.name, side.engine) for side in sides]
+    if not resources.known_speeds(pairs):
+        resources.measure_speeds(pairs)
+    return resources.known_speeds(pairs)
+
+
+sides = choose_sides()
 files = sources.drop_one()
 sources.show_samples()
 sample = sources.chosen_sample()
 if sample:
-    files = [(sample.name, sample.path.read_bytes())]
+    files = [(sample.name, sample.content)]
+if sides[0] == sides[1]:
+    st.info(_("These are the same network. Choose another one for either side."))
+    st.stop()
 if not files:
     st.caption(_("Both networks answer the same picture, and what changes from one to the other stands below it."))
     st.stop()
-if len(chosen) < 2:
-    st.info(_("These are the same network. Choose another one for either side."))
-    st.stop()
 ((name, content),) = files
-classifiers = [load(side) for side in chosen.values()]
+classifiers = [parts.warm(side.name, side.engine) for side in sides]
 answers = [resources.answer_for(content, classifier) for classifier in classifiers]
 one, two = answers
 if one.prediction is None or two.prediction is None:
-    st.error(f"**{words.plain(name)}**  \n{one.error or two.error}", icon=":material/broken_image:")
+    parts.show_failure(Item(name, one if one.error else two))
     st.stop()
-first, second = chosen
-both = Contrast((first, second), one.prediction, two.prediction)
-times = (resources.pass_milliseconds(classifiers[0]), resources.pass_milliseconds(classifiers[1]))
-lines = [*contrast.sentences(both, sample.truth if sample else ""), contrast.pace(both.names, times)]
+speeds = speeds_of(sides)
+both = Contrast((sides[0].title, sides[1].title), one.prediction, two.prediction)
+lines = [*contrast.sentences(both, sample.truth if sample else ""), contrast.pace(both.names, speeds)]
 left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
 with left, st.container(key="picture-compare"):
     st.image(one.preview, width="stretch", alt=_("The picture {name}").format(name=name))
@@ -99,8 +101,8 @@ with right:
     head, *rest = (words.plain(line) for line in lines if line)
     st.subheader(head, anchor=False)
     st.markdown("  \n".join(rest))
-sides = zip(st.columns(2, gap="medium"), chosen, contrast.charts(both), answers, classifiers, strict=True)
-for place, (column, title, figure, answer, classifier) in enumerate(sides):
+shown = zip(st.columns(2, gap="medium"), sides, contrast.charts(both), answers, classifiers, speeds, strict=True)
+for place, (column, side, figure, answer, classifier, speed) in enumerate(shown):
     with column:
-        show_side(title, figure, answer, classifier, f"side-{place}")
+        show_side(side, figure, answer, classifier, speed, f"side-{place}")
 show_table(both)

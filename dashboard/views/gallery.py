@@ -1,14 +1,24 @@
-"""The sample pictures: one click to classify, the true class beside the guess."""
+"""The sample pictures, and whole test sets to look through: the true class beside the guess."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
-from dashboard import parts, resources
+from dashboard import browse, parts, resources, sets, words
+from dashboard.browse import Filter
 from dashboard.samples import Sample, list_samples
 from dashboard.style import tile_style
+from model.bundle import Card
+from model.data import DataError, Split
+from model.folders import known_folders
+from model.language import gettext as _
+from model.survey import Survey, select
+from model.testset import PictureSet, match_labels
+
+SAMPLES = ":samples"
 
 
 def choose(name: str) -> None:
@@ -19,22 +29,73 @@ def show_grid(samples: list[Sample]) -> None:
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            st.button(sample.truth, key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
+            st.button(_(sample.truth), key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
 
 
-model, card = parts.use_model()
-samples = list_samples()
-if not samples:
-    st.info("There are no sample pictures: the folder sample_images/ is empty.")
-    st.stop()
+def show_samples(model: str) -> None:
+    """The pictures that come with Vitrine; one opens above the others."""
+    samples = list_samples()
+    if not samples:
+        st.info(_("There are no sample pictures: the folder sample_images/ is empty."))
+        return
+    chosen = next((sample for sample in samples if sample.name == st.query_params.get("picture")), None)
+    if chosen is None:
+        st.markdown(
+            _("**{count} photographs with a free licence.** Click one to see what the network makes of it.").format(
+                count=len(samples)
+            )
+        )
+    else:
+        classifier = parts.warm(model)
+        (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
+        parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
+        st.divider()
+    show_grid(samples)
+    st.caption(_("Source and licence of each picture: CREDITS.md in the folder sample_images."))
 
-chosen = next((sample for sample in samples if sample.name == st.query_params.get("picture")), None)
-if chosen is None:
-    st.markdown(f"**{len(samples)} photographs with a free licence.** Click one to see what the network makes of it.")
+
+def survey_of(model: str, card: Card, engine: str, pictures: PictureSet, wanted: bool) -> Survey | None:
+    """The network's answers to the set; where there are none (yet), a line that says why."""
+    try:
+        labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
+    except DataError as error:
+        st.caption(_("Shown without answers: {reason}").format(reason=words.plain(str(error))))
+        return None
+    rows = sets.ask(model, card, engine, pictures, wanted)
+    return None if rows is None else Survey(card.classes, Split(pictures.split.images, labels), rows)
+
+
+def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
+    """The pictures that the filter lets through, a page of them."""
+    survey = survey_of(model, card, engine, pictures, wanted.needs_answers)
+    if survey is not None:
+        places = select(survey, wanted.question(survey.classes))
+    elif wanted.needs_answers:
+        return
+    else:
+        truth = pictures.classes.index(wanted.true) if wanted.true else -1
+        places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
+        st.markdown(text.format(count=f"{len(places):,}", total=f"{len(pictures):,}"), width="content")
+        shown = places[browse.choose_page(len(places))]
+    if not len(places):
+        st.info(_("No picture passes this filter."))
+        return
+    make = browse.answered_cells(pictures, survey, shown) if survey else browse.plain_cells(pictures, shown)
+    browse.show_cells(_("Pictures of {name}").format(name=pictures.name), pictures, make, "gallery-sheet")
+
+
+folders = known_folders()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    source = sets.choose_set(folders, {SAMPLES: _("samples")}) if folders else SAMPLES
+    wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+    model, card = parts.use_model()
+if source == SAMPLES:
+    show_samples(model)
 else:
-    classifier = parts.warm(model)
-    (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
-    parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
-    st.divider()
-show_grid(samples)
-st.caption("Source and licence of each picture: CREDITS.md in the folder sample_images.")
+    pictures = sets.read(source, folders[source], card)
+    with wanted_place:
+        wanted, engine = browse.choose_filter(pictures.classes, card)
+    show_set(model, card, engine, pictures, wanted)
+sets.offer_folders(folders)

@@ -1,0 +1,200 @@
+"""What a survey of a test set says, as Plotly figures; nothing of Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts import ROW, class_color
+from model.language import decimal, per_cent
+from model.language import gettext as _
+from model.metrics import ClassFigures, ReliabilityBin
+
+RIGHT, WRONG, QUIET = "46, 158, 91", "204, 102, 119", "#8A9499"
+STRONG = 0.55  # the most a cell is filled with: the theme's text stays readable on it
+MOST_NUMBERS = 15  # classes whose cells have room for a number
+
+
+def confusion_chart(
+    confusion: np.ndarray, labels: Sequence[str], places: Sequence[int], shares: bool, chosen: tuple[int, int] | None
+) -> go.Figure:
+    """A cell for each true class (row) and answer (column), the strength of its colour its share of the row.
+
+    confusion: int (classes, classes), [true][answer]; places: the classes shown, in order; chosen: the cell that is
+    framed. Invisible squares over the cells, with (true, answer) as their custom data, take the clicks: Plotly sends
+    none of a heat map.
+    """
+    part = confusion[np.ix_(places, places)]
+    totals = np.maximum(confusion.sum(axis=1)[list(places)], 1)
+    share = part / totals[:, None]
+    names = [labels[place] for place in places]
+    figure = go.Figure(cells(share, np.eye(len(places), dtype=bool), RIGHT, names))
+    figure.add_trace(cells(share, ~np.eye(len(places), dtype=bool), WRONG, names))
+    pairs = [(row, column) for row in range(len(places)) for column in range(len(places))]
+    figure.add_scatter(
+        x=[names[column] for _row, column in pairs],
+        y=[names[row] for row, _column in pairs],
+        mode="markers",
+        marker={"symbol": "square", "size": max(6, 300 // len(places)), "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[(places[row], places[column]) for row, column in pairs],
+        hovertext=[
+            _("{count} of {total} pictures of {true} are answered {answer}: {share}").format(
+                count=part[row, column],
+                total=totals[row],
+                true=names[row],
+                answer=names[column],
+                share=per_cent(share[row, column]),
+            )
+            for row, column in pairs
+        ],
+        hoverinfo="text",
+    )
+    if len(places) <= MOST_NUMBERS:
+        for row, column in pairs:
+            if part[row, column]:
+                text = decimal(100 * share[row, column]) if shares else str(part[row, column])
+                figure.add_annotation(x=names[column], y=names[row], text=text, showarrow=False, font={"size": 11})
+    if chosen is not None and chosen[0] in places and chosen[1] in places:
+        row, column = list(places).index(chosen[0]), list(places).index(chosen[1])
+        figure.add_shape(
+            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line={"width": 3, "color": QUIET}
+        )
+    axis = {"fixedrange": True, "showgrid": False, "ticks": "", "automargin": True, "type": "category"}
+    figure.update_layout(
+        height=90 + max(330, min(len(places), 30) * 34),
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        xaxis=axis | {"title": {"text": _("answer")}, "side": "top", "tickangle": -45},
+        yaxis=axis | {"title": {"text": _("true class")}, "autorange": "reversed"},
+    )
+    return figure
+
+
+def cells(share: np.ndarray, wanted: np.ndarray, color: str, names: Sequence[str]) -> go.Heatmap:
+    """The wanted cells in one colour, the stronger the larger their share; small shares are to be seen as well."""
+    return go.Heatmap(
+        z=np.where(wanted, np.sqrt(share), np.nan),
+        x=list(names),
+        y=list(names),
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, f"rgba({color}, 0)"], [1, f"rgba({color}, {STRONG})"]],
+        showscale=False,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+    )
+
+
+def reliability_chart(bins: Sequence[ReliabilityBin]) -> go.Figure:
+    """How often answers of about one confidence are right: bars on the dashed line would be perfectly calibrated."""
+    figure = go.Figure(
+        go.Bar(
+            x=[(one.low + one.high) / 2 for one in bins],
+            y=[one.accuracy for one in bins],
+            width=[0.92 * (one.high - one.low) for one in bins],
+            marker={"color": class_color(1), "opacity": 0.85},
+            hovertext=[
+                _("{count} pictures, {sure} sure on average, {right} right").format(
+                    count=f"{one.count:,}", sure=per_cent(one.confidence), right=per_cent(one.accuracy)
+                )
+                for one in bins
+            ],
+            hoverinfo="text",
+        )
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "width": 2, "color": QUIET}, hoverinfo="skip"
+    )
+    axis = {"range": [0, 1], "tickformat": ".0%", "fixedrange": True, "automargin": True}
+    figure.update_layout(
+        height=420,
+        margin={"l": 0, "r": 8, "t": 8, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        xaxis=axis | {"title": {"text": _("how sure the network is")}},
+        yaxis=axis | {"title": {"text": _("share that is right")}},
+    )
+    return figure
+
+
+def class_chart(figures: Sequence[ClassFigures], labels: Sequence[str], places: Sequence[int]) -> go.Figure:
+    """A bar a class, its F1, with marks for precision and recall; the first of `places` on top.
+
+    places: the number of the class of each of `figures`, which gives its colour.
+    """
+    names = [labels[place] for place in places]
+    figure = go.Figure(
+        go.Bar(
+            x=[one.f1 for one in figures],
+            y=names,
+            name="F1",
+            orientation="h",
+            marker={"color": [class_color(place) for place in places], "opacity": 0.75, "cornerradius": 3},
+            text=[per_cent(one.f1) if one.f1 == one.f1 else _("no pictures") for one in figures],
+            textposition="inside",
+            insidetextanchor="start",
+            hovertemplate="%{y}: F1 %{x:.1%}<extra></extra>",
+        )
+    )
+    for name, symbol, values in (
+        (_("precision"), "triangle-up", [one.precision for one in figures]),
+        (_("recall"), "circle", [one.recall for one in figures]),
+    ):
+        figure.add_scatter(
+            x=values,
+            y=names,
+            name=name,
+            mode="markers",
+            marker={"symbol": symbol, "size": 9, "color": QUIET, "line": {"width": 1, "color": "#ffffff"}},
+            hovertemplate=f"%{{y}}: {name} %{{x:.1%}}<extra></extra>",
+        )
+    layout_rows(figure, len(figures))
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"range": [0, 1.02], "tickformat": ".0%", "fixedrange": True},
+    )
+    return figure
+
+
+def change_chart(labels: Sequence[str], gains: Sequence[float], places: Sequence[int]) -> go.Figure:
+    """A bar a class: by how much more (to the right) or less of its pictures the second network gets right."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(gains),
+            y=list(labels),
+            orientation="h",
+            marker={"color": [class_color(place) for place in places], "cornerradius": 3},
+            text=[signed_points(gain) for gain in gains],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )
+    reach = 1.35 * max((abs(gain) for gain in gains), default=0.0) or 0.01
+    layout_rows(figure, len(gains))
+    figure.update_layout(
+        showlegend=False, xaxis={"range": [-reach, reach], "visible": False, "fixedrange": True, "zeroline": True}
+    )
+    return figure
+
+
+def signed_points(gain: float) -> str:
+    """A difference of shares in points: `+1.2`, `−0.4`."""
+    sign = "+" if gain > 0 else "−" if gain < 0 else ""
+    return f"{sign}{decimal(100 * abs(gain))}"
+
+
+def layout_rows(figure: go.Figure, rows: int) -> None:
+    figure.update_layout(
+        height=ROW * rows + 70,
+        margin={"l": 0, "r": 8, "t": 30, "b": 0},
+        bargap=0.28,
+        dragmode=False,
+        yaxis={"fixedrange": True, "ticks": "", "automargin": True, "autorange": "reversed", "type": "category"},
+    )

@@ -1,0 +1,64 @@
+"""A picture of a test set that the address names: `?set=cifar10&picture=1234`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import address, resources, words
+from model.bundle import Card
+from model.data import DataError, cifar10_folder
+from model.folders import known_folders
+from model.language import gettext as _
+
+NAMES = ("set", "picture")
+CIFAR10_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture's file with its true class."""
+
+    name: str
+    content: bytes
+    truth: str
+
+
+def forget_picture() -> None:
+    """Take the picture out of the address, and the view that it was opened from."""
+    for name in (*NAMES, *address.VIEW):
+        st.query_params.pop(name, None)
+
+
+def opened_picture(card: Card) -> Opened | None:
+    """The picture that the address names; one that is not there is a sentence on the page."""
+    name, number = (st.query_params.get(key, "") for key in NAMES)
+    if not name or not number:
+        return None
+    try:
+        return find_picture(name, number, card.input_size)
+    except DataError as error:
+        st.error(words.plain(str(error)))
+        return None
+
+
+def find_picture(name: str, number: str, size: int) -> Opened:
+    """A picture by its set's name and its place there. Raises DataError."""
+    folders = known_folders()
+    if name not in folders:
+        raise DataError(
+            _("there is no test set {name} here; sets: {sets}").format(
+                name=repr(name[:60]), sets=", ".join(folders) or _("none")
+            )
+        )
+    folder = folders[name]
+    # Here, CIFAR-10's pictures are resized like any other.
+    pictures = resources.testset(name, folder, CIFAR10_SIDE if cifar10_folder(folder) else size)
+    if not number.isascii() or not number.isdecimal() or len(number) > 9 or int(number) >= len(pictures):
+        raise DataError(
+            _("there is no picture {number} in {name}; its pictures are 0 to {last}").format(
+                number=repr(number[:20]), name=name, last=len(pictures) - 1
+            )
+        )
+    return Opened(*pictures.file(int(number)), pictures.truth(int(number)))

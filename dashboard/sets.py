@@ -1,0 +1,133 @@
+"""The choice of a test set, its pictures, and a network's answers to it, for the pages that look through one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import address, resources, surveys, words
+from model.bundle import Card
+from model.classifier import engines_of
+from model.data import DataError
+from model.folders import add_folder, folders_added, forget_folder
+from model.language import gettext as _
+from model.testset import PictureSet
+
+NEWS_SECONDS = 0.5  # between looks at how far a survey is
+CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+
+
+def choose_set(folders: dict[str, Path], other: dict[str, str] | None = None) -> str:
+    """The name of the chosen folder. other: what else can be chosen, value -> words."""
+    shown = {name: name for name in folders} | (other or {})
+    return address.choose(_("Pictures"), "set", list(shown), shown.__getitem__, width=150)
+
+
+def choose_engine(card: Card) -> str:
+    """The engine to ask; a choice is offered only where there is one."""
+    engines = engines_of(card)
+    if len(engines) < 2:
+        return engines[0] if engines else "keras"
+    return address.choose(_("Engine"), "engine", engines, str, switch=True)
+
+
+def say_how_to_get_data() -> None:
+    """What a page says that needs a test set where none is known."""
+    st.markdown(
+        _(
+            "**A test set shows more than one picture can.** Data is a folder with one sub-folder a class, or "
+            "[CIFAR-10]({page}): download its version for Python, unpack it, and name the folder "
+            "cifar-10-batches-py here. The setting VITRINE_DATA names folders for everybody."
+        ).format(page=CIFAR10_PAGE)
+    )
+
+
+def offer_folders(folders: dict[str, Path]) -> None:
+    """A field to add a data folder, and buttons that take added ones off the list; never on a shared page."""
+    if resources.is_shared():
+        return
+    if problem := st.session_state.pop("folder_problem", None):
+        st.error(words.plain(problem))
+    place = st.popover(_("Data folders"), icon=":material/folder:") if folders else st.container(border=True)
+    with place:
+        if not folders:
+            say_how_to_get_data()
+        st.text_input(
+            _("Add a data folder of this machine"), placeholder="/data/cifar-10-batches-py", key="folder", on_change=add
+        )
+        added = folders_added()
+        for name, path in folders.items():
+            if path in added:
+                label = _("Take {name} off the list").format(name=words.plain(name))
+                st.button(label, icon=":material/close:", key=f"forget-{name}", on_click=forget, args=(name,))
+
+
+def add() -> None:
+    text, st.session_state.folder = st.session_state.folder, ""
+    try:
+        if text.strip() and not resources.is_shared():
+            address.put(set=add_folder(text))
+    except (DataError, OSError) as error:
+        st.session_state.folder_problem = str(error)
+
+
+def forget(name: str) -> None:
+    try:
+        if not resources.is_shared():
+            forget_folder(name)
+    except (DataError, OSError) as error:
+        st.session_state.folder_problem = str(error)
+
+
+def read(name: str, folder: Path, card: Card) -> PictureSet:
+    """The set's pictures at the network's size; where they cannot be had, a sentence, and the page ends there."""
+    try:
+        with st.spinner(_("Reading the pictures"), show_time=True):
+            return resources.testset(name, folder, card.input_size)
+    except DataError as error:
+        st.error(words.plain(str(error)))
+        st.stop()
+
+
+def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:
+    """The network's answers where they are kept; else how far they are, or the button that has them computed.
+
+    wanted: begin without the button, for an address that asks for what only the answers can tell.
+    """
+    rows = surveys.answers(card, engine, pictures)
+    if rows is not None:
+        return rows
+    job = surveys.job_of(card, engine, pictures)
+    if job is None and wanted:
+        job = surveys.start(name, card, engine, pictures)
+    if job is not None and not job.error:
+        follow(job)
+        return None
+    if job is not None:
+        st.error(_("The pictures could not be answered: {reason}").format(reason=words.plain(job.error)))
+    st.button(
+        _("Ask {network} about all {count} pictures").format(
+            network=words.plain(f"{name} ({engine})"), count=f"{len(pictures):,}"
+        ),
+        icon=":material/play_arrow:",
+        type="primary",
+        key=f"ask-{name}-{engine}",
+        help=_("Once a network and test set; the answers are kept"),
+        on_click=begin,
+        args=(name, card, engine, pictures),
+    )
+    return None
+
+
+def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
+    surveys.start(name, card, engine, pictures)
+
+
+@st.fragment(run_every=NEWS_SECONDS)
+def follow(job: surveys.Job) -> None:
+    """How far a survey is; the page is drawn anew when it ends."""
+    if job.finished:
+        st.rerun()
+    st.progress(min(job.share, 1.0), job.progress())

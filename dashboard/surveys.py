@@ -1,0 +1,107 @@
+"""Answers to whole test sets, computed in the background: no visitor waits for another's, and a closed tab loses
+nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.bundle import BundleError, Card
+from model.language import gettext as _
+from model.language import ngettext
+from model.pool import POOL
+from model.survey import ask_all, keep, kept, survey_file
+from model.testset import PictureSet
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str, str]
+
+
+@dataclass
+class Job:
+    """A survey under way; started: time.monotonic() of its first picture, 0 while it waits for its turn."""
+
+    total: int
+    done: int = 0
+    started: float = 0.0
+    finished: bool = False
+    error: str = ""
+
+    @property
+    def share(self) -> float:
+        return self.done / self.total if self.total else 1.0
+
+    def progress(self) -> str:
+        """How far it is and how long it takes from here, in words."""
+        if not self.started:
+            return _("Waiting for another test set to be done")
+        if not self.done:
+            return _("Warming up the network")
+        seconds = (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        return _("{done} of {total} pictures, {left} left").format(
+            done=f"{self.done:,}", total=f"{self.total:,}", left=duration(seconds)
+        )
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the unit that fits."""
+    if seconds < 90:
+        return ngettext("{count} second", "{count} seconds", round(seconds)).format(count=round(seconds))
+    minutes = round(seconds / 60)
+    return ngettext("{count} minute", "{count} minutes", minutes).format(count=minutes)
+
+
+JOBS: dict[Key, Job] = {}
+GUARD = threading.Lock()
+TURN = threading.Lock()  # one survey at a time: two at once would both take longer
+
+
+def answers(card: Card, engine: str, pictures: PictureSet) -> np.ndarray | None:
+    """The kept answers of a network to a test set, float32 (n, classes), or None; no network is loaded for it."""
+    return kept(survey_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
+
+
+def job_of(card: Card, engine: str, pictures: PictureSet) -> Job | None:
+    """The survey that is under way or has failed."""
+    with GUARD:
+        return JOBS.get((card.sha256, engine, pictures.key))
+
+
+def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
+    """Begin to ask a network about every picture, unless somebody has already."""
+    key = card.sha256, engine, pictures.key
+    with GUARD:
+        job = JOBS.get(key)
+        if job is not None and not job.finished:
+            return job
+        job = JOBS[key] = Job(len(pictures))
+    threading.Thread(target=work, args=(key, job, name, engine, pictures), name="survey", daemon=True).start()
+    return job
+
+
+def work(key: Key, job: Job, name: str, engine: str, pictures: PictureSet) -> None:
+    """Ask, keep, and leave the list; a failure stays on it until somebody tries again."""
+
+    def tell(done: int) -> None:
+        job.done = done
+
+    try:
+        with TURN:
+            job.started = time.monotonic()
+            classifier = POOL.get(name, engine)
+            job.started = time.monotonic()
+            rows = ask_all(classifier, pictures.split.images, tell)
+            keep(survey_file(classifier.card, engine, pictures.key), rows)
+        with GUARD:
+            JOBS.pop(key, None)
+    except (BundleError, OSError, ValueError) as error:
+        job.error = str(error)
+    except Exception as error:
+        log.exception("a test set could not be answered")
+        job.error = type(error).__name__
+    finally:
+        job.finished = True

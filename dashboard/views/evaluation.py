@@ -1,0 +1,85 @@
+"""How good a network is on a whole test set, where it fails, and what another one does better."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard import assessment, parts, resources, sets, versus, words
+from model.bundle import BundleError, Card
+from model.data import DataError, Split
+from model.evaluation import score
+from model.folders import known_folders
+from model.language import gettext as _
+from model.survey import Survey
+from model.testset import PictureSet, match_labels
+
+
+def matched(pictures: PictureSet, card: Card) -> np.ndarray:
+    """The set's labels by the network's classes; where they do not fit, a sentence, and the page ends there."""
+    try:
+        return match_labels(pictures.split.labels, pictures.classes, card.classes)
+    except DataError as error:
+        st.error(_("{name} cannot be used here: {reason}").format(name=pictures.name, reason=words.plain(str(error))))
+        st.stop()
+
+
+def show_one(survey: Survey, pictures: PictureSet) -> None:
+    """One network: figures, confusion and calibration, classes, mistakes."""
+    found = score(survey.probabilities, survey.split.labels, survey.classes)
+    assessment.show_metrics(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        assessment.show_confusion(found, survey, pictures)
+    with right:
+        assessment.show_reliability(survey)
+    assessment.show_cell(survey, pictures)
+    assessment.show_classes(found, survey)
+    assessment.show_mistakes(survey, pictures)
+
+
+def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
+    """Two networks side by side, once the second has answered as well."""
+    try:
+        their_card = resources.card(other[0])
+    except BundleError as error:
+        parts.refuse(error)
+    if set(their_card.classes) != set(card.classes):
+        st.error(
+            _("{first} and {second} cannot be compared: they do not know the same classes").format(
+                first=words.plain(model), second=words.plain(other[0])
+            )
+        )
+        return
+    theirs = sets.read(source, folders[source], their_card)
+    rows = sets.ask(other[0], their_card, other[1], theirs)
+    if rows is not None:
+        rows = rows[:, [their_card.classes.index(label) for label in card.classes]]
+        names = (f"{model} ({engine})", f"{other[0]} ({other[1]})")
+        versus.compare(names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures)
+
+
+folders = known_folders()
+if not folders:
+    parts.use_model()
+    if resources.is_shared():
+        st.info(_("There is no test set here to evaluate a network on."))
+    sets.offer_folders(folders)
+    st.stop()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    source = sets.choose_set(folders)
+    place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+    model, card = parts.use_model()
+with place:
+    engine = sets.choose_engine(card)
+    other = versus.choose_other(model, engine)
+pictures = sets.read(source, folders[source], card)
+labels = matched(pictures, card)
+rows = sets.ask(model, card, engine, pictures)
+if rows is not None:
+    survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+    if other is None:
+        show_one(survey, pictures)
+    else:
+        show_two(survey, pictures, model, card, engine, other)
+sets.offer_folders(folders)

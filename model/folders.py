@@ -1,0 +1,90 @@
+"""The data folders that are known here, each by a short name: those set from outside, downloaded or added."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from model.data import DataError, cifar10_folder, class_names, image_folders
+from model.home import home
+from model.language import gettext as _
+
+CIFAR10 = "cifar10"
+FILE = "folders.json"
+
+
+def known_folders() -> dict[str, Path]:
+    """Data folders by name: VITRINE_DATA's, CIFAR-10 where Keras has downloaded it, then those that were added.
+
+    A folder of VITRINE_DATA that is not there is listed as well, so that its owner is told what is wrong with it.
+    """
+    candidates = [*folders_set(), *(path for path in [*downloaded(), *folders_added()] if path.is_dir())]
+    found: dict[str, Path] = {}
+    for path in dict.fromkeys(candidates):
+        name = first = name_of(path)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{first}-{number}"
+        found[name] = path
+    return found
+
+
+def folders_set() -> list[Path]:
+    """What VITRINE_DATA names: one folder, or several with the system's path separator between them."""
+    return [Path(text).expanduser().resolve() for text in os.environ.get("VITRINE_DATA", "").split(os.pathsep) if text]
+
+
+def downloaded() -> list[Path]:
+    """Where Keras keeps CIFAR-10 once it has downloaded it."""
+    root = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    folder = root / "cifar-10-batches-py-target" / "cifar-10-batches-py"
+    return [folder] if (folder / "test_batch").is_file() else []
+
+
+def folders_added() -> list[Path]:
+    """The folders that were added here, first to last; a file that cannot be read is as good as none."""
+    try:
+        paths = json.loads((home() / FILE).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    return [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+
+
+def name_of(path: Path) -> str:
+    return CIFAR10 if cifar10_folder(path) else path.name or str(path)
+
+
+def add_folder(text: str) -> str:
+    """Remember a data folder; returns the name that it has from now on. Raises DataError."""
+    path = Path(text.strip()).expanduser()
+    if not text.strip() or "\0" in text or not path.is_dir():
+        raise DataError(
+            _(
+                "{folder} is not a folder on this machine; data is a cifar-10-batches-py folder, "
+                "or a folder with one sub-folder a class"
+            ).format(folder=repr(text[:200]))
+        )
+    path = path.resolve()
+    if not cifar10_folder(path):
+        class_names(image_folders(path).get("train") or path)
+    if path not in known_folders().values():
+        write_added([*folders_added(), path])
+    return next(name for name, known in known_folders().items() if known == path)
+
+
+def forget_folder(name: str) -> None:
+    """Take a folder off the list again; what is in it stays. Raises DataError for one that was not added here."""
+    path = known_folders().get(name)
+    if path is None or path not in folders_added():
+        raise DataError(_("{name} is not a folder that was added here").format(name=repr(name[:200])))
+    write_added([added for added in folders_added() if added != path])
+
+
+def write_added(paths: list[Path]) -> None:
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{FILE}.{os.getpid()}.new"
+    temporary.write_text(json.dumps([str(path) for path in paths], indent=2), "utf-8")
+    os.replace(temporary, folder / FILE)
