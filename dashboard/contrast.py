@@ -71,12 +71,12 @@ class Contrast:
 
 
 def sentences(contrast: Contrast, truth: str = "") -> list[str]:
-    """What changes from the first network to the second; truth: the picture's class, where it is known."""
-    return [answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
+    """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
+    return [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
 
 
-def answers(contrast: Contrast) -> str:
-    """What both say and how sure they are."""
+def answers(contrast: Contrast) -> tuple[str, str]:
+    """What both say as a headline, and how sure they are."""
     one, two = contrast.first.best, contrast.second.best
     facts = {
         "first": contrast.names[0],
@@ -87,10 +87,11 @@ def answers(contrast: Contrast) -> str:
         "other_share": per_cent(two.probability),
     }
     if one.label == two.label:
-        return _("Both say “{label}”: {first} is {share} sure, {second} {other_share}.").format(**facts)
-    return _("They disagree: {first} says “{label}” ({share}), {second} says “{other}” ({other_share}).").format(
-        **facts
-    )
+        head, details = _("Both say “{label}”"), _("{first} is {share} sure, {second} {other_share}.")
+    else:
+        head = _("They disagree: “{label}” or “{other}”")
+        details = _("{first} says “{label}” ({share}), {second} says “{other}” ({other_share}).")
+    return head.format(**facts), details.format(**facts)
 
 
 def largest_change(contrast: Contrast) -> Iterator[str]:
@@ -104,9 +105,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
         yield _("They have {count} of {all} classes in common.").format(count=len(both), all=len(pairs))
     label, (one, two) = max(both.items(), key=lambda item: abs(item[1][1] - item[1][0]))
     if abs(two - one) < SLIGHT:
-        yield _("No probability changes by more than {points} percentage points.").format(
-            points=decimal(100 * SLIGHT, 0)
-        )
+        yield _("No probability changes by as much as one percentage point.")
     else:
         yield _("The largest change: “{label}” goes from {before} to {after}.").format(
             label=_(label), before=per_cent(one), after=per_cent(two)
