@@ -138,6 +138,28 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
     assert "No answers are kept yet" in texts(test)
 
 
+def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
+    first, second = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    history.judge(first, "cat")
+    test = visit_page("history")
+    assert test.get("download_button")[1].proto.disabled
+    history.judge(second, "dog")
+    test.run()
+    assert not test.get("download_button")[1].proto.disabled
+
+
+def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
+    number = history.keep(HORSE, PREDICTION, "")
+    history.judge(number, "cat")
+    test = visit_page("history")
+    test.session_state["kept-answers"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    test.run()
+    assert not test.exception
+    assert by_prefix(test.selectbox, "truth-").value == "cat"
+    by_prefix(test.button, "right-").click().run()
+    assert history.list_answers()[0].right is True
+
+
 def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     history.keep(b"a", PREDICTION, "", b"small")
     monkeypatch.setenv("VITRINE_SHARE", "1")

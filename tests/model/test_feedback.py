@@ -50,7 +50,9 @@ def test_the_last_word_on_a_picture_counts() -> None:
     assert classes_of(history.list_answers()) == [CLASSES[1]]
 
 
-@pytest.mark.parametrize("label", ["..", ".", "a/b", "a\\b", "C:", " x ", "con", "NUL.txt", "x.", "a\0b", "*", "ä", "%2F"])
+@pytest.mark.parametrize(
+    "label", ["..", ".", "a/b", "a\\b", "C:", " x ", "con", "NUL.txt", "x.", "a\0b", "*", "ä", "%2F"]
+)
 def test_any_class_is_a_folder_that_every_system_can_have(label: str) -> None:
     name = folder_name(label)
     assert name and not set(name) & set('/\\:*?"<>|\0')
