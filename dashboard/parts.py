@@ -1,4 +1,4 @@
-"""The pieces that pages share: one answer in full, many answers as a grid, the choice of the network."""
+"""The pieces that pages share: one answer in full, the answers of many files, the choice of the network."""
 
 from __future__ import annotations
 

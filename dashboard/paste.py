@@ -16,7 +16,7 @@ HTML = """<button type="button">
 CSS = """
 :host, div { font-family: var(--st-font); }
 button {
-  display: flex; align-items: center; gap: 0.4rem; min-height: 2rem; padding: 0.25rem 0.75rem; cursor: pointer;
+  display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer;
   font: 0.875rem var(--st-font); white-space: nowrap;
   color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);

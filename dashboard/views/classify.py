@@ -18,19 +18,19 @@ SOURCES = {"Files": marked("Files"), "Folder": marked("Folder"), "Camera": marke
 ICONS = {"Files": ":material/upload_file:", "Folder": ":material/folder:", "Camera": ":material/photo_camera:"}
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+    source = st.segmented_control(
+        _("Pictures from"),
+        list(SOURCES),
+        default="Files",
+        required=True,
+        format_func=lambda name: f"{ICONS[name]} {_(SOURCES[name])}",
+        label_visibility="collapsed",
+        key="source",
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-        source = st.segmented_control(
-            _("Pictures from"),
-            list(SOURCES),
-            default="Files",
-            required=True,
-            format_func=lambda name: f"{ICONS[name]} {_(SOURCES[name])}",
-            label_visibility="collapsed",
-            key="source",
-        )
         if source != "Camera":
             paste_button()
-    model, card = parts.use_model()
+        model, card = parts.use_model()
 
 files = sources.shoot() if source == "Camera" else sources.drop_area(folder=source == "Folder")
 sources.show_samples()
