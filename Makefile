@@ -6,7 +6,7 @@ SHARE ?=
 PYTHON := .venv/bin/python
 SHARED := $(filter-out 0 no,$(SHARE))
 
-.PHONY: run test lint bench screenshots requirements
+.PHONY: run test lint bench screenshots translations requirements
 
 run:
 	@scripts/setup.sh $(if $(SHARED),share,run)
@@ -32,6 +32,13 @@ bench:
 screenshots:
 	@scripts/setup.sh test
 	@$(PYTHON) -m benchmarks.screenshots
+
+# Brings the catalogues up to date with the sentences in the code; new ones wait there for a translator.
+CATALOGUE := model/locale/pt/LC_MESSAGES/vitrine.po
+translations:
+	@scripts/setup.sh test
+	@$(PYTHON) -m babel.messages.frontend extract -F babel.cfg -k _ -k marked --no-location --sort-output --omit-header -w 120 -o .vitrine/vitrine.pot .
+	@$(PYTHON) -m babel.messages.frontend update -N -l pt -i .vitrine/vitrine.pot -o $(CATALOGUE) --ignore-obsolete --omit-header -w 120
 
 # Pins every package, the indirect ones too, for every system; the project itself comes last.
 requirements:

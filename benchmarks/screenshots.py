@@ -12,6 +12,7 @@ PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
     "gallery": "/gallery?picture=frog-brown.png",
     "compare": "/compare?sample=bird-kingfisher.jpg",
+    "evaluation": "/evaluation",
     "training": "/training",
     "models": "/models",
     "history": "/history",

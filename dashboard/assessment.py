@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import address, browse, charts, figures
@@ -26,11 +27,11 @@ def show_metrics(found: Evaluation) -> None:
     low, high = interval(round(found.accuracy * found.n), found.n)
     with st.container(horizontal=True, gap="large"):
         st.metric(
-            _("right"),
+            _("accuracy"),
             per_cent(found.accuracy),
-            help=_("Accuracy. So many pictures tell it to within {low} to {high}, with 95 % confidence.").format(
-                low=per_cent(low), high=per_cent(high)
-            ),
+            help=_(
+                "The share that is right. So many pictures place it between {low} and {high}, in 95 of 100 cases."
+            ).format(low=per_cent(low), high=per_cent(high)),
             width="content",
         )
         st.metric(_("95 % interval"), f"{per_cent(low)} – {per_cent(high)}", width="content")
@@ -43,6 +44,15 @@ def show_metrics(found: Evaluation) -> None:
         st.metric(_("pictures"), f"{found.n:,}", width="content")
 
 
+def draw(figure: go.Figure, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
+    """A chart in the theme's colours; on_select hears of clicks on its points."""
+    figure = figures.inked(figure, st.context.theme.type or "light")
+    if on_select is None:
+        st.plotly_chart(figure, config=charts.CONFIG, key=key, alt=alt)
+    else:
+        st.plotly_chart(figure, config=charts.CONFIG, key=key, alt=alt, on_select=on_select, selection_mode="points")
+
+
 def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
     """A chart's numbers as a table, made when it is opened."""
     twin = st.expander(_("As a table"), key=f"twin-{key}", on_change="rerun")
@@ -51,21 +61,19 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
         twin.dataframe(table(), hide_index=True, column_config=columns, alt=alt)
 
 
-def show_confusion(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
+def show_confusion(found: Evaluation, survey: Survey) -> None:
     """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
     st.markdown(_("**What it takes for what**"))
     confusion, labels = np.array(found.confusion), [_(label) for label in survey.classes]
     kind = address.choose(_("Numbers"), "cells", list(COUNTS), lambda name: _(COUNTS[name]), switch=True, named=False)
     places = most_confused(confusion, MOST_CLASSES)
     true, answer = chosen_cell(survey)
-    st.plotly_chart(
+    draw(
         figures.confusion_chart(
             confusion, labels, places, kind == "shares", (true, answer) if min(true, answer) >= 0 else None
         ),
-        config=charts.CONFIG,
         key="confusion",
         on_select=lambda: take_cell(survey.classes),
-        selection_mode="points",
         alt=_("How many pictures of each true class get each answer; the same as a table below"),
     )
     if len(places) < len(labels):
@@ -145,9 +153,8 @@ def show_reliability(survey: Survey) -> None:
     """Whether it is as often right as it is sure."""
     st.markdown(_("**Is it right as often as it is sure?**"))
     bins = reliability(survey.probabilities, survey.split.labels)
-    st.plotly_chart(
+    draw(
         figures.reliability_chart(bins),
-        config=charts.CONFIG,
         key="reliability",
         alt=_("Bars: the share that is right by how sure the network is; on the dashed line both are the same"),
     )
@@ -166,13 +173,12 @@ def show_reliability(survey: Survey) -> None:
 
 def show_classes(found: Evaluation, survey: Survey) -> None:
     """Precision, recall and F1 of each class, worst first."""
-    st.markdown(_("**Class by class, the worst first**"))
+    st.markdown(_("**Class by class, the worst first** (bar: F1)"))
     each, labels = by_class(np.array(found.confusion), survey.classes), [_(label) for label in survey.classes]
     order = worst_first(each)
     shown = order[:MOST_CLASSES]
-    st.plotly_chart(
+    draw(
         figures.class_chart([each[place] for place in shown], labels, shown),
-        config=charts.CONFIG,
         key="classes",
         alt=_("A bar a class: F1, with marks for precision and recall; the same as a table below"),
     )

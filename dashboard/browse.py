@@ -101,13 +101,13 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
     for place in places.tolist():
         right = predicted[place] == survey.split.labels[place]
         sure = words.percent(float(confidence[place]))
-        below = sure if right else _("{sure}, is {label}").format(sure=sure, label=_(pictures.truth(place)))
         said = f"{'✓' if right else '✗'} {_(survey.classes[predicted[place]])}"
-        cells.append(cell(pictures, place, (said, below), "right" if right else "wrong"))
+        lines = (said,) if right else (said, _("is {label}").format(label=_(pictures.truth(place))))
+        cells.append(cell(pictures, place, lines, "right" if right else "wrong", sure))
     return cells
 
 
-def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "") -> Cell:
+def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "", badge: str = "") -> Cell:
     return Cell(
         place,
         data_url(pictures.split.images[place]),
@@ -115,6 +115,7 @@ def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str 
         _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
         lines,
         verdict,
+        badge,
     )
 
 

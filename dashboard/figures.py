@@ -12,7 +12,8 @@ from model.language import decimal, per_cent
 from model.language import gettext as _
 from model.metrics import ClassFigures, ReliabilityBin
 
-RIGHT, WRONG, QUIET = "46, 158, 91", "204, 102, 119", "#8A9499"
+RIGHT, WRONG, QUIET, ACCENT = "46, 158, 91", "204, 102, 119", "#8A9499", "#0E8A92"
+INKS = {"light": "#3b4649", "dark": "#c3cece"}  # Streamlit's own grey on a chart is too faint to read easily
 STRONG = 0.55  # the most a cell is filled with: the theme's text stays readable on it
 MOST_NUMBERS = 15  # classes whose cells have room for a number
 
@@ -30,8 +31,9 @@ def confusion_chart(
     totals = np.maximum(confusion.sum(axis=1)[list(places)], 1)
     share = part / totals[:, None]
     names = [labels[place] for place in places]
-    figure = go.Figure(cells(share, np.eye(len(places), dtype=bool), RIGHT, names))
-    figure.add_trace(cells(share, ~np.eye(len(places), dtype=bool), WRONG, names))
+    diagonal = np.eye(len(places), dtype=bool)
+    figure = go.Figure(cells(share, diagonal, RIGHT, names))
+    figure.add_trace(cells(share, ~diagonal, WRONG, names))
     pairs = [(row, column) for row in range(len(places)) for column in range(len(places))]
     figure.add_scatter(
         x=[names[column] for _row, column in pairs],
@@ -77,8 +79,9 @@ def confusion_chart(
 
 def cells(share: np.ndarray, wanted: np.ndarray, color: str, names: Sequence[str]) -> go.Heatmap:
     """The wanted cells in one colour, the stronger the larger their share; small shares are to be seen as well."""
+    most = share[wanted].max(initial=0.0) or 1.0
     return go.Heatmap(
-        z=np.where(wanted, np.sqrt(share), np.nan),
+        z=np.where(wanted, np.sqrt(share / most), np.nan),
         x=list(names),
         y=list(names),
         zmin=0,
@@ -98,7 +101,7 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> go.Figure:
             x=[(one.low + one.high) / 2 for one in bins],
             y=[one.accuracy for one in bins],
             width=[0.92 * (one.high - one.low) for one in bins],
-            marker={"color": class_color(1), "opacity": 0.85},
+            marker={"color": ACCENT, "opacity": 0.85},
             hovertext=[
                 _("{count} pictures, {sure} sure on average, {right} right").format(
                     count=f"{one.count:,}", sure=per_cent(one.confidence), right=per_cent(one.accuracy)
@@ -136,11 +139,19 @@ def class_chart(figures: Sequence[ClassFigures], labels: Sequence[str], places: 
             name="F1",
             orientation="h",
             marker={"color": [class_color(place) for place in places], "opacity": 0.75, "cornerradius": 3},
-            text=[per_cent(one.f1) if one.f1 == one.f1 else _("no pictures") for one in figures],
-            textposition="inside",
-            insidetextanchor="start",
             hovertemplate="%{y}: F1 %{x:.1%}<extra></extra>",
+            showlegend=False,
         )
+    )
+    figure.add_scatter(
+        x=[1.0] * len(figures),
+        y=names,
+        mode="text",
+        text=[per_cent(one.f1) if one.f1 == one.f1 else "–" for one in figures],
+        textposition="middle right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
     )
     for name, symbol, values in (
         (_("precision"), "triangle-up", [one.precision for one in figures]),
@@ -157,7 +168,8 @@ def class_chart(figures: Sequence[ClassFigures], labels: Sequence[str], places: 
     layout_rows(figure, len(figures))
     figure.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"range": [0, 1.02], "tickformat": ".0%", "fixedrange": True},
+        margin={"r": 52},
+        xaxis={"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
     )
     return figure
 
@@ -181,6 +193,18 @@ def change_chart(labels: Sequence[str], gains: Sequence[float], places: Sequence
     figure.update_layout(
         showlegend=False, xaxis={"range": [-reach, reach], "visible": False, "fixedrange": True, "zeroline": True}
     )
+    return figure
+
+
+def inked(figure: go.Figure, theme: str) -> go.Figure:
+    """The figure with its words in a colour that is easy to read on a `light` or `dark` page."""
+    color = INKS.get(theme, INKS["light"])
+    font = {"color": color}
+    figure.update_layout(font=font, legend={"font": font})
+    figure.update_annotations(font_color=color)
+    figure.update_traces(textfont=font, selector=lambda trace: trace.type in ("bar", "scatter"))
+    figure.update_xaxes(tickfont=font, title={"font": font})
+    figure.update_yaxes(tickfont=font, title={"font": font})
     return figure
 
 

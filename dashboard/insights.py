@@ -123,7 +123,7 @@ def make_index(classifier: Classifier, source: Path) -> Job:
     key = key_of(classifier), source
     with GUARD:
         job = JOBS.get(key)
-        if job is None or job.finished:
+        if job is None or job.ended.is_set():
             job = JOBS[key] = Job(0)
             threading.Thread(target=work, args=(job, classifier, source), name="index", daemon=True).start()
     return job
@@ -146,7 +146,7 @@ def work(job: Job, classifier: Classifier, source: Path) -> None:
         log.exception("the training pictures could not be compared")
         job.error = type(error).__name__
     finally:
-        job.finished = True
+        job.ended.set()
 
 
 def key_of(classifier: Classifier) -> str:

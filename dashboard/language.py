@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from model import language
 from model.language import ENGLISH, LANGUAGES
@@ -11,8 +12,8 @@ KEY = "lang"
 
 
 def visitors() -> str:
-    """The language of the visitor whose page is being drawn; English where there is none."""
-    if not st.runtime.exists():
+    """The language of the visitor whose page is being drawn; English where there is none, as for the HTTP routes."""
+    if get_script_run_ctx(suppress_warning=True) is None:
         return ENGLISH
     chosen = st.session_state.get(KEY) or st.query_params.get(KEY)
     return chosen if chosen in LANGUAGES else browsers(st.context.locale)
@@ -26,16 +27,15 @@ def browsers(locale: str | None) -> str:
 
 def choose() -> None:
     """The switch, which stands in the address once it is used."""
-    default = browsers(st.context.locale)
-    names = sorted(LANGUAGES, key=default.__ne__)  # the browser's first: the address names only another choice
-    st.selectbox(
+    st.segmented_control(
         language.gettext("Language"),
-        names,
-        format_func=LANGUAGES.__getitem__,
+        list(LANGUAGES),
+        default=browsers(st.context.locale),
+        required=True,
+        format_func=str.upper,
         key=KEY,
         bind="query-params",
         label_visibility="collapsed",
-        width=130,
     )
 
 

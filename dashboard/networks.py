@@ -15,6 +15,7 @@ from model.catalog import STORED, Entry
 from model.convert import KINDS, can_convert, own_file
 from model.database import StoreError
 from model.intake import MAX_BYTES, Wishes, add_file
+from model.language import gettext as _
 from model.scaling import SCALINGS
 
 FIND_OUT = "find out"
@@ -68,37 +69,41 @@ def show_messages() -> None:
     if models := st.session_state.get("removed"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/delete: {cards.removed(models)}", width="content")
-            st.button("Undo", icon=":material/undo:", on_click=undo, key="undo")
+            st.button(_("Undo"), icon=":material/undo:", on_click=undo, key="undo")
 
 
-@st.dialog("Add a network")
 def add_network() -> None:
+    """The dialog that takes a network in; its title is of the visitor's language, so it is made when it opens."""
+    st.dialog(_("Add a network"))(ask_for_network)()
+
+
+def ask_for_network() -> None:
     """Upload a file, say what is known of it, and have it looked over."""
-    st.caption("Keras (.keras, or .h5 of Keras 2 too) or LiteRT (.tflite). No code in the file is run.")
-    upload = st.file_uploader("The network's file", max_upload_size=MAX_BYTES // 2**20, key="network-file")
-    name = st.text_input("Name", placeholder="as its file is called", key="network-name")
-    classes = st.text_input("Classes, in their order", placeholder="cat, dog, frog", key="network-classes")
-    with st.expander("Details"):
+    st.caption(_("Keras (.keras, or .h5 of Keras 2 too) or LiteRT (.tflite). No code in the file is run."))
+    upload = st.file_uploader(_("The network's file"), max_upload_size=MAX_BYTES // 2**20, key="network-file")
+    name = st.text_input(_("Name"), placeholder=_("as its file is called"), key="network-name")
+    classes = st.text_input(_("Classes, in their order"), placeholder=_("cat, dog, frog"), key="network-classes")
+    with st.expander(_("Details")):
         scaling = st.selectbox(
-            "It wants pixels as",
+            _("It wants pixels as"),
             [FIND_OUT, *SCALINGS],
-            format_func=lambda key: SCALINGS[key].about if key in SCALINGS else "find out, or guess 0 to 1",
+            format_func=lambda key: _(SCALINGS[key].about) if key in SCALINGS else _("find out, or guess 0 to 1"),
             key="network-scaling",
         )
-        size = st.number_input("Pixels a side, for a network that takes any", 0, 1024, 0, key="network-size")
-    if st.button("Add", type="primary", disabled=upload is None, key="network-add") and upload:
+        size = st.number_input(_("Pixels a side, for a network that takes any"), 0, 1024, 0, key="network-size")
+    if st.button(_("Add"), type="primary", disabled=upload is None, key="network-add") and upload:
         wishes = Wishes(name.strip(), classes.strip(), "" if scaling == FIND_OUT else scaling, int(size))
         take(upload.name, upload.getvalue(), wishes)
 
 
 def take(file: str, content: bytes, wishes: Wishes) -> None:
     """Store an uploaded file and open it, or say in the dialog why not."""
-    with TemporaryDirectory() as folder, st.spinner("Looking the file over, a few seconds"):
+    with TemporaryDirectory() as folder, st.spinner(_("Looking the file over, a few seconds")):
         path = Path(folder) / words.file_name(file)
         path.write_bytes(content)
         try:
             if wishes.classes.endswith(".json"):
-                raise StoreError("Classes are written here one after the other: cat, dog, frog")
+                raise StoreError(_("Classes are written here one after the other: cat, dog, frog"))
             added = add_file(path, wishes)
         except BundleError as error:
             st.error(words.plain(str(error)))
@@ -111,7 +116,7 @@ def take(file: str, content: bytes, wishes: Wishes) -> None:
 def show_changes(entry: Entry) -> None:
     """What can be done with a network: the default, and for one of the store a name and its end."""
     st.button(
-        "The default" if entry.default else "Make it the default",
+        _("The default") if entry.default else _("Make it the default"),
         icon=":material/star:",
         key=f"default-{entry.name}",
         on_click=set_default,
@@ -121,25 +126,27 @@ def show_changes(entry: Entry) -> None:
     if entry.origin != STORED:
         return
     if "@" not in entry.name:  # all versions of a name are renamed together
-        with st.popover("Rename", icon=":material/edit:"):
-            st.text_input("New name", entry.name, max_chars=64, key=f"rename-{entry.name}")
-            st.button("Rename", key=f"rename-do-{entry.name}", on_click=rename, args=(entry.name,), type="primary")
-    st.button("Delete", icon=":material/delete:", key=f"remove-{entry.name}", on_click=remove, args=(entry.name,))
+        with st.popover(_("Rename"), icon=":material/edit:"):
+            st.text_input(_("New name"), entry.name, max_chars=64, key=f"rename-{entry.name}")
+            st.button(_("Rename"), key=f"rename-do-{entry.name}", on_click=rename, args=(entry.name,), type="primary")
+    st.button(_("Delete"), icon=":material/delete:", key=f"remove-{entry.name}", on_click=remove, args=(entry.name,))
 
 
 def show_downloads(entry: Entry, card: Card) -> None:
     """A button for each kind of file that the network can be had as; one that must be made first says so."""
     made: set[tuple[str, str]] = st.session_state.setdefault("made_files", set())
-    with st.popover("Download", icon=":material/download:"):
+    with st.popover(_("Download"), icon=":material/download:"):
         for suffix in filter(lambda suffix: can_convert(card, suffix), KINDS):
             file = own_file(card, suffix)
             label = cards.file_label(file, suffix)
             if file or (resources.fingerprint(card), suffix) in made:
                 show_download(entry.name, suffix, label)
-            elif st.button(f"Make {label}", icon=":material/build:", key=f"make-{suffix}-{entry.name}"):
+            elif st.button(
+                _("Make {file}").format(file=label), icon=":material/build:", key=f"make-{suffix}-{entry.name}"
+            ):
                 make(entry.name, card, suffix, made)
             if suffix == ".tflite" and not file:
-                st.caption("Made from the sample pictures: measure it before you rely on it.")
+                st.caption(_("Made from the sample pictures: measure it before you rely on it."))
 
 
 def show_download(name: str, suffix: str, label: str) -> None:
@@ -159,7 +166,7 @@ def show_download(name: str, suffix: str, label: str) -> None:
 
 def make(name: str, card: Card, suffix: str, made: set[tuple[str, str]]) -> None:
     try:
-        with st.spinner("Turning the network into another kind of file, some seconds"):
+        with st.spinner(_("Turning the network into another kind of file, some seconds")):
             resources.converted(name, suffix)
     except BundleError as error:
         st.error(words.plain(str(error)))

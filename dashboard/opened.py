@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import address, resources, words
 from model.bundle import Card
-from model.data import DataError, cifar10_folder
-from model.folders import known_folders
+from model.data import DataError
+from model.folders import is_cifar10, known_folders
 from model.language import gettext as _
 
 NAMES = ("set", "picture")
@@ -54,7 +54,7 @@ def find_picture(name: str, number: str, size: int) -> Opened:
         )
     folder = folders[name]
     # Here, CIFAR-10's pictures are resized like any other.
-    pictures = resources.testset(name, folder, CIFAR10_SIDE if cifar10_folder(folder) else size)
+    pictures = resources.testset(name, folder, CIFAR10_SIDE if is_cifar10(folder) else size)
     if not number.isascii() or not number.isdecimal() or len(number) > 9 or int(number) >= len(pictures):
         raise DataError(
             _("there is no picture {number} in {name}; its pictures are 0 to {last}").format(

@@ -21,6 +21,7 @@ from model.classifier import Classifier, file_of
 from model.comparison import speeds
 from model.convert import convert
 from model.images import read_image, to_array
+from model.language import current
 from model.layers import Layer, list_layers
 from model.pool import POOL, Choice, Key, choose
 from model.testset import PictureSet, read_testset, stamp
@@ -69,13 +70,13 @@ def is_warm(name: str, engine: str | None = None) -> bool:
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _answer(sha256: str, network: str, _content: bytes, _classifier: Classifier) -> Answer:
+def _answer(sha256: str, network: str, language: str, _content: bytes, _classifier: Classifier) -> Answer:
     return answer(_content, _classifier)
 
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
-    """The answer for a file's bytes; the same bytes are worked on once by a network."""
-    return _answer(hashlib.sha256(content).hexdigest(), identity(classifier), content, classifier)
+    """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
+    return _answer(hashlib.sha256(content).hexdigest(), identity(classifier), current(), content, classifier)
 
 
 @st.cache_data(show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import streamlit as st
@@ -15,7 +16,7 @@ from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
 from model.testset import PictureSet
 
-NEWS_SECONDS = 0.5  # between looks at how far a survey is
+NEWS_SECONDS = 0.3  # between looks at how far a survey is
 CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
@@ -104,7 +105,6 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
         job = surveys.start(name, card, engine, pictures)
     if job is not None and not job.error:
         follow(job)
-        return None
     if job is not None:
         st.error(_("The pictures could not be answered: {reason}").format(reason=words.plain(job.error)))
     st.button(
@@ -125,9 +125,13 @@ def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
     surveys.start(name, card, engine, pictures)
 
 
-@st.fragment(run_every=NEWS_SECONDS)
-def follow(job: surveys.Job) -> None:
-    """How far a survey is; the page is drawn anew when it ends."""
-    if job.finished:
-        st.rerun()
-    st.progress(min(job.share, 1.0), job.progress())
+def follow(job: surveys.Job) -> NoReturn:
+    """How far a survey is, until it ends; then the page is drawn anew.
+
+    The page waits here instead of being run again and again: Streamlit searches all memory for garbage after each run,
+    which would hold up the network that is being loaded.
+    """
+    place = st.empty()
+    while not job.ended.wait(NEWS_SECONDS):
+        place.progress(min(job.share, 1.0), job.progress())
+    st.rerun()

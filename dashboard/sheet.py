@@ -26,6 +26,11 @@ CSS = """
 .sheet a:hover { border-color: var(--st-primary-color); }
 .sheet a:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
 .sheet img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; image-rendering: pixelated; }
+.sheet div { position: relative; }
+.sheet b {
+  position: absolute; right: 2px; bottom: 2px; padding: 0 4px; border-radius: 5px; font: 11px/1.4 var(--st-font);
+  background: rgba(12, 20, 22, 0.82); color: #fff;
+}
 .sheet span { display: block; padding: 0 5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .sheet span:first-of-type { padding-top: 2px; }
 .sheet span:last-of-type { padding-bottom: 3px; }
@@ -46,7 +51,14 @@ export default function (component) {
     const image = document.createElement("img")
     image.src = cell.image
     image.alt = cell.name
-    link.append(image)
+    const frame = document.createElement("div")
+    frame.append(image)
+    if (cell.badge) {
+      const badge = document.createElement("b")
+      badge.textContent = cell.badge
+      frame.append(badge)
+    }
+    link.append(frame)
     for (const text of cell.lines) {
       const line = document.createElement("span")
       line.textContent = text
@@ -69,7 +81,8 @@ export default function (component) {
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture: its place in the set, where a click leads, what stands below it, `right`, `wrong` or neither."""
+    """One picture: its place in the set, where a click leads, its name, what stands below and on it; verdict: `right`,
+    `wrong` or neither."""
 
     place: int
     image: str
@@ -77,6 +90,7 @@ class Cell:
     name: str
     lines: tuple[str, ...] = ()
     verdict: str = ""
+    badge: str = ""
 
 
 def data_url(image: np.ndarray) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 STYLE = """<style>
 .stMainBlockContainer { max-width: 1080px; padding-top: 4rem; padding-bottom: 2rem; }
 .st-key-language { position: fixed; top: 0.7rem; right: 3.6rem; width: auto; z-index: 1000000; }
+[data-testid="stCaptionContainer"] { color: light-dark(#5a6466, #a9b4b4); opacity: 1; }
+[data-testid="stBaseButton-primary"] { color: light-dark(#ffffff, #0d1517); }
 .st-key-samples { flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px; }
 [class*="st-key-seen-"] img { image-rendering: pixelated; }
 [class*="st-key-picture-"] img { max-height: 340px; object-fit: contain; }

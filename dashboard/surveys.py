@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,8 +28,8 @@ class Job:
     total: int
     done: int = 0
     started: float = 0.0
-    finished: bool = False
     error: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def share(self) -> float:
@@ -76,7 +76,7 @@ def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
     key = card.sha256, engine, pictures.key
     with GUARD:
         job = JOBS.get(key)
-        if job is not None and not job.finished:
+        if job is not None and not job.ended.is_set():
             return job
         job = JOBS[key] = Job(len(pictures))
     threading.Thread(target=work, args=(key, job, name, engine, pictures), name="survey", daemon=True).start()
@@ -104,4 +104,4 @@ def work(key: Key, job: Job, name: str, engine: str, pictures: PictureSet) -> No
         log.exception("a test set could not be answered")
         job.error = type(error).__name__
     finally:
-        job.finished = True
+        job.ended.set()

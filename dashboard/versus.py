@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, browse, cards, charts, figures, resources, words
-from dashboard.assessment import STRIP, show_twin
+from dashboard import address, browse, cards, figures, resources, words
+from dashboard.assessment import STRIP, draw, show_twin
 from dashboard.sheet import Cell
 from model.bundle import BundleError, Card, bundle_folders
 from model.classifier import engines_of, file_of
@@ -83,7 +83,7 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
         return f"{text} " + _("{better} is better: chance alone would hardly make such a difference.").format(
             better=better
         )
-    return f"{text} " + _("Such a difference may well be chance: on these pictures the two are equally good.")
+    return f"{text} " + _("Such a difference may well be chance: these pictures do not tell which one is better.")
 
 
 def table_of(
@@ -95,7 +95,7 @@ def table_of(
 ) -> pd.DataFrame:
     """The two side by side, a row a figure."""
     rows: dict[str, list[str]] = {
-        _("right"): [per_cent(one.accuracy) for one in found],
+        _("accuracy"): [per_cent(one.accuracy) for one in found],
         _("95 % interval"): [
             f"{per_cent(low)} – {per_cent(high)}"
             for one in found
@@ -137,11 +137,10 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     gains = {name: second.per_class[name] - share for name, share in first.per_class.items()}
     order = sorted(gains, key=gains.__getitem__)
     shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
-    st.plotly_chart(
+    draw(
         figures.change_chart(
             [_(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
         ),
-        config=charts.CONFIG,
         key="gains",
         alt=_("A bar a class: how much more of its pictures the second network gets right"),
     )
@@ -177,11 +176,7 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet) -> N
 
 
 def disagreed_cell(one: Disagreement, pictures: PictureSet) -> Cell:
-    lines = (
-        f"1: {_(one.first.label)} {words.percent(one.first.probability)}",
-        f"2: {_(one.second.label)} {words.percent(one.second.probability)}",
-        _("is {label}").format(label=_(one.label)),
-    )
+    lines = (f"1: {_(one.first.label)}", f"2: {_(one.second.label)}", _("is {label}").format(label=_(one.label)))
     return browse.cell(pictures, one.index, lines)
 
 

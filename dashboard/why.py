@@ -5,7 +5,6 @@ Everything is worked out when it is opened, in a part of the page that runs by i
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import streamlit as st
@@ -105,10 +104,10 @@ def ready_index(classifier: Classifier, source: Path) -> Index | None:
     if index := insights.index_of(classifier, source):
         return index
     job, bar = insights.make_index(classifier, source), st.empty()
-    while not job.finished:
+    while not job.ended.is_set():
         text = job.progress() if job.total else _("Reading the training pictures, once for this network")
         bar.progress(job.share if job.total else 0.0, text)
-        time.sleep(NEWS_SECONDS)
+        job.ended.wait(NEWS_SECONDS)
     bar.empty()
     if job.error:
         st.error(words.plain(_("The training pictures cannot be compared: {reason}").format(reason=job.error)))

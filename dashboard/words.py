@@ -6,37 +6,41 @@ import re
 
 from dashboard.charts import SURE
 from model.bundle import Card
+from model.language import gettext as _
+from model.language import per_cent, thousands
 from model.prediction import Prediction
+
+DATA_NAMES = {"cifar10": "CIFAR-10"}
 
 
 def headline(prediction: Prediction) -> str:
     """The answer as a title: `Frog`, or `Not sure: cat or dog`."""
     first, *others = prediction.top(2)
     if prediction.best.probability >= SURE or not others:
-        return first.label.capitalize()
-    return f"Not sure: {first.label} or {others[0].label}"
+        return _(first.label).capitalize()
+    return _("Not sure: {first} or {second}").format(first=_(first.label), second=_(others[0].label))
 
 
 def certainty(prediction: Prediction) -> str:
     """How sure, in words and in number."""
     probability = prediction.best.probability
     words = (
-        "almost certain"
+        _("almost certain, {share} sure")
         if probability >= 0.95
-        else "very likely"
+        else _("very likely, {share} sure")
         if probability >= 0.8
-        else "probably"
+        else _("probably, {share} sure")
         if probability >= SURE
-        else "a guess"
+        else _("a guess, {share} sure")
     )
-    return f"{words}, {percent(probability)} sure"
+    return words.format(share=percent(probability))
 
 
 def percent(probability: float) -> str:
     """A share as a whole per cent that never rounds a doubt away: 99.7 % is not 100 %."""
     if 0.99 < probability < 1:
-        return f"{min(probability, 0.999):.1%}"
-    return f"{probability:.0%}"
+        return per_cent(min(probability, 0.999))
+    return per_cent(probability, 0)
 
 
 def measured(card: Card) -> str:
@@ -44,7 +48,19 @@ def measured(card: Card) -> str:
     if card.headline is None:
         return card.name
     title, figures = card.headline
-    return f"{card.name} · {figures['keras']:.1%} right on {title}"
+    return _("{network} · {share} right on {data}").format(
+        network=card.name, share=per_cent(figures["keras"]), data=_(title)
+    )
+
+
+def test_set(title: str) -> str:
+    """A test set's title, such as `cifar10 test, all 10,000`, in the visitor's language."""
+    known = re.fullmatch(r"(.+) test, (all|first) ([0-9,]+)", title)
+    if known is None:
+        return title
+    data, part, count = known.groups()
+    words = _("{data}, all {count} test pictures") if part == "all" else _("{data}, first {count} test pictures")
+    return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands()))
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from model.language import gettext as _
+
 MAX_NUMBER = 65_536  # units, pixels, filters: no network for pictures needs a larger one
 MAX_TEXT = 4096
 MAX_DEPTH = 60
@@ -101,7 +103,7 @@ class NotAllowed(ValueError):
 def check_network(description: Any) -> None:
     """Hold the description of a network, as read from JSON, against the lists above. Raises NotAllowed."""
     if not isinstance(description, dict) or description.get("class_name") not in NETWORKS:
-        raise NotAllowed("it does not describe a Keras network")
+        raise NotAllowed(_("it does not describe a Keras network"))
     # How the network was trained is never read: it is loaded without it.
     check({key: value for key, value in description.items() if key != "compile_config"}, "", 0, [0])
 
@@ -109,7 +111,7 @@ def check_network(description: Any) -> None:
 def check(value: Any, key: str, depth: int, count: list[int]) -> None:
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_PARTS:
-        raise NotAllowed("its description is too large or too deeply nested")
+        raise NotAllowed(_("its description is too large or too deeply nested"))
     if isinstance(value, dict):
         check_part(value)
         for name, inner in value.items():
@@ -120,37 +122,55 @@ def check(value: Any, key: str, depth: int, count: list[int]) -> None:
     elif isinstance(value, str):
         check_text(value, key)
     elif isinstance(value, int) and abs(value) > MAX_NUMBER and key not in LARGE_KEYS:
-        raise NotAllowed(f"{key or 'a value'} is {value}; up to {MAX_NUMBER} is taken")
+        raise NotAllowed(
+            _("{key} is {value}; up to {max_number} is taken").format(
+                key=key or _("a value"), value=value, max_number=MAX_NUMBER
+            )
+        )
 
 
 def check_part(part: dict[str, Any]) -> None:
     """A dictionary that names a class may only name an allowed one, under the module that holds it."""
     if part.get("registered_name") and ">" in str(part["registered_name"]):
         raise NotAllowed(
-            f"it uses the custom object {shown(part['registered_name'])}, which would need code of its maker"
+            _("it uses the custom object {part}, which would need code of its maker").format(
+                part=shown(part["registered_name"])
+            )
         )
     if "class_name" not in part:
         if "module" in part or "registered_name" in part:
-            raise NotAllowed(f"it names the module {shown(part.get('module'))} without a class")
+            raise NotAllowed(_("it names the module {module} without a class").format(module=shown(part.get("module"))))
         return
     name, module = part["class_name"], part.get("module")
     if name == "Lambda" or name == "__lambda__":
-        raise NotAllowed("it has a Lambda layer, which holds code of its maker")
+        raise NotAllowed(_("it has a Lambda layer, which holds code of its maker"))
     known = WITHOUT_MODULE if module is None else MODULES.get(module, frozenset()) if isinstance(module, str) else ()
     if not isinstance(name, str) or name not in known:
-        where = f" of {shown(module)}" if module else ""
-        raise NotAllowed(f"it uses {shown(name)}{where}, which is not one of the Keras parts that are taken")
+        where = _(" of {module}").format(module=shown(module)) if module else ""
+        raise NotAllowed(
+            _("it uses {name}{where}, which is not one of the Keras parts that are taken").format(
+                name=shown(name), where=where
+            )
+        )
     if part.get("registered_name") not in (None, name):
-        raise NotAllowed(f"it calls {shown(name)} by another name, {shown(part['registered_name'])}")
+        raise NotAllowed(
+            _("it calls {name} by another name, {part}").format(name=shown(name), part=shown(part["registered_name"]))
+        )
     if part.get("compile_config"):
-        raise NotAllowed(f"its inner network {shown(name)} says how it was trained, which is not read")
+        raise NotAllowed(
+            _("its inner network {name} says how it was trained, which is not read").format(name=shown(name))
+        )
 
 
 def check_text(text: str, key: str) -> None:
     if len(text) > MAX_TEXT:
-        raise NotAllowed(f"{key or 'a text'} has {len(text)} characters; up to {MAX_TEXT} are taken")
+        raise NotAllowed(
+            _("{key} has {count} characters; up to {max_text} are taken").format(
+                key=key or _("a text"), count=len(text), max_text=MAX_TEXT
+            )
+        )
     if key.endswith("activation") and text not in ACTIVATIONS:
-        raise NotAllowed(f"it uses the activation {shown(text)}, which is not one of Keras's")
+        raise NotAllowed(_("it uses the activation {text}, which is not one of Keras's").format(text=shown(text)))
 
 
 def shown(value: Any) -> str:

@@ -7,13 +7,16 @@ endless work or too much memory, it does not do to the program that asked.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from model import language
 from model.allowed import NotAllowed
+from model.language import gettext as _
 from model.quiet import quiet
 
 MEMORY = 8 * 2**30  # bytes of address space; TensorFlow alone takes 2 GiB of it
@@ -23,14 +26,15 @@ ROOT = Path(__file__).parent.parent
 
 def ask_apart(module: str, arguments: Sequence[str], seconds: float = SECONDS) -> dict[str, Any]:
     """The JSON object that `python -m MODULE ARGUMENTS` prints. Raises NotAllowed with half a sentence why not."""
+    environment = os.environ | {language.VARIABLE: language.current()}
     command = [sys.executable, "-m", module, *arguments]
     try:
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds, check=False)
+        run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds, check=False)
         answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
-        raise NotAllowed(f"it could not be loaded within {seconds:.0f} seconds") from None
+        raise NotAllowed(_("it could not be loaded within {seconds:.0f} seconds").format(seconds=seconds)) from None
     except (ValueError, IndexError):
-        raise NotAllowed("loading it ends the program: it is damaged, or needs too much memory") from None
+        raise NotAllowed(_("loading it ends the program: it is damaged, or needs too much memory")) from None
     if "error" in answer:
         raise NotAllowed(answer["error"])
     return answer
@@ -45,7 +49,7 @@ def answer_apart(work: Callable[[], dict[str, Any]]) -> None:
     except NotAllowed as error:
         answer = {"error": str(error)}
     except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
-        answer = {"error": f"it cannot be loaded: {first_sentence(error)}"}
+        answer = {"error": _("it cannot be loaded: {reason}").format(reason=first_sentence(error))}
     print(json.dumps(answer))
 
 

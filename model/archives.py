@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.allowed import NotAllowed, check_network
+from model.language import gettext as _
 
 if TYPE_CHECKING:
     import h5py
@@ -43,7 +44,7 @@ def read_keras(path: Path) -> dict[str, Any]:
     except NotAllowed:
         raise
     except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
-        raise NotAllowed("it is damaged, or no .keras file at all") from error
+        raise NotAllowed(_("it is damaged, or no .keras file at all")) from error
     check_hdf5(weights, len(weights.getbuffer()))
     return description
 
@@ -52,24 +53,32 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     names = sorted(member.filename for member in members)
     if strange := [name for name in names if name not in MEMBERS]:
-        raise NotAllowed(f"it holds the file {strange[0][:80]!r}; a .keras file holds {', '.join(sorted(MEMBERS))}")
+        raise NotAllowed(
+            _("it holds the file {strange!r}; a .keras file holds {names}").format(
+                strange=strange[0][:80], names=", ".join(sorted(MEMBERS))
+            )
+        )
     if names != sorted(MEMBERS):
-        raise NotAllowed(f"it does not hold {', '.join(sorted(MEMBERS))} once each")
+        raise NotAllowed(_("it does not hold {names} once each").format(names=", ".join(sorted(MEMBERS))))
     check_unpacked(sum(member.file_size for member in members), size)
     if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
-        raise NotAllowed(f"its description has more than {MAX_DESCRIPTION // 2**20} MB")
+        raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
 def check_version(metadata: bytes) -> None:
     """Keras 2 laid .keras files out in another way, which Keras 3 does not read; its .h5 files are taken."""
     version = parse(metadata).get("keras_version")
     if isinstance(version, str) and version.startswith("2."):
-        raise NotAllowed("Keras 2 saved it; save it as .h5 there, which is taken")
+        raise NotAllowed(_("Keras 2 saved it; save it as .h5 there, which is taken"))
 
 
 def check_unpacked(unpacked: int, size: int) -> None:
     if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
-        raise NotAllowed(f"it would unpack from {size / 2**20:.1f} MB to {unpacked / 2**20:,.0f} MB")
+        raise NotAllowed(
+            _("it would unpack from {size:.1f} MB to {unpacked:,.0f} MB").format(
+                size=size / 2**20, unpacked=unpacked / 2**20
+            )
+        )
 
 
 def read_h5(path: Path) -> dict[str, Any]:
@@ -80,7 +89,7 @@ def read_h5(path: Path) -> dict[str, Any]:
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:
-            raise NotAllowed("it holds weights alone; save the whole network with model.save()")
+            raise NotAllowed(_("it holds weights alone; save the whole network with model.save()"))
         return parse(text)
 
 
@@ -89,9 +98,9 @@ def parse(text: Any) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise NotAllowed("its description is no JSON") from error
+        raise NotAllowed(_("its description is no JSON")) from error
     if not isinstance(content, dict):
-        raise NotAllowed("it does not describe a Keras network")
+        raise NotAllowed(_("it does not describe a Keras network"))
     return content
 
 
@@ -105,7 +114,7 @@ def check_hdf5(source: Path | io.BytesIO, size: int) -> None:
     except NotAllowed:
         raise
     except Exception as error:  # h5py raises nearly anything on hostile bytes
-        raise NotAllowed("its weights are damaged, or no HDF5 file at all") from error
+        raise NotAllowed(_("its weights are damaged, or no HDF5 file at all")) from error
     check_unpacked(unpacked, size)
 
 
@@ -118,14 +127,14 @@ def check_group(file: h5py.File) -> list[int]:
         group = waiting.pop()
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise NotAllowed(f"its weights have a link, {name[:80]!r}, to data elsewhere")
+                raise NotAllowed(_("its weights have a link, {name!r}, to data elsewhere").format(name=name[:80]))
             member = group[name]
             address = h5py.h5o.get_info(member.id).addr
             if address in seen:
-                raise NotAllowed(f"its weights hold {name[:80]!r} twice")
+                raise NotAllowed(_("its weights hold {name!r} twice").format(name=name[:80]))
             seen.add(address)
             if len(seen) > MAX_OBJECTS:
-                raise NotAllowed(f"its weights have more than {MAX_OBJECTS} parts")
+                raise NotAllowed(_("its weights have more than {max_objects} parts").format(max_objects=MAX_OBJECTS))
             if isinstance(member, h5py.Group):
                 waiting.append(member)
             else:
@@ -138,10 +147,10 @@ def check_data(member: Any, name: str) -> int:
     import h5py
 
     if not isinstance(member, h5py.Dataset) or member.dtype.kind not in "fiubV" or member.dtype.hasobject:
-        raise NotAllowed(f"its weights {name[:80]!r} are no numbers")
+        raise NotAllowed(_("its weights {name!r} are no numbers").format(name=name[:80]))
     if member.is_virtual or member.external:
-        raise NotAllowed(f"its weights {name[:80]!r} lie in another file")
+        raise NotAllowed(_("its weights {name!r} lie in another file").format(name=name[:80]))
     plan = member.id.get_create_plist()
     if not {plan.get_filter(index)[0] for index in range(plan.get_nfilters())} <= PLAIN_FILTERS:
-        raise NotAllowed(f"its weights {name[:80]!r} are packed in an unknown way")
+        raise NotAllowed(_("its weights {name!r} are packed in an unknown way").format(name=name[:80]))
     return int(member.nbytes)

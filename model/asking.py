@@ -10,6 +10,7 @@ from pathlib import Path
 from model.bundle import BundleError
 from model.classifier import Classifier
 from model.images import MAX_BYTES, InvalidImage
+from model.language import gettext as _
 from model.names import NamesError, rename_classes
 from model.prediction import ClassScore, Prediction
 from model.remote import ServerError, ask
@@ -89,13 +90,15 @@ def ask_all(files: Iterable[Path], asker: Ask) -> Iterator[Asked]:
 def read_file(path: Path) -> bytes:
     """The bytes of a file, or one more than are taken of a larger one. Raises InvalidImage."""
     if path.is_dir():
-        raise InvalidImage("This folder holds no pictures.")
+        raise InvalidImage(_("This folder holds no pictures."))
     if path.exists() and not path.is_file():
-        raise InvalidImage("This is a device or a pipe, not a file.")
+        raise InvalidImage(_("This is a device or a pipe, not a file."))
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise InvalidImage("There is no such file.") from None
+        raise InvalidImage(_("There is no such file.")) from None
     except (OSError, ValueError) as error:
-        raise InvalidImage(f"This file cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise InvalidImage(
+            _("This file cannot be read: {reason}.").format(reason=getattr(error, "strerror", None) or error)
+        ) from None

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from model.home import home
+from model.language import gettext as _
 
 BUNDLES = Path(__file__).parent / "bundles"
 DEFAULT = "fast"  # the shipped bundle that `default` names until the user chooses another
@@ -151,8 +152,12 @@ def find_named(name: str) -> Path:
     if wanted in known:
         return known[wanted]
     near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UnknownModel(f"unknown model {name[:80]!r}; models: {', '.join(['default', *known])}{hint}")
+    hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
+    raise UnknownModel(
+        _("unknown model {name!r}; models: {names}{hint}").format(
+            name=name[:80], names=", ".join(["default", *known]), hint=hint
+        )
+    )
 
 
 def read_card(folder: Path) -> Card:
@@ -161,9 +166,11 @@ def read_card(folder: Path) -> Card:
     try:
         return parse_card(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
-        raise BundleError(f"{folder} is not a bundle: it has no {CARD_FILE}") from None
+        raise BundleError(
+            _("{folder} is not a bundle: it has no {card_file}").format(folder=folder, card_file=CARD_FILE)
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BundleError(f"{path} is not a card of this version: {error}") from error
+        raise BundleError(_("{path} is not a card of this version: {error}").format(path=path, error=error)) from error
 
 
 def parse_card(content: dict[str, Any]) -> Card:
@@ -176,9 +183,13 @@ def check_file(folder: Path, card: Card, name: str) -> Path:
     """The path of a bundle's file after comparing its SHA-256 with the card. Raises BundleError."""
     path = folder / name
     if name not in card.files or not path.is_file():
-        raise BundleError(f"{folder} holds no {name}; its files: {', '.join(card.files)}")
+        raise BundleError(
+            _("{folder} holds no {name}; its files: {names}").format(
+                folder=folder, name=name, names=", ".join(card.files)
+            )
+        )
     if sha256(path) != card.files[name].sha256:
-        raise BundleError(f"{path} is not the file its card describes: its SHA-256 differs")
+        raise BundleError(_("{path} is not the file its card describes: its SHA-256 differs").format(path=path))
     return path
 
 
@@ -192,7 +203,7 @@ def checked_copy(folder: Path, card: Card, name: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix="vitrine-", ignore_cleanup_errors=True) as temporary:
         copy = Path(shutil.copy(path, temporary))
         if sha256(copy) != card.files[name].sha256:
-            raise BundleError(f"{path} changed while it was read; ask again")
+            raise BundleError(_("{path} changed while it was read; ask again").format(path=path))
         yield copy
 
 
@@ -219,5 +230,7 @@ def sha256(path: Path) -> str:
 def check_name(name: str) -> str:
     """A name that can be a folder on every system. Raises BundleError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise BundleError(f"{name!r} cannot be a name; letters, digits, '.', '_' and '-' can, up to 64 of them")
+        raise BundleError(
+            _("{name!r} cannot be a name; letters, digits, '.', '_' and '-' can, up to 64 of them").format(name=name)
+        )
     return name

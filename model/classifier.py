@@ -26,6 +26,7 @@ from model.bundle import (
     read_card,
 )
 from model.images import read_image, to_array
+from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
 from model.quiet import quiet
@@ -84,10 +85,14 @@ class Classifier:
             raise
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
             reason = str(error).strip().partition(chr(10))[0]
-            raise BundleError(f"{folder / file} cannot be loaded: {reason}") from error
+            raise BundleError(
+                _("{path} cannot be loaded: {reason}").format(path=folder / file, reason=reason)
+            ) from error
         if rows.shape != (1, len(card.classes)):
             raise BundleError(
-                f"{folder / file} gives {rows.shape[1:]} numbers a picture; its card names {len(card.classes)} classes"
+                _("{path} gives {shape} numbers a picture; its card names {count} classes").format(
+                    path=folder / file, shape=rows.shape[1:], count=len(card.classes)
+                )
             )
         return classifier
 

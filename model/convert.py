@@ -27,6 +27,7 @@ from model.bundle import (
     read_card,
 )
 from model.classifier import ENGINES, file_of, read_network
+from model.language import gettext as _
 
 if TYPE_CHECKING:
     pass
@@ -56,7 +57,9 @@ def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGE
     if name := own_file(card, suffix):
         return check_file(folder, card, name).read_bytes()
     if not can_convert(card, suffix):
-        raise BundleError(f"{card.name!r} is a .tflite file, which cannot be turned into {suffix}")
+        raise BundleError(
+            _("{name!r} is a .tflite file, which cannot be turned into {suffix}").format(name=card.name, suffix=suffix)
+        )
     check_file(folder, card, file_of(card, "keras"))
     with TemporaryDirectory() as temporary:
         pictures, target = Path(temporary) / "images.npy", Path(temporary) / f"model{suffix}"
@@ -64,7 +67,9 @@ def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGE
         try:
             ask_apart("model.convert", [str(folder.absolute()), str(pictures), str(target)], SECONDS)
         except NotAllowed as error:
-            raise BundleError(f"{card.name!r} cannot be turned into {suffix}: {error}") from None
+            raise BundleError(
+                _("{name!r} cannot be turned into {suffix}: {error}").format(name=card.name, suffix=suffix, error=error)
+            ) from None
         return target.read_bytes()
 
 
@@ -76,11 +81,13 @@ def export(name: str, path: Path) -> int:
     folder = find_named(name)
     card = read_card(folder)
     if path.suffix not in KINDS:
-        raise BundleError(f"{path} should end in one of {', '.join(KINDS)}")
+        raise BundleError(_("{path} should end in one of {names}").format(path=path, names=", ".join(KINDS)))
     if path.exists():
-        raise BundleError(f"{path} exists already; name another file or remove it")
+        raise BundleError(_("{path} exists already; name another file or remove it").format(path=path))
     if path.suffix == ".tflite" and own_file(card, path.suffix) is None:
-        raise BundleError(f"{name!r} has no .tflite file; the page Models makes one from the sample pictures")
+        raise BundleError(
+            _("{name!r} has no .tflite file; the page Models makes one from the sample pictures").format(name=name)
+        )
     content = convert(folder, card, path.suffix)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -88,7 +95,9 @@ def export(name: str, path: Path) -> int:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise BundleError(f"{path} cannot be written: {error.strerror}") from error
+        raise BundleError(
+            _("{path} cannot be written: {strerror}").format(path=path, strerror=error.strerror)
+        ) from error
     return len(content)
 
 
@@ -105,7 +114,7 @@ def write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str,
     from model.quantize import complete, quantize
 
     if not len(images):
-        raise NotAllowed("an int8 file needs pictures that its ranges are read from")
+        raise NotAllowed(_("an int8 file needs pictures that its ranges are read from"))
     quantize(complete(network, card), images, target)
     return {}
 

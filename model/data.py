@@ -11,7 +11,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+from model.language import gettext as _
+from model.language import marked
+
+CIFAR10_CLASSES = (
+    marked("airplane"),
+    marked("automobile"),
+    marked("bird"),
+    marked("cat"),
+    marked("deer"),
+    marked("dog"),
+    marked("frog"),
+    marked("horse"),
+    marked("ship"),
+    marked("truck"),
+)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 
@@ -60,7 +74,9 @@ def load_dataset(
         return split_off(of_size(download_cifar10(), size), validation, 0.0, seed)
     if not source.is_dir():
         raise DataError(
-            f"{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class"
+            _(
+                "{source} is not a folder; data is a cifar-10-batches-py folder or a folder with one sub-folder a class"
+            ).format(source=source)
         )
     if folder := cifar10_folder(source):
         return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
@@ -93,7 +109,9 @@ def of_size(dataset: Dataset, size: int) -> Dataset:
     own = dataset.train.images.shape[1]
     if own != size:
         raise DataError(
-            f"CIFAR-10's pictures are {own} x {own}, not {size} x {size}; set model.input_size={own}, or give others"
+            _(
+                "CIFAR-10's pictures are {own} x {own}, not {size} x {size}; set model.input_size={own}, or give others"
+            ).format(own=own, size=size)
         )
     return dataset
 
@@ -137,12 +155,19 @@ def read_pickle(path: Path) -> dict[bytes, Any]:
             content = ArrayUnpickler(file, encoding="bytes").load()
     except FileNotFoundError:
         raise DataError(
-            f"{path} is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5, test_batch and batches.meta"
+            _(
+                "{path} is missing; the folder of CIFAR-10 holds data_batch_1 to data_batch_5, "
+                "test_batch and batches.meta"
+            ).format(path=path)
         ) from None
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise DataError(f"{path} is not an official CIFAR-10 file: {error}") from error
+        raise DataError(_("{path} is not an official CIFAR-10 file: {error}").format(path=path, error=error)) from error
     if not isinstance(content, dict):
-        raise DataError(f"{path} is not an official CIFAR-10 file: it holds a {type(content).__name__}, not a dict")
+        raise DataError(
+            _("{path} is not an official CIFAR-10 file: it holds a {name}, not a dict").format(
+                path=path, name=type(content).__name__
+            )
+        )
     # Written with Python 2, the keys are bytes; copies made with Python 3 have strings.
     return {key.encode() if isinstance(key, str) else key: value for key, value in content.items()}
 
@@ -152,13 +177,15 @@ def read_batch(path: Path) -> Split:
     content = read_pickle(path)
     data, labels = content.get(b"data"), content.get(b"labels")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
-        raise DataError(f"{path}: 'data' is not a uint8 array of 3,072 numbers a picture")
+        raise DataError(_("{path}: 'data' is not a uint8 array of 3,072 numbers a picture").format(path=path))
     if (
         not isinstance(labels, list)
         or len(labels) != len(data)
         or not all(type(label) is int and 0 <= label < 10 for label in labels)
     ):
-        raise DataError(f"{path}: 'labels' is not a list of {len(data)} numbers of 0 to 9")
+        raise DataError(
+            _("{path}: 'labels' is not a list of {count} numbers of 0 to 9").format(path=path, count=len(data))
+        )
     images = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return Split(np.ascontiguousarray(images), np.array(labels, np.int64))
 
@@ -180,7 +207,9 @@ def download_cifar10() -> Dataset:
         (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DataError(
-            f"CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data"
+            _("CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data").format(
+                error=error
+            )
         ) from error
     train = Split(x_train, y_train.ravel().astype(np.int64))
     return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), Split(x_test, y_test.ravel().astype(np.int64)))
@@ -203,8 +232,9 @@ def read_image_folder(root: Path, size: int) -> Dataset:
         folder = found.get(name)
         if folder is not None and (unknown := sorted(set(class_names(folder)) - set(classes))):
             raise DataError(
-                f"{folder / unknown[0]} is a class that {found['train']} does not have;"
-                f" its classes: {', '.join(classes)}"
+                _("{path} is a class that {found} does not have; its classes: {names}").format(
+                    path=folder / unknown[0], found=found["train"], names=", ".join(classes)
+                )
             )
         splits[name] = empty_split(size) if folder is None else read_class_folders(folder, classes, size)
     return Dataset(root.name, classes, splits["train"], splits["validation"], splits["test"])
@@ -220,7 +250,11 @@ def class_names(folder: Path) -> tuple[str, ...]:
     """The sub-folders' names, sorted: the classes in the order of their indices. Raises DataError for under two."""
     names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
     if len(names) < 2:
-        raise DataError(f"{folder} has {len(names)} sub-folders; it needs one a class, at least two")
+        raise DataError(
+            _("{folder} has {count} sub-folders; it needs one a class, at least two").format(
+                folder=folder, count=len(names)
+            )
+        )
     return names
 
 
@@ -236,7 +270,9 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Spl
         members = list(picture_paths(folder / name))
         if not members:
             raise DataError(
-                f"{folder / name} holds no picture; a class folder needs at least one ({', '.join(sorted(SUFFIXES))})"
+                _("{path} holds no picture; a class folder needs at least one ({names})").format(
+                    path=folder / name, names=", ".join(sorted(SUFFIXES))
+                )
             )
         paths += members
         labels += [label] * len(members)
@@ -252,4 +288,4 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     try:
         return to_array(read_image(path.read_bytes(), at_least=size), size)
     except (OSError, InvalidImage) as error:
-        raise DataError(f"{path} cannot be used: {error}") from error
+        raise DataError(_("{path} cannot be used: {error}").format(path=path, error=error)) from error

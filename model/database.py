@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, NullPool, event, exc, make_url, select
 
 from model.bundle import BundleError, database_file
+from model.language import gettext as _
 from model.migrations import MIGRATIONS, VERSION, current, migrate
 
 BUSY_MILLISECONDS = 15_000  # how long a writer waits for another; adding a large model takes seconds
@@ -30,7 +31,9 @@ def database_url() -> URL:
     try:
         return make_url(given)
     except exc.ArgumentError:
-        raise StoreError("VITRINE_DATABASE is no database URL; one looks like sqlite:////srv/vitrine.sqlite") from None
+        raise StoreError(
+            _("VITRINE_DATABASE is no database URL; one looks like sqlite:////srv/vitrine.sqlite")
+        ) from None
 
 
 def sqlite_file() -> Path | None:
@@ -93,7 +96,9 @@ def opened(writes: bool) -> Iterator[Connection]:
             yield connection
     except (exc.SQLAlchemyError, OSError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise StoreError(f"the store {url.render_as_string()} cannot be used: {reason}") from error
+        raise StoreError(
+            _("the store {url} cannot be used: {reason}").format(url=url.render_as_string(), reason=reason)
+        ) from error
 
 
 def bring_up(engine: Engine) -> None:
@@ -102,8 +107,10 @@ def bring_up(engine: Engine) -> None:
         number = current(connection)
     if number > len(MIGRATIONS):
         raise StoreError(
-            f"the store {engine.url.render_as_string()} was written by a later version of Vitrine: "
-            f"its schema is number {number}, this version knows {len(MIGRATIONS)}"
+            _(
+                "the store {url} was written by a later version of Vitrine: its schema is number "
+                "{number}, this version knows {known}"
+            ).format(url=engine.url.render_as_string(), number=number, known=len(MIGRATIONS))
         )
     if number < len(MIGRATIONS):
         # Another process may be doing the same. SQLite: `migrate` reads the number again once its turn to write has

@@ -19,7 +19,7 @@ def known_folders() -> dict[str, Path]:
 
     A folder of VITRINE_DATA that is not there is listed as well, so that its owner is told what is wrong with it.
     """
-    candidates = [*folders_set(), *(path for path in [*downloaded(), *folders_added()] if path.is_dir())]
+    candidates = [*folders_set(), *filter(is_folder, [*downloaded(), *folders_added()])]
     found: dict[str, Path] = {}
     for path in dict.fromkeys(candidates):
         name = first = name_of(path)
@@ -33,7 +33,7 @@ def known_folders() -> dict[str, Path]:
 
 def folders_set() -> list[Path]:
     """What VITRINE_DATA names: one folder, or several with the system's path separator between them."""
-    return [Path(text).expanduser().resolve() for text in os.environ.get("VITRINE_DATA", "").split(os.pathsep) if text]
+    return [resolved(text) for text in os.environ.get("VITRINE_DATA", "").split(os.pathsep) if text]
 
 
 def downloaded() -> list[Path]:
@@ -52,23 +52,48 @@ def folders_added() -> list[Path]:
     return [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
 
 
+def resolved(text: str) -> Path:
+    """The path that somebody means by a text; what cannot be one stays as it is and names nothing that is there."""
+    try:
+        return Path(text.strip()).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path(text.replace("\0", ""))
+
+
+def is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # nobody here may look there, or the name is too long
+        return False
+
+
+def is_cifar10(path: Path) -> bool:
+    """Whether CIFAR-10's official files are in a folder."""
+    try:
+        return cifar10_folder(path) is not None
+    except OSError:
+        return False
+
+
 def name_of(path: Path) -> str:
-    return CIFAR10 if cifar10_folder(path) else path.name or str(path)
+    return CIFAR10 if is_cifar10(path) else path.name or str(path)
 
 
 def add_folder(text: str) -> str:
     """Remember a data folder; returns the name that it has from now on. Raises DataError."""
-    path = Path(text.strip()).expanduser()
-    if not text.strip() or "\0" in text or not path.is_dir():
+    path = resolved(text)
+    if not text.strip() or not is_folder(path):
         raise DataError(
             _(
                 "{folder} is not a folder on this machine; data is a cifar-10-batches-py folder, "
                 "or a folder with one sub-folder a class"
             ).format(folder=repr(text[:200]))
         )
-    path = path.resolve()
-    if not cifar10_folder(path):
-        class_names(image_folders(path).get("train") or path)
+    try:
+        if not is_cifar10(path):
+            class_names(image_folders(path).get("train") or path)
+    except OSError as error:
+        raise DataError(_("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)) from error
     if path not in known_folders().values():
         write_added([*folders_added(), path])
     return next(name for name, known in known_folders().items() if known == path)

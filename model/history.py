@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Float, Integer, LargeBinary, String, column, delete
 from model.bundle import has_store
 from model.database import StoreError, reading, writing
 from model.images import read_image
+from model.language import gettext as _
 from model.prediction import Prediction
 from model.thumbnail import SIDE
 from model.thumbnail import thumbnail as small
@@ -81,10 +82,12 @@ def judge(number: int, truth: str) -> None:
     with writing() as connection:
         found = connection.execute(select(ANSWERS.c.probabilities).where(ANSWERS.c.id == number)).scalar()
         if found is None:
-            raise StoreError(f"there is no answer number {number} in the history")
-        classes = [label for label, _ in found]
+            raise StoreError(_("there is no answer number {number} in the history").format(number=number))
+        classes = [label for label, _probability in found]
         if truth not in classes:
-            raise StoreError(f"{truth!r} is none of the classes: {', '.join(classes[:20])}")
+            raise StoreError(
+                _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))
+            )
         connection.execute(update(ANSWERS).where(ANSWERS.c.id == number).values(truth=truth, judged=time.time()))
 
 

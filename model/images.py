@@ -9,24 +9,27 @@ from contextlib import suppress
 import numpy as np
 from PIL import Image, ImageOps
 
+from model.language import decimal, marked
+from model.language import gettext as _
+
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
-TAKEN = "PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF pictures are taken"
+TAKEN = marked("PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF pictures are taken")
 
 # What people drop by mistake, by its first bytes.
 LOOKALIKES = (
-    (b"%PDF", "a PDF"),
-    (b"<svg", "an SVG drawing"),
-    (b"<!doctype html", "a web page"),
-    (b"<html", "a web page"),
-    (b"<?xml", "an XML file"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"SQLite format 3", "a SQLite database"),
+    (b"%PDF", marked("a PDF")),
+    (b"<svg", marked("an SVG drawing")),
+    (b"<!doctype html", marked("a web page")),
+    (b"<html", marked("a web page")),
+    (b"<?xml", marked("an XML file")),
+    (b"PK\x03\x04", marked("a ZIP archive or an office document")),
+    (b"\x1f\x8b", marked("a gzip archive")),
+    (b"\x7fELF", marked("a program")),
+    (b"MZ", marked("a program")),
+    (b"\x89HDF", marked("an HDF5 file")),
+    (b"SQLite format 3", marked("a SQLite database")),
 )
 
 
@@ -53,29 +56,39 @@ def read_image(content: bytes, at_least: int = 0) -> Image.Image:
         image.load()
         return to_rgb(upright(image))
     except Exception as error:  # decoders raise nearly anything on hostile bytes
-        raise InvalidImage(f"This {image.format} picture is damaged or cut off and cannot be read.") from error
+        raise InvalidImage(
+            _("This {format} picture is damaged or cut off and cannot be read.").format(format=image.format)
+        ) from error
 
 
 def open_checked(content: bytes) -> Image.Image:
     """Open without decoding and hold the limits: bytes, format by content, pixels. Raises InvalidImage."""
     if not content:
-        raise InvalidImage("This file is empty.")
+        raise InvalidImage(_("This file is empty."))
     if len(content) > MAX_BYTES:
         raise InvalidImage(
-            f"This file has {len(content) / 2**20:.1f} MB; pictures can have up to {MAX_BYTES // 2**20} MB."
+            _("This file has {size} MB; pictures can have up to {limit} MB.").format(
+                size=decimal(len(content) / 2**20), limit=MAX_BYTES // 2**20
+            )
         )
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidImage(
-            f"This picture claims far more pixels than the {MAX_PIXELS // 10**6} million that are taken."
+            _("This picture claims far more pixels than the {number} million that are taken.").format(
+                number=MAX_PIXELS // 10**6
+            )
         ) from None
     except Exception as error:  # Pillow's parsers raise nearly anything on hostile bytes
-        raise InvalidImage(f"This file is not an image: {looks_like(content)}. {TAKEN}.") from error
+        raise InvalidImage(
+            _("This file is not an image: {guess}. {taken}.").format(guess=looks_like(content), taken=_(TAKEN))
+        ) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImage(
-            f"This picture has {width:,} x {height:,} pixels; up to {MAX_PIXELS // 10**6} million in all are taken."
+            _("This picture has {width:,} x {height:,} pixels; up to {number} million in all are taken.").format(
+                width=width, height=height, number=MAX_PIXELS // 10**6
+            )
         )
     return image
 
@@ -86,8 +99,8 @@ def looks_like(content: bytes) -> str:
     for start, name in LOOKALIKES:
         if head.startswith(start.lower()):
             if start == b"<?xml" and b"<svg" in content[:4096].lower():
-                return "it starts like an SVG drawing"
-            return f"it starts like {name}"
+                return _("it starts like {name}").format(name=_("an SVG drawing"))
+            return _("it starts like {name}").format(name=_(name))
     for name, start in (
         ("PNG", b"\x89png"),
         ("JPEG", b"\xff\xd8\xff"),
@@ -96,12 +109,12 @@ def looks_like(content: bytes) -> str:
         ("BMP", b"bm"),
     ):
         if head.startswith(start):
-            return f"it starts like a {name} picture, but its beginning is damaged"
+            return _("it starts like a {name} picture, but its beginning is damaged").format(name=name)
     try:
         content[:4096].decode("utf-8")
     except UnicodeDecodeError:
-        return "its content is of no known kind"
-    return "it looks like a text file"
+        return _("its content is of no known kind")
+    return _("it looks like a text file")
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from model.apart import SECONDS, answer_apart, ask_apart
 from model.archives import read_checked
 from model.bundle import Card
 from model.classifier import compiled, load_tflite, read_network
+from model.language import gettext as _
 from model.operations import read_operations
 from model.outputs import OUTPUTS, kind_of_output
 from model.scaling import SCALINGS
@@ -60,13 +61,19 @@ def look_keras(path: Path, scaling: str, size: int) -> Facts:
     network = read_network(path)
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise NotAllowed(
-            f"it has {len(network.inputs)} inputs and {len(network.outputs)} outputs; one of each is taken"
+            _("it has {inputs} inputs and {outputs} outputs; one of each is taken").format(
+                inputs=len(network.inputs), outputs=len(network.outputs)
+            )
         )
     side = check_input(tuple(network.inputs[0].shape), size)
     if network.inputs[0].shape[0] is not None:
-        raise NotAllowed(f"it takes exactly {network.inputs[0].shape[0]} pictures at a time; any number should do")
+        raise NotAllowed(
+            _("it takes exactly {count} pictures at a time; any number should do").format(
+                count=network.inputs[0].shape[0]
+            )
+        )
     numbers = check_output(tuple(network.outputs[0].shape))
-    chosen, why = guess_keras(network, description) if not scaling else (scaling, "as you said")
+    chosen, why = guess_keras(network, description) if not scaling else (scaling, _("as you said"))
     card = probe_card(side, chosen)
     rows = compiled(network, card)(probes(side))
     activation = str(getattr(getattr(network.layers[-1], "activation", None), "__name__", ""))
@@ -76,15 +83,21 @@ def look_keras(path: Path, scaling: str, size: int) -> Facts:
 def check_input(shape: tuple[int | None, ...], size: int) -> int:
     """The side of the pictures that an input of this shape takes. Raises NotAllowed for anything but RGB squares."""
     if len(shape) != 4 or shape[3] != 3:
-        raise NotAllowed(f"it takes {spelled(shape)}; pictures are (n, height, width, 3)")
+        raise NotAllowed(_("it takes {shape}; pictures are (n, height, width, 3)").format(shape=spelled(shape)))
     height, width = shape[1] or size, shape[2] or size
     if not height or not width:
-        raise NotAllowed("it takes pictures of any size; say with --input-size how large they should be")
+        raise NotAllowed(_("it takes pictures of any size; say with --input-size how large they should be"))
     if size not in (0, height):
-        raise NotAllowed(f"it takes pictures of {height} x {width} pixels, not of {size} x {size}")
+        raise NotAllowed(
+            _("it takes pictures of {height} x {width} pixels, not of {size} x {size}").format(
+                height=height, width=width, size=size
+            )
+        )
     if height != width or not 1 <= height <= MAX_SIDE:
         raise NotAllowed(
-            f"it takes pictures of {height} x {width} pixels; squares up to {MAX_SIDE} x {MAX_SIDE} are taken"
+            _("it takes pictures of {height} x {width} pixels; squares up to {max_side} x {max_side} are taken").format(
+                height=height, width=width, max_side=MAX_SIDE
+            )
         )
     return height
 
@@ -92,7 +105,11 @@ def check_input(shape: tuple[int | None, ...], size: int) -> int:
 def check_output(shape: tuple[int | None, ...]) -> int:
     """How many numbers a picture gets. Raises NotAllowed for anything but a row."""
     if len(shape) != 2 or not shape[1] or not 1 <= shape[1] <= MAX_CLASSES:
-        raise NotAllowed(f"it gives {spelled(shape)}; a classifier gives (n, classes), up to {MAX_CLASSES:,} of them")
+        raise NotAllowed(
+            _("it gives {shape}; a classifier gives (n, classes), up to {max_classes:,} of them").format(
+                shape=spelled(shape), max_classes=MAX_CLASSES
+            )
+        )
     return shape[1]
 
 
@@ -103,10 +120,10 @@ def spelled(shape: tuple[int | None, ...]) -> str:
 def guess_keras(network: keras.Model, description: Any) -> tuple[str, str]:
     """What the network wants for 0 to 255, and why that is thought."""
     if str(network.inputs[0].dtype).startswith(("uint8", "int")):
-        return "none", "its input is whole numbers"
+        return "none", _("its input is whole numbers")
     if found := sorted(SCALING_LAYERS & class_names(description)):
-        return "none", f"it has a {found[0]} layer of its own"
-    return "unit", "a guess: nothing in the file says what it was trained with"
+        return "none", _("it has a {layer} layer of its own").format(layer=found[0])
+    return "unit", _("a guess: nothing in the file says what it was trained with")
 
 
 def class_names(description: Any) -> set[str]:
@@ -126,12 +143,18 @@ def look_tflite(path: Path, scaling: str, size: int) -> Facts:
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     given, results = interpreter.get_input_details(), interpreter.get_output_details()
     if len(given) != 1 or len(results) != 1:
-        raise NotAllowed(f"it has {len(given)} inputs and {len(results)} outputs; one of each is taken")
+        raise NotAllowed(
+            _("it has {inputs} inputs and {outputs} outputs; one of each is taken").format(
+                inputs=len(given), outputs=len(results)
+            )
+        )
     if given[0]["dtype"] not in (np.uint8, np.int8, np.float32):
-        raise NotAllowed(f"its input is {np.dtype(given[0]['dtype']).name}; uint8, int8 and float32 are taken")
+        raise NotAllowed(
+            _("its input is {name}; uint8, int8 and float32 are taken").format(name=np.dtype(given[0]["dtype"]).name)
+        )
     side = check_input(tuple(int(length) for length in given[0]["shape"]), size)
     numbers = check_output(tuple(int(length) for length in results[0]["shape"]))
-    chosen, why = guess_tflite(given[0]) if not scaling else (scaling, "as you said")
+    chosen, why = guess_tflite(given[0]) if not scaling else (scaling, _("as you said"))
     card = probe_card(side, chosen)
     rows = load_tflite(path, card)(probes(side))
     return facts(card, rows, numbers, why, parameters=sum(operation.weights for operation in operations))
@@ -140,20 +163,22 @@ def look_tflite(path: Path, scaling: str, size: int) -> Facts:
 def guess_tflite(given: dict[str, Any]) -> tuple[str, str]:
     """What a .tflite file wants for 0 to 255: a quantised input says which numbers its range stands for."""
     if given["dtype"] == np.uint8:
-        return "none", "its input is uint8"
+        return "none", _("its input is uint8")
     step, zero = given["quantization"]
     if step:
         limits = np.iinfo(given["dtype"])
         ends = (limits.min - zero) * step, (limits.max - zero) * step
         for name, expected in (("none", (0, 255)), ("unit", (0, 1)), ("symmetric", (-1, 1))):
             if np.allclose(ends, expected, atol=0.02 * expected[1]):
-                return name, f"its int8 input stands for {ends[0]:.3g} to {ends[1]:.3g}"
-    return "unit", "a guess: nothing in the file says what it was trained with"
+                return name, _("its int8 input stands for {low:.3g} to {high:.3g}").format(low=ends[0], high=ends[1])
+    return "unit", _("a guess: nothing in the file says what it was trained with")
 
 
 def probe_card(side: int, scaling: str) -> Card:
     if scaling not in SCALINGS:
-        raise NotAllowed(f"{scaling!r} is no scaling; scalings: {', '.join(SCALINGS)}")
+        raise NotAllowed(
+            _("{scaling!r} is no scaling; scalings: {names}").format(scaling=scaling, names=", ".join(SCALINGS))
+        )
     return Card("", (), side, 0, 0, "", "", "", scaling=scaling)
 
 
@@ -168,11 +193,11 @@ def facts(
 ) -> Facts:
     """The facts, after what the network said of the probes has been looked at. Raises NotAllowed."""
     if rows.shape != (PROBES, numbers) or not np.isfinite(rows).all():
-        raise NotAllowed("its answers to some pictures of noise are no numbers")
+        raise NotAllowed(_("its answers to some pictures of noise are no numbers"))
     output = kind_of_output(rows, activation)
     classes = OUTPUTS[output](rows).shape[1]
     if classes < 2:
-        raise NotAllowed("it knows one class; a classifier knows two or more")
+        raise NotAllowed(_("it knows one class; a classifier knows two or more"))
     return Facts(card.input_size, classes, parameters, flops, card.scaling, output, why)
 
 

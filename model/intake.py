@@ -13,6 +13,8 @@ from model.allowed import NotAllowed
 from model.bundle import Card
 from model.database import StoreError
 from model.inspection import Facts, inspect
+from model.language import decimal
+from model.language import gettext as _
 from model.names import NamesError, classes_from
 from model.scaling import SCALINGS
 from model.store import FILES, StoredModel, add, check_free, list_models
@@ -45,7 +47,9 @@ class Added:
 def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
     """Store a .keras, .h5 or .tflite file. Raises StoreError with a sentence; nothing is stored then."""
     if wishes.scaling and wishes.scaling not in SCALINGS:
-        raise StoreError(f"{wishes.scaling!r} is no scaling; scalings: {', '.join(SCALINGS)}")
+        raise StoreError(
+            _("{scaling!r} is no scaling; scalings: {names}").format(scaling=wishes.scaling, names=", ".join(SCALINGS))
+        )
     name = wishes.name or name_from(path)
     check_free(name)
     content = read_limited(path)
@@ -57,7 +61,7 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         facts = look_at(content, suffix, wishes)
         classes = classes_from(wishes.classes, facts.classes)
     except (NotAllowed, NamesError) as error:
-        raise StoreError(f"{path.name} is not stored: {error}.") from None
+        raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=error)) from None
     card = Card(
         name=name,
         classes=classes,
@@ -84,8 +88,12 @@ def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
     classes = classes_from(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
     if classes != model.card.classes or (wishes.scaling or model.card.scaling) != model.card.scaling:
         raise StoreError(
-            f"{path.name} is stored already, as {model.title!r} with the classes {', '.join(model.card.classes[:5])} "
-            f"and scaling {model.card.scaling}; remove that first"
+            _(
+                "{name} is stored already, as {title!r} with the classes {names} and scaling {scaling}; "
+                "remove that first"
+            ).format(
+                name=path.name, title=model.title, names=", ".join(model.card.classes[:5]), scaling=model.card.scaling
+            )
         )
 
 
@@ -101,7 +109,9 @@ def name_from(path: Path) -> str:
     """A name for the model from its file's. Raises StoreError when none can be made."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:64]
     if not name:
-        raise StoreError(f"the file's name {path.name!r} makes no name for a model; give one with --name")
+        raise StoreError(
+            _("the file's name {name!r} makes no name for a model; give one with --name").format(name=path.name)
+        )
     return name
 
 
@@ -109,15 +119,17 @@ def read_limited(path: Path) -> bytes:
     """The file's bytes. Raises StoreError when it cannot be read or is too large."""
     try:
         if not path.is_file():
-            raise StoreError(f"{path} is not a file")
+            raise StoreError(_("{path} is not a file").format(path=path))
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise StoreError(
-                f"{path.name} has {size / 2**20:.1f} MB; model files can have up to {MAX_BYTES // 2**20} MB"
+                _("{name} has {size} MB; model files can have up to {limit} MB").format(
+                    name=path.name, size=decimal(size / 2**20), limit=MAX_BYTES // 2**20
+                )
             )
         return path.read_bytes()
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise StoreError(_("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)) from None
 
 
 def suffix_of(content: bytes, path: Path) -> str:
@@ -127,7 +139,10 @@ def suffix_of(content: bytes, path: Path) -> str:
     given = ".h5" if path.suffix.lower() in {".hdf5", ".h5"} else path.suffix.lower()
     if kind is None or given not in (kind, ""):
         raise StoreError(
-            f"{path.name} is not stored: its content is {f'that of a {kind} file' if kind else 'of no known kind'}; "
-            f"{', '.join(FILES)} files are taken"
+            _("{name} is not stored: its content is {kind}; {names} files are taken").format(
+                name=path.name,
+                kind=_("that of a {kind} file").format(kind=kind) if kind else _("of no known kind"),
+                names=", ".join(FILES),
+            )
         )
     return kind

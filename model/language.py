@@ -7,6 +7,7 @@ their own. Command lines and the HTTP API leave it alone and speak English.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -15,13 +16,14 @@ from pathlib import Path
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "pt": "Português"}
 CATALOGUES = Path(__file__).with_name("locale")
+VARIABLE = "VITRINE_LANGUAGE"  # for the processes that a page starts to work for it
 DECIMAL_POINTS = {"pt": ","}
 
 
 class _Asked:
     """Who knows the language of the one that a sentence is for."""
 
-    language: Callable[[], str] = staticmethod(lambda: ENGLISH)
+    language: Callable[[], str] = staticmethod(lambda: os.environ.get(VARIABLE, ENGLISH))
 
 
 def ask(language: Callable[[], str]) -> None:
@@ -79,3 +81,8 @@ def per_cent(share: float, digits: int = 1) -> str:
 
 def decimal_point() -> str:
     return DECIMAL_POINTS.get(current(), ".")
+
+
+def thousands() -> str:
+    """The sign between thousands: `10,000`, `10.000`."""
+    return "." if decimal_point() == "," else ","

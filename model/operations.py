@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model.allowed import NotAllowed, shown, words
+from model.language import gettext as _
 
 MOST_NUMBERS = 2**28  # of a tensor
 # Those that only calculate: none of the maker's own, no loops, and nothing that remembers or draws by chance.
@@ -47,20 +48,20 @@ def read_operations(path: Path) -> list[Operation]:
     try:
         model = schema.Model.GetRootAs(content, 0)
         if model.SubgraphsLength() != 1:
-            raise NotAllowed(f"it holds {model.SubgraphsLength()} graphs; one is taken")
+            raise NotAllowed(_("it holds {count} graphs; one is taken").format(count=model.SubgraphsLength()))
         kinds = [kind_of(model.OperatorCodes(index), schema) for index in limited(model.OperatorCodesLength(), content)]
         held = [check_buffer(model.Buffers(index), len(content)) for index in limited(model.BuffersLength(), content)]
         return read_graph(model.Subgraphs(0), kinds, held, content)
     except NotAllowed:
         raise
     except Exception as error:  # the reader raises nearly anything on hostile bytes
-        raise NotAllowed("it is damaged, or no .tflite file at all") from error
+        raise NotAllowed(_("it is damaged, or no .tflite file at all")) from error
 
 
 def limited(length: int, content: bytes) -> range:
     """Every place of a list that the file says is so long: each entry takes four bytes of it at least."""
     if not 0 <= length <= len(content) // 4:
-        raise NotAllowed("it is damaged, or no .tflite file at all")
+        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
     return range(length)
 
 
@@ -71,9 +72,9 @@ def kind_of(code: Any, schema: Any) -> str:
     kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
     if kind == "CUSTOM":
         own = (code.CustomCode() or b"").decode("utf-8", "replace")
-        raise NotAllowed(f"it uses {shown(own)}, an operation of its maker")
+        raise NotAllowed(_("it uses {own}, an operation of its maker").format(own=shown(own)))
     if kind not in OPERATIONS:
-        raise NotAllowed(f"it uses {kind}, which is not one of the operations that are taken")
+        raise NotAllowed(_("it uses {kind}, which is not one of the operations that are taken").format(kind=kind))
     return kind
 
 
@@ -81,7 +82,7 @@ def check_buffer(buffer: Any, size: int) -> bool:
     """Whether a buffer holds numbers. Raises NotAllowed for one that says it lies outside the file."""
     if buffer.Offset() > 1:
         if buffer.Offset() + buffer.Size() > size:
-            raise NotAllowed("its weights lie outside the file")
+            raise NotAllowed(_("its weights lie outside the file"))
         return True
     return bool(buffer.DataLength())
 
@@ -93,7 +94,7 @@ def read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) -
         # -1 stands for any length.
         shape = tuple(abs(tensor.Shape(place)) for place in limited(tensor.ShapeLength(), content))
         if math.prod(shape) > MOST_NUMBERS:
-            raise NotAllowed(f"it has a tensor of {' x '.join(map(str, shape))} numbers")
+            raise NotAllowed(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
         shapes.append(shape)
         constant.append(held[tensor.Buffer()])
     return [
@@ -106,6 +107,6 @@ def read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]
     kind = kinds[operator.OpcodeIndex()]
     given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), len(shapes)))]
     if not all(-1 <= index < len(shapes) for index in given):  # -1 stands for none
-        raise NotAllowed("it is damaged, or no .tflite file at all")
+        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
     learnt = [math.prod(shapes[index]) for index in given if index >= 0 and constant[index]]
     return Operation(kind, shapes[operator.Outputs(0)], sum(learnt) if kind in WEIGHTED else 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from model.bundle import BundleError, Card, find_bundle, find_named, read_card
 from model.classifier import Classifier, engines_of, file_of
+from model.language import gettext as _
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 TRIES = 3  # a bundle that is being replaced is read again
@@ -47,9 +48,17 @@ def choose(name: str, engine: str | None = None, preferred: str = "keras", paths
     card = read_card(folder)
     there = engines_of(card)
     if not there:
-        raise BundleError(f"model {card.name!r} holds no network; its files: {', '.join(card.files) or 'none'}")
+        raise BundleError(
+            _("model {name!r} holds no network; its files: {names}").format(
+                name=card.name, names=", ".join(card.files) or _("none")
+            )
+        )
     if engine is not None and engine not in there:
-        raise UnknownEngine(f"model {card.name!r} has no engine {engine[:40]!r}; its engines: {', '.join(there)}")
+        raise UnknownEngine(
+            _("model {name!r} has no engine {engine!r}; its engines: {names}").format(
+                name=card.name, engine=engine[:40], names=", ".join(there)
+            )
+        )
     return Choice(folder, card, engine or (preferred if preferred in there else there[0]))
 
 
@@ -75,7 +84,7 @@ class Pool:
 
         Takes and raises what `choose` does, and BundleError for a network that does not load.
         """
-        for _ in range(TRIES):
+        for _try in range(TRIES):
             choice = choose(name, engine, preferred, paths)
             try:
                 return self.ready(choice) or self.load(choice)
@@ -102,7 +111,7 @@ class Pool:
         try:
             loaded = Classifier.load(choice.folder, choice.engine)
             if Choice(choice.folder, loaded.card, choice.engine).key != choice.key:
-                raise BundleError(f"{choice.folder} changed while it was loaded; ask again")
+                raise BundleError(_("{folder} changed while it was loaded; ask again").format(folder=choice.folder))
         except BaseException as error:
             with self.guard:
                 self.loaded.pop(choice.key, None)

@@ -19,6 +19,7 @@ from model.classifier import Classifier, file_of, load_keras, load_tflite, read_
 from model.comparison import Disagreement, disagreements
 from model.data import DataError, load_dataset
 from model.evaluation import Evaluation, score_sets
+from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
 
@@ -97,7 +98,9 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
     if dataset.classes != card.classes:
         raise DataError(
-            f"the data's classes are {', '.join(dataset.classes)}; the model's are {', '.join(card.classes)}"
+            _("the data's classes are {names}; the model's are {known}").format(
+                names=", ".join(dataset.classes), known=", ".join(card.classes)
+            )
         )
     with quiet():
         network = complete(read_network(source), card)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model.language import marked
+
 # Mean and standard deviation of CIFAR-10's training pixels on the 0..255 scale; close enough to any
 # natural photographs, so that one constant serves every data set.
 PIXEL_MEAN = (125.3, 123.0, 113.9)
@@ -30,11 +32,11 @@ def standard(name: str, mean: tuple[float, ...], std: tuple[float, ...], about: 
 SCALINGS: dict[str, Scaling] = {
     entry.name: entry
     for entry in (
-        Scaling("none", (1.0,) * 3, (0.0,) * 3, "0 to 255, as they are"),
-        Scaling("unit", (1 / 255,) * 3, (0.0,) * 3, "0 to 1"),
-        Scaling("symmetric", (1 / 127.5,) * 3, (-1.0,) * 3, "-1 to 1"),
-        standard("standard", PIXEL_MEAN, PIXEL_STD, "mean 0 and deviation 1, by CIFAR-10's pixels"),
-        standard("imagenet", IMAGENET_MEAN, IMAGENET_STD, "mean 0 and deviation 1, by ImageNet's pixels"),
+        Scaling("none", (1.0,) * 3, (0.0,) * 3, marked("0 to 255, as they are")),
+        Scaling("unit", (1 / 255,) * 3, (0.0,) * 3, marked("0 to 1")),
+        Scaling("symmetric", (1 / 127.5,) * 3, (-1.0,) * 3, marked("-1 to 1")),
+        standard("standard", PIXEL_MEAN, PIXEL_STD, marked("mean 0 and deviation 1, by CIFAR-10's pixels")),
+        standard("imagenet", IMAGENET_MEAN, IMAGENET_STD, marked("mean 0 and deviation 1, by ImageNet's pixels")),
     )
 }
 

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from model.bundle import CARD_FILE
 from model.database import StoreError, database_url, reading, sqlite_file
 from model.home import home
+from model.language import gettext as _
 from model.store import FILES, SETTINGS, StoredModel, content_of, live_models
 
 SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
@@ -119,7 +120,9 @@ def write_out(model: StoredModel, text: str) -> Path:
         except OSError:  # it has been written meanwhile
             shutil.rmtree(temporary)
     except OSError as error:
-        raise StoreError(f"{folder.parent} cannot be written: {error.strerror}") from error
+        raise StoreError(
+            _("{parent} cannot be written: {strerror}").format(parent=folder.parent, strerror=error.strerror)
+        ) from error
     return folder
 
 

@@ -39,6 +39,7 @@ from model.bundle import (
     parse_card,
 )
 from model.database import StoreError, reading, writing
+from model.language import gettext as _
 
 UNDO_SECONDS = 24 * 3600  # how long a removed model can be brought back
 FILES = {".keras": KERAS_FILE, ".h5": H5_FILE, ".tflite": TFLITE_FILE}  # by suffix: its name in a bundle
@@ -97,7 +98,11 @@ def card_of(values: dict[str, Any]) -> Card:
     try:
         return parse_card(values["card"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"the card of {values['name']!r} in the store is not of this version: {error}") from error
+        raise StoreError(
+            _("the card of {name!r} in the store is not of this version: {error}").format(
+                name=values["name"], error=error
+            )
+        ) from error
 
 
 def find(name: str, models: list[StoredModel] | None = None) -> StoredModel:
@@ -108,8 +113,12 @@ def find(name: str, models: list[StoredModel] | None = None) -> StoredModel:
             return model
     titles = [model.title for model in models]
     near = get_close_matches(name, titles, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise StoreError(f"no model {name!r} in the store; stored: {', '.join(titles) or 'none yet'}{hint}")
+    hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
+    raise StoreError(
+        _("no model {name!r} in the store; stored: {names}{hint}").format(
+            name=name, names=", ".join(titles) or _("none yet"), hint=hint
+        )
+    )
 
 
 def add(content: bytes, suffix: str, name: str, card: Card) -> tuple[StoredModel, bool]:
@@ -137,7 +146,9 @@ def check_free(name: str) -> None:
     """Raises StoreError for a name that would hide a model outside the store, BundleError for one that is none."""
     check_name(name)
     if name == "default" or name in own_folders():
-        raise StoreError(f"{name!r} is the name of a model outside the store; choose another with --name")
+        raise StoreError(
+            _("{name!r} is the name of a model outside the store; choose another with --name").format(name=name)
+        )
 
 
 def content_of(sha256: str) -> bytes:
@@ -145,7 +156,7 @@ def content_of(sha256: str) -> bytes:
     with reading() as connection:
         content = connection.execute(select(MODELS.c.content).where(MODELS.c.sha256 == sha256)).scalar()
     if content is None:
-        raise StoreError(f"the model {sha256[:12]} is no longer in the store")
+        raise StoreError(_("the model {sha256} is no longer in the store").format(sha256=sha256[:12]))
     return bytes(content)
 
 
@@ -175,7 +186,7 @@ def restore(models: list[StoredModel]) -> None:
         for model in models:
             known = update(MODELS).where(MODELS.c.sha256 == model.sha256).values(removed=None)
             if connection.execute(known).rowcount != 1:
-                raise StoreError(f"{model.name!r} has been removed for good; add its file again")
+                raise StoreError(_("{name!r} has been removed for good; add its file again").format(name=model.name))
 
 
 def purge(connection: Connection) -> None:
@@ -194,10 +205,14 @@ def rename(old: str, new: str) -> None:
     with writing() as connection:
         models = live_models(connection)
         if any(model.name == new for model in models):
-            raise StoreError(f"the store has a model {new!r} already; remove it first or choose another name")
+            raise StoreError(
+                _("the store has a model {new!r} already; remove it first or choose another name").format(new=new)
+            )
         if old not in {model.name for model in models}:
             title = find(old, models).title
-            raise StoreError(f"{title!r} is one version; all versions are renamed together, by their name")
+            raise StoreError(
+                _("{title!r} is one version; all versions are renamed together, by their name").format(title=title)
+            )
         connection.execute(delete(MODELS).where(MODELS.c.name == new))  # removed ones, which only undo could bring back
         connection.execute(update(MODELS).where(MODELS.c.name == old).values(name=new))
         connection.execute(
@@ -209,7 +224,7 @@ def set_default(name: str) -> None:
     """Choose what `default` stands for: any model, in the store or not. Raises StoreError for an unknown one."""
     known, name = bundle_folders(), current_name(name)
     if name not in known:
-        raise StoreError(f"unknown model {name!r}; models: {', '.join(known)}")
+        raise StoreError(_("unknown model {name!r}; models: {names}").format(name=name, names=", ".join(known)))
     with writing() as connection:
         connection.execute(delete(SETTINGS).where(SETTINGS.c.key == "default"))
         connection.execute(insert(SETTINGS).values(key="default", value=name))

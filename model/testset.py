@@ -19,6 +19,7 @@ from model.data import (
     read_batch,
     read_class_folders,
 )
+from model.folders import is_folder
 from model.language import gettext as _
 from model.survey import data_key
 
@@ -73,7 +74,7 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
     They are CIFAR-10's test batch, or the pictures in test/, else in val/, else all that there are in a folder with one
     sub-folder a class. Raises DataError.
     """
-    if not source.is_dir():
+    if not is_folder(source):
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
     paths: tuple[Path, ...] = ()
     classes: tuple[str, ...]

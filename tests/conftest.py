@@ -23,9 +23,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def no_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of somebody who has no data set, whatever lies on this machine."""
+    return {"VITRINE_DATA": "", "KERAS_HOME": str(tmp_path_factory.mktemp("keras"))}
+
+
+@pytest.fixture(autouse=True)
+def without_data(no_data: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in no_data.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def server(no_data: dict[str, str]) -> Iterator[Server]:
     """The dashboard as `make run` starts it, with the shipped bundle."""
-    with serve() as running:
+    with serve(no_data) as running:
         yield running
 
 

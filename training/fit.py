@@ -12,7 +12,7 @@ from model.architectures import ARCHITECTURES, build_model
 from model.data import Dataset
 from model.quiet import quiet
 from training.batches import TrainingBatches
-from training.calibration import calibrate
+from training.calibration import calibrate, stored_as_trained
 from training.callbacks import TrainingError
 from training.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.export import metrics, save_bundle
@@ -64,7 +64,7 @@ def fit(
     extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
     status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
     plain = plain_copy(network, recipe, len(dataset.classes))
-    temperature = calibrate(plain, dataset.validation)
+    temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
     card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
     write_json(run / "metrics.json", metrics(status, policy, card))
     for leftover in (CHECKPOINT, "progress.json", ANSWERS):

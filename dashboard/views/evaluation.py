@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import assessment, parts, resources, sets, versus, words
 from model.bundle import BundleError, Card
 from model.data import DataError, Split
-from model.evaluation import score
+from model.evaluation import Evaluation, score
 from model.folders import known_folders
 from model.language import gettext as _
 from model.survey import Survey
@@ -28,14 +28,20 @@ def show_one(survey: Survey, pictures: PictureSet) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     found = score(survey.probabilities, survey.split.labels, survey.classes)
     assessment.show_metrics(found)
+    show_cells(found, survey, pictures)
+    assessment.show_classes(found, survey)
+    assessment.show_mistakes(survey, pictures)
+
+
+@st.fragment
+def show_cells(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
+    """What it takes for what, with the pictures of a cell; another cell leaves the rest of the page alone."""
     left, right = st.columns(2, gap="medium")
     with left:
-        assessment.show_confusion(found, survey, pictures)
+        assessment.show_confusion(found, survey)
     with right:
         assessment.show_reliability(survey)
     assessment.show_cell(survey, pictures)
-    assessment.show_classes(found, survey)
-    assessment.show_mistakes(survey, pictures)
 
 
 def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
@@ -75,11 +81,13 @@ with place:
     other = versus.choose_other(model, engine)
 pictures = sets.read(source, folders[source], card)
 labels = matched(pictures, card)
-rows = sets.ask(model, card, engine, pictures)
-if rows is not None:
-    survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
-    if other is None:
-        show_one(survey, pictures)
-    else:
-        show_two(survey, pictures, model, card, engine, other)
+body = st.container()
 sets.offer_folders(folders)
+with body:
+    rows = sets.ask(model, card, engine, pictures)
+    if rows is not None:
+        survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+        if other is None:
+            show_one(survey, pictures)
+        else:
+            show_two(survey, pictures, model, card, engine, other)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
-from dashboard import browse, parts, resources, sets, words
+from dashboard import browse, parts, resources, sets, surveys, words
 from dashboard.browse import Filter
 from dashboard.samples import Sample, list_samples
+from dashboard.sheet import Cell
 from dashboard.style import tile_style
 from model.bundle import Card
 from model.data import DataError, Split
@@ -54,27 +56,36 @@ def show_samples(model: str) -> None:
     st.caption(_("Source and licence of each picture: CREDITS.md in the folder sample_images."))
 
 
-def survey_of(model: str, card: Card, engine: str, pictures: PictureSet, wanted: bool) -> Survey | None:
-    """The network's answers to the set; where there are none (yet), a line that says why."""
+def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
+    """The pictures that the filter lets through; where there are no answers yet, those that need none."""
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
         st.caption(_("Shown without answers: {reason}").format(reason=words.plain(str(error))))
-        return None
-    rows = sets.ask(model, card, engine, pictures, wanted)
-    return None if rows is None else Survey(card.classes, Split(pictures.split.images, labels), rows)
-
-
-def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
-    """The pictures that the filter lets through, a page of them."""
-    survey = survey_of(model, card, engine, pictures, wanted.needs_answers)
-    if survey is not None:
-        places = select(survey, wanted.question(survey.classes))
-    elif wanted.needs_answers:
+        show_plain(pictures, wanted)
         return
-    else:
-        truth = pictures.classes.index(wanted.true) if wanted.true else -1
-        places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
+    rows = surveys.answers(card, engine, pictures)
+    if rows is not None:
+        survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+        places = select(survey, wanted.question(survey.classes))
+        show_page(pictures, places, lambda shown: browse.answered_cells(pictures, survey, shown))
+        return
+    above = st.container()
+    if not wanted.needs_answers:
+        show_plain(pictures, wanted)
+    with above:  # last, for it stays there until the answers have been computed
+        sets.ask(model, card, engine, pictures, wanted.needs_answers)
+
+
+def show_plain(pictures: PictureSet, wanted: Filter) -> None:
+    """The pictures of the true class that is wanted, whatever a network says."""
+    truth = pictures.classes.index(wanted.true) if wanted.true else -1
+    places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
+    show_page(pictures, places, lambda shown: browse.plain_cells(pictures, shown))
+
+
+def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
+    """How many pictures there are, and one page of them."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
         st.markdown(text.format(count=f"{len(places):,}", total=f"{len(pictures):,}"), width="content")
@@ -82,8 +93,7 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     if not len(places):
         st.info(_("No picture passes this filter."))
         return
-    make = browse.answered_cells(pictures, survey, shown) if survey else browse.plain_cells(pictures, shown)
-    browse.show_cells(_("Pictures of {name}").format(name=pictures.name), pictures, make, "gallery-sheet")
+    browse.show_cells(_("Pictures of {name}").format(name=pictures.name), pictures, cells(shown), "gallery-sheet")
 
 
 folders = known_folders()
@@ -93,9 +103,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model, card = parts.use_model()
 if source == SAMPLES:
     show_samples(model)
+    sets.offer_folders(folders)
 else:
     pictures = sets.read(source, folders[source], card)
     with wanted_place:
         wanted, engine = browse.choose_filter(pictures.classes, card)
-    show_set(model, card, engine, pictures, wanted)
-sets.offer_folders(folders)
+    place = st.container()
+    sets.offer_folders(folders)
+    with place:
+        show_set(model, card, engine, pictures, wanted)

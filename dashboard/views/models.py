@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import cards, networks, resources, words
 from model.bundle import BundleError, Card
 from model.catalog import Entry, list_entries
+from model.language import gettext as _
 
 
 def show_card(entry: Entry, opened: bool) -> None:
@@ -16,13 +17,13 @@ def show_card(entry: Entry, opened: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{words.plain(entry.name)}**", width="content")
             if entry.default:
-                st.badge("default", icon=":material/star:", color="primary")
+                st.badge(_("default"), icon=":material/star:", color="primary")
         if entry.card is None:
             st.caption(f":material/error: {words.plain(entry.problem)}")
         else:
             show_figures(entry, entry.card)
         st.button(
-            "Shown below" if opened else "Open",
+            _("Shown below") if opened else _("Open"),
             key=f"open-{entry.name}",
             on_click=networks.open_one,
             args=(entry.name,),
@@ -33,7 +34,7 @@ def show_card(entry: Entry, opened: bool) -> None:
 
 def show_figures(entry: Entry, card: Card) -> None:
     figure, measured_on = cards.accuracy(card)
-    st.metric("accuracy", figure, label_visibility="collapsed")
+    st.metric(_("accuracy"), figure, label_visibility="collapsed")
     speed = cards.speed(resources.known_speed(card))
     st.caption(
         f"{measured_on}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
@@ -47,39 +48,41 @@ def show_details(entry: Entry, card: Card) -> None:
     with left:
         rows = [(fact.title, fact.value) for fact in cards.facts(card)]
         st.dataframe(
-            pd.DataFrame(rows, columns=["card", ""]),
+            pd.DataFrame(rows, columns=[_("card"), ""]),
             hide_index=True,
             height="content",
-            alt="What is known of the network",
+            alt=_("What is known of the network"),
         )
-        names = pd.DataFrame({"number": range(len(card.classes)), "class": card.classes})
-        st.dataframe(names, hide_index=True, height=220, alt="Every class with its number")
+        names = pd.DataFrame({_("number"): range(len(card.classes)), _("class"): [_(name) for name in card.classes]})
+        st.dataframe(names, hide_index=True, height=220, alt=_("Every class with its number"))
     with right:
         layers = resources.layers(entry.name)
         table = pd.DataFrame([vars(layer) for layer in layers], columns=["name", "kind", "output", "parameters"])
-        column = st.column_config.NumberColumn("parameters", format="localized")
+        column = st.column_config.NumberColumn(_("parameters"), format="localized")
         st.dataframe(
-            table.rename(columns={"name": "layer"}),
+            table.set_axis([_("layer"), _("kind"), _("output"), _("parameters")], axis="columns"),
             hide_index=True,
             height=520,
-            column_config={"parameters": column},
-            alt="Every layer with its output and its parameters",
+            column_config={_("parameters"): column},
+            alt=_("Every layer with its output and its parameters"),
         )
 
 
 try:
     entries = list_entries()
 except BundleError as error:
-    st.error(f"The networks cannot be listed: {words.plain(str(error))}")
+    st.error(_("The networks cannot be listed: {reason}").format(reason=words.plain(str(error))))
     st.stop()
 shared = resources.is_shared()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    several = f"{len(entries)} networks" if len(entries) > 1 else "1 network, and room for yours"
+    several = (
+        _("{count} networks").format(count=len(entries)) if len(entries) > 1 else _("1 network, and room for yours")
+    )
     st.markdown(f"**{several}**", width="content")
-    if not shared and st.button("Add a network", icon=":material/add:", type="primary", key="add"):
+    if not shared and st.button(_("Add a network"), icon=":material/add:", type="primary", key="add"):
         networks.add_network()
 if shared:
-    st.caption("This page is shared, so networks can be looked at here and not changed.")
+    st.caption(_("This page is shared, so networks can be looked at here and not changed."))
 networks.show_messages()
 chosen = next((entry for entry in entries if entry.name == st.query_params.get("name")), None)
 grid = st.container()
@@ -92,14 +95,14 @@ if chosen is not None:
             networks.show_downloads(chosen, chosen.card)
     if chosen.card is not None:
         try:
-            with st.spinner("Reading the network, a few seconds the first time"):
+            with st.spinner(_("Reading the network, a few seconds the first time")):
                 resources.layers(chosen.name)
                 resources.measure_speed(resources.classifier(chosen.name))
             show_details(chosen, chosen.card)
         except BundleError as error:
-            st.error(f"The network cannot be used: {words.plain(str(error))}")
+            st.error(_("The network cannot be used: {reason}").format(reason=words.plain(str(error))))
 else:
-    st.caption("Open a network to see its layers, to download it or to choose it as the default.")
+    st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))
 # Last, for by now the speed of the opened one is known.
 with grid, st.grid(3, min_column_width=250, gap="small"):
     for entry in entries:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from model.data import Split
-from training.calibration import best_temperature, calibrate
+from training.calibration import best_temperature, calibrate, stored_as_trained
+from training.recipe import AugmentationSettings
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -52,3 +53,11 @@ def test_without_a_logits_layer_or_pictures_nothing_changes(name: str, pictures:
     split = Split(np.zeros((pictures, 8, 8, 3), np.uint8), np.zeros(pictures, np.int64))
     assert calibrate(model, split) == 1.0
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_network_trained_for_jpeg_is_calibrated_on_pictures_through_jpeg() -> None:
+    split = Split(np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8), np.arange(6))
+    assert stored_as_trained(split, AugmentationSettings(), 0) is split
+    stored = stored_as_trained(split, AugmentationSettings(jpeg=0.1, jpeg_quality=(70, 80)), 0)
+    assert (stored.labels == split.labels).all()
+    assert all((one != other).any() for one, other in zip(stored.images, split.images, strict=True))

@@ -1,0 +1,41 @@
+"""Every page as axe sees it, in both themes: https://github.com/dequelabs/axe-core"""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from benchmarks.screenshots import PAGES
+from benchmarks.servers import Server
+
+# Streamlit's drop area is a <section role="presentation" tabindex="-1">, whose button is what the keyboard reaches.
+OF_STREAMLIT = {("presentation-role-conflict", '[data-testid="stFileUploaderDropzone"]')}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(browser: Browser, server: Server, name: str, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(server.url + PAGES[name])
+    expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()
+    page.wait_for_timeout(1000)  # charts draw after the script has run
+    found = [
+        f"{violation['id']}: {node['html'][:200]}\n    {node['failureSummary']}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+        if not any(
+            violation["id"] == rule and page.locator(node["target"][0]).first.evaluate(f"n => n.matches('{place}')")
+            for rule, place in OF_STREAMLIT
+        )
+    ]
+    context.close()
+    assert not found, "\n".join(found)
+
+
+def test_axe_would_find_a_grey_word(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<main><h1>Title</h1><p style='color: #999'>hard to read</p></main>")
+    assert "color-contrast" in [violation["id"] for violation in Axe().run(page).response["violations"]]
+    page.close()

@@ -1,0 +1,73 @@
+"""Surveys in the background: once, one at a time, heard of, and never lost with the visitor who asked."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import surveys
+from dashboard.surveys import Job, duration
+from model.bundle import Card, read_card
+from model.pool import POOL
+from model.testset import PictureSet, read_testset
+from tests.drawn import draw_folder, save_untrained
+
+
+@pytest.fixture
+def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card, str, PictureSet]:
+    """A small network and a folder of 150 pictures of its classes."""
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "bundles" / "shapes"
+    save_untrained(folder, size=16)
+    draw_folder(tmp_path / "data", 50, size=16)
+    return "shapes", read_card(folder), "keras", read_testset("data", tmp_path / "data", 16)
+
+
+def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, PictureSet]) -> None:
+    name, card, engine, pictures = subject
+    assert surveys.answers(card, engine, pictures) is None
+    with surveys.TURN:
+        first, second = surveys.start(*subject), surveys.start(*subject)
+        assert first is second is surveys.job_of(card, engine, pictures)
+        assert first.progress() == "Waiting for another test set to be done"
+    assert first.ended.wait(120)
+    assert (first.done, first.total, first.error, first.share) == (150, 150, "", 1.0)
+    assert surveys.job_of(card, engine, pictures) is None
+    rows = surveys.answers(card, engine, pictures)
+    assert rows is not None
+    np.testing.assert_allclose(rows, POOL.get(name).probabilities(pictures.split.images), atol=1e-6)
+
+
+def test_a_failure_stays_until_somebody_tries_again(
+    subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name, card, engine, pictures = subject
+
+    def fail(*_given: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(surveys, "keep", fail)
+        job = surveys.start(*subject)
+        assert job.ended.wait(120)
+    assert job.error == "the disk is full"
+    assert surveys.job_of(card, engine, pictures) is job
+    again = surveys.start(*subject)
+    assert again is not job
+    assert again.ended.wait(120)
+    assert again.error == "" and surveys.answers(card, engine, pictures) is not None
+
+
+def test_progress_in_words() -> None:
+    job = Job(10_000, 2_500, started=time.monotonic() - 10)
+    assert job.progress() == "2,500 of 10,000 pictures, 30 seconds left"
+    assert Job(10, started=time.monotonic()).progress() == "Warming up the network"
+    assert [duration(seconds) for seconds in (1, 45, 100, 3600)] == [
+        "1 second",
+        "45 seconds",
+        "2 minutes",
+        "60 minutes",
+    ]
