@@ -11,13 +11,14 @@ FOLDER = ROOT / "docs"
 PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
     "gallery": "/gallery?picture=frog-brown.png",
+    "compare": "/compare?sample=bird-kingfisher.jpg",
     "evaluation": "/evaluation",
     "training": "/training",
     "models": "/models",
     "history": "/history",
     "empty": "/",
 }
-CHARTED = {"classify", "gallery", "training", "empty"}
+CHARTED = {"classify", "gallery", "compare", "training", "empty"}
 SHAPES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -28,13 +28,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Item:
-    """One file that somebody gave: its name as it came, its answer, its true class where that is known, and the number
-    of its answer in the history where it is kept."""
+    """One file that somebody gave: its name and bytes as they came, its answer, its true class where that is known, and
+    the number of its answer in the history where it is kept."""
 
     name: str
     answer: Answer
     truth: str = ""
     kept: int | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def confidence(self) -> float:

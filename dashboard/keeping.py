@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from dashboard import resources, words
-from dashboard.answers import Answer
+from dashboard.answers import Answer, Item
 from model import history
-from model.bundle import BundleError
-from model.classifier import Classifier
+from model.bundle import BundleError, Card
+from model.history import KeptAnswer
 from model.home import SettingError, keeps_answers
+from model.language import gettext as _
 
 
 def keeping() -> bool:
@@ -33,65 +34,117 @@ def switch() -> None:
         st.session_state.keeping = st.session_state.keep
 
     st.toggle(
-        "Keep answers",
+        _("Keep answers"),
         keeping(),
         key="keep",
         on_change=change,
-        help="Each answer with a thumbnail of its picture, on this machine's disk; the page History shows them",
+        help=_("Each answer with a thumbnail of its picture, on this machine's disk; the page History shows them"),
     )
 
 
-def keep(content: bytes, answer: Answer, classifier: Classifier) -> int | None:
+def keep(content: bytes, answer: Answer, card: Card) -> int | None:
     """The number of the answer in the history; one file's answer by a network is kept once a visit."""
-    if answer.prediction is None or not keeping():
+    if answer.prediction is None:
         return None
-    numbers: dict[tuple[str, str], int] = st.session_state.setdefault("kept", {})
-    key = hashlib.sha256(content).hexdigest(), resources.fingerprint(classifier.card)
-    if key not in numbers:
-        try:
-            numbers[key] = history.keep(content, answer.prediction, classifier.card.sha256, answer.thumbnail)
-        except BundleError as error:
-            st.session_state.keeping = False
-            st.warning(f"Answers are no longer kept: {words.plain(str(error))}")
-            return None
-    return numbers[key]
+    if (number := numbers().get(name_of(content, card))) is not None or not keeping():
+        return number
+    try:
+        return keep_now(content, answer, card)
+    except BundleError as error:
+        st.session_state.keeping = False
+        st.warning(words.plain(_("Answers are no longer kept: {reason}").format(reason=error)))
+        return None
 
 
-def ask_verdict(number: int, label: str, classes: Sequence[str]) -> None:
-    """Was this right? One click says yes, a choice says what it is; either can be changed."""
-    verdicts: dict[int, str] = st.session_state.setdefault("verdicts", {})
+def keep_now(content: bytes, answer: Answer, card: Card) -> int:
+    """Keep the answer whatever the switch says: for a visitor who judges it. Raises BundleError."""
+    assert answer.prediction is not None
+    name, kept = name_of(content, card), numbers()
+    if name not in kept:
+        kept[name] = history.keep(content, answer.prediction, card.sha256, answer.thumbnail)
+    return kept[name]
+
+
+def numbers() -> dict[tuple[str, str], int]:
+    """The answers of this visit that are kept: their numbers by file and network."""
+    kept: dict[tuple[str, str], int] = st.session_state.setdefault("kept", {})
+    return kept
+
+
+def name_of(content: bytes, card: Card) -> tuple[str, str]:
+    return hashlib.sha256(content).hexdigest(), resources.fingerprint(card)
+
+
+def ask_about(item: Item, card: Card) -> None:
+    """Ask whether a fresh answer was right; saying so keeps the answer, if it is not kept already."""
+    answer = item.answer
+    if answer.prediction is None:
+        return
+
+    def judge(truth: str) -> int:
+        number = keep_now(item.content, answer, card) if item.kept is None else item.kept
+        history.judge(number, truth)
+        return number
+
+    said = None if item.kept is None else verdicts().get(item.kept)
+    key = hashlib.sha256(answer.seen).hexdigest()[:12]
+    ask_verdict(key, answer.prediction.best.label, card.classes, said, judge)
+
+
+def ask_again(answer: KeptAnswer) -> None:
+    """The same of an answer in the history."""
+
+    def judge(truth: str) -> int:
+        history.judge(answer.id, truth)
+        return answer.id
+
+    ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)
+
+
+def verdicts() -> dict[int, str]:
+    """What was said in this visit: the right class by the answer's number."""
+    said: dict[int, str] = st.session_state.setdefault("verdicts", {})
+    return said
+
+
+def ask_verdict(key: str, label: str, classes: Sequence[str], said: str | None, judge: Callable[[str], int]) -> None:
+    """Was this right? One click says yes, a choice says what it is; either can be changed.
+
+    said: the right class, if somebody has said so; judge: writes it down and returns the answer's number.
+    """
 
     def say(truth: str | None) -> None:
         if truth is None:
             return
         try:
-            history.judge(number, truth)
-            verdicts[number] = truth
+            verdicts()[judge(truth)] = truth
         except BundleError as error:
             st.session_state.verdict_problem = str(error)
 
-    with st.container(horizontal=True, vertical_alignment="center", key=f"verdict-{number}"):
-        said = verdicts.get(number)
-        st.markdown("Was this right?", width="content")
+    others = [name for name in classes if name != label]
+    with st.container(horizontal=True, vertical_alignment="center", key=f"verdict-{key}"):
+        hint = _("What you say is kept on this machine with a small picture; the page History lists it.")
+        st.markdown(_("Was this right?"), width="content", help=hint)
         st.button(
-            "Yes",
+            _("Yes"),
             icon=":material/check:",
             type="primary" if said == label else "secondary",
-            key=f"right-{number}",
+            key=f"right-{key}",
             on_click=say,
             args=(label,),
         )
         st.selectbox(
-            "No, it is",
-            [name for name in classes if name != label],
-            index=None,
-            placeholder="No, it is …",
-            key=f"truth-{number}",
+            _("No, it is"),
+            others,
+            index=others.index(said) if said in others else None,
+            format_func=_,
+            placeholder=_("No, it is …"),
+            key=f"truth-{key}",
             label_visibility="collapsed",
             width=190,
-            on_change=lambda: say(st.session_state[f"truth-{number}"]),
+            on_change=lambda: say(st.session_state[f"truth-{key}"]),
         )
         if said is not None:
-            st.caption("Thank you, noted.")
+            st.caption(_("Thank you, noted."))
     if problem := st.session_state.pop("verdict_problem", None):
         st.error(words.plain(problem))

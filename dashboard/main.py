@@ -20,6 +20,7 @@ page = st.navigation(
     [
         st.Page("views/classify.py", title=_("Classify"), icon=":material/image_search:", default=True),
         st.Page("views/gallery.py", title=_("Gallery"), url_path="gallery", icon=":material/photo_library:"),
+        st.Page("views/compare.py", title=_("Compare"), url_path="compare", icon=":material/compare_arrows:"),
         st.Page("views/training.py", title=_("Training"), url_path="training", icon=":material/show_chart:"),
         st.Page("views/evaluation.py", title=_("Evaluation"), url_path="evaluation", icon=":material/fact_check:"),
         st.Page("views/models.py", title=_("Models"), url_path="models", icon=":material/deployed_code:"),

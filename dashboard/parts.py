@@ -1,21 +1,21 @@
-"""The pieces that pages share: one answer in full, many answers as a grid, the choice of the network."""
+"""The pieces that pages share: one answer in full, the answers of many files, the choice of the network."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts, keeping, resources, words
 from dashboard.answers import Answer, Item
-from dashboard.style import tile_style
+from model import language
 from model.bundle import BundleError, Card, bundle_folders, default_name
 from model.classifier import Classifier
-
-PAGE_OF_TILES = 24
+from model.language import decimal, per_cent
+from model.language import gettext as _
 
 
 def use_model() -> tuple[str, Card]:
@@ -27,22 +27,22 @@ def use_model() -> tuple[str, Card]:
         refuse(error)
 
 
-def warm(model: str) -> Classifier:
+def warm(model: str, engine: str | None = None) -> Classifier:
     """The network, after one quiet line while it loads; one that does not load is a sentence, and the page ends there.
 
     Whoever shows an answer beside a card takes the network's own: the name may stand for another one by now.
     """
     try:
-        if resources.is_warm(model):
-            return resources.classifier(model)
-        with st.spinner("Warming up the network, a few seconds the first time"):
-            return resources.classifier(model)
+        if resources.is_warm(model, engine):
+            return resources.classifier(model, engine)
+        with st.spinner(_("Warming up the network, a few seconds the first time")):
+            return resources.classifier(model, engine)
     except BundleError as error:
         refuse(error)
 
 
 def refuse(error: BundleError) -> NoReturn:
-    st.error(f"The network cannot be used: {words.plain(str(error))}")
+    st.error(words.plain(_("The network cannot be used: {reason}").format(reason=error)))
     st.stop()
 
 
@@ -51,10 +51,10 @@ def choose_model() -> str:
     names = list(bundle_folders())
     model = default_name(names)
     names.sort(key=model.__ne__)  # the default comes first: the address names only another choice
-    with st.popover("Settings", icon=":material/tune:"):
+    with st.popover(_("Settings"), icon=":material/tune:"):
         if len(names) > 1:
             follow(names)
-            model = st.selectbox("Network", names, key="model", bind="query-params")
+            model = st.selectbox(_("Network"), names, key="model", bind="query-params")
             st.session_state.chosen_model = model
         keeping.switch()
     return model
@@ -83,14 +83,14 @@ def show_waiting(card: Card) -> None:
         ),
     ):
         st.markdown(":material/add_photo_alternate:", width="content")
-        st.caption("Your picture, as you dropped it", text_alignment="center")
+        st.caption(_("Your picture, as you dropped it"), text_alignment="center")
     with right:
-        st.subheader("What will it be?", anchor=False)
+        st.subheader(_("What will it be?"), anchor=False)
         st.plotly_chart(
             charts.empty_chart(card.classes),
             config=charts.CONFIG,
             key="probabilities",
-            alt=f"An empty bar for each class: {', '.join(card.classes)}",
+            alt=_("An empty bar for each class: {classes}").format(classes=", ".join(map(_, card.classes))),
         )
 
 
@@ -111,12 +111,14 @@ def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = Fals
             charts.probability_chart(answer.prediction),
             config=charts.CONFIG,
             key="probabilities" if key == "answer" else f"probabilities-{key}",
-            alt=f"Bars of all {len(answer.prediction.scores)} classes; {best.label} leads with {best.probability:.1%}",
+            alt=_("Bars of all {count} classes; {label} leads with {share}").format(
+                count=len(answer.prediction.scores), label=_(best.label), share=per_cent(best.probability)
+            ),
         )
-        if item.kept is not None and not item.truth:
-            keeping.ask_verdict(item.kept, best.label, card.classes)
-        st.caption(f"{answer.prediction.milliseconds:.1f} ms · {words.plain(words.measured(card))}")
-        with st.expander(f"All {len(answer.prediction.scores)} as a table"):
+        if not item.truth:
+            keeping.ask_about(item, card)
+        st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {words.plain(words.measured(card))}")
+        with st.expander(_("All {count} as a table").format(count=len(answer.prediction.scores))):
             show_table(answer)
 
 
@@ -124,73 +126,48 @@ def verdict(item: Item) -> str:
     """The true class beside the guess, where it is known."""
     if not item.truth or item.answer.prediction is None:
         return ""
+    truth = words.plain(article(_(item.truth)))
     if item.truth == item.answer.prediction.best.label:
-        return f" · :green[:material/check: right, it is {article(item.truth)}]"
-    return f" · :red[:material/close: wrong, it is {article(item.truth)}]"
+        return f" · :green[:material/check: {_('right, it is {truth}').format(truth=truth)}]"
+    return f" · :red[:material/close: {_('wrong, it is {truth}').format(truth=truth)}]"
 
 
 def article(label: str) -> str:
-    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+    """An English class with its article; in other languages the article is part of the sentence or left out."""
+    return label if language.current() != language.ENGLISH else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def show_pictures(item: Item, card: Card, key: str) -> None:
     """The picture as it came, and the small one that the network really sees, pixel by pixel."""
     size = card.input_size
     with st.container(key=f"picture-{key}"):
-        st.image(item.answer.preview, width="stretch", alt=f"The picture {item.name}")
+        st.image(item.answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
     with st.container(horizontal=True, vertical_alignment="center", key=f"seen-{key}"):
-        st.image(item.answer.seen, width=96, alt=f"The same picture at {size} by {size} pixels")
-        st.caption(f"What the network sees:  \n{size} x {size} pixels, cut to the centre square", width="content")
+        st.image(item.answer.seen, width=96, alt=_("The same picture at {size} by {size} pixels").format(size=size))
+        seen = _("{size} x {size} pixels, cut to the centre square").format(size=size)
+        st.caption(f"{_('What the network sees:')}  \n{seen}", width="content")
 
 
 def show_table(answer: Answer) -> None:
     assert answer.prediction is not None
     table = pd.DataFrame(
-        [(score.label, score.probability) for score in answer.prediction.scores], columns=["class", "probability"]
+        [(_(score.label), score.probability) for score in answer.prediction.scores], columns=["class", "probability"]
     )
-    column = st.column_config.NumberColumn("probability", format="percent")
+    titles: dict[str, Any] = {
+        "class": _("class"),
+        "probability": st.column_config.NumberColumn(_("probability"), format="percent"),
+    }
     st.dataframe(
         table,
         hide_index=True,
         height="content",
-        column_config={"probability": column},
-        alt="Every class with its probability",
+        column_config=titles,
+        alt=_("Every class with its probability"),
     )
 
 
 def show_failure(item: Item) -> None:
     st.error(f"**{words.plain(item.name)}**  \n{item.answer.error}", icon=":material/broken_image:")
-
-
-def show_tiles(items: Sequence[Item], key: str) -> int:
-    """A grid of pictures to click, with answer and a small bar; returns the position of the opened one."""
-    state = f"opened-{key}"
-
-    def open_one(position: int) -> None:
-        st.session_state[state] = position
-
-    opened: int = min(st.session_state.get(state, 0), len(items) - 1)
-    pages = -(-len(items) // PAGE_OF_TILES)
-    page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
-    shown = range((page - 1) * PAGE_OF_TILES, min(page * PAGE_OF_TILES, len(items)))
-    keys = {position: f"tile-{key}-{position}" for position in shown}
-    best = {position: prediction.best for position in shown if (prediction := items[position].answer.prediction)}
-    pictures = {keys[position]: items[position].answer.thumbnail for position in shown}
-    st.html(
-        tile_style(
-            pictures,
-            "120px",
-            {keys[position]: score.probability for position, score in best.items()},
-            keys.get(opened, ""),
-        )
-    )
-    with st.container(horizontal=True, gap="xsmall"):
-        for position, score in best.items():
-            label = f"{words.plain(score.label)} {words.percent(score.probability)}"
-            st.button(
-                label, key=keys[position], help=words.plain(items[position].name), on_click=open_one, args=(position,)
-            )
-    return opened
 
 
 def answer_all(files: Sequence[tuple[str, bytes]], classifier: Classifier) -> list[Item]:
@@ -200,11 +177,15 @@ def answer_all(files: Sequence[tuple[str, bytes]], classifier: Classifier) -> li
     place = st.empty()
     for position, (name, content) in enumerate(files):
         answer = resources.answer_for(content, classifier)
-        items.append(Item(name, answer, kept=keeping.keep(content, answer, classifier)))
+        kept = keeping.keep(content, answer, classifier.card)
+        items.append(Item(name, answer, kept=kept, content=content))
         now = time.monotonic()
         if now - shown > 0.15:
             shown = now
             left = (now - started) / (position + 1) * (len(files) - position - 1)
-            place.progress((position + 1) / len(files), f"{position + 1} of {len(files)}, {left:.0f} s left")
+            text = _("{done} of {total}, {seconds} s left").format(
+                done=position + 1, total=len(files), seconds=round(left)
+            )
+            place.progress((position + 1) / len(files), text)
     place.empty()
     return items

@@ -1,4 +1,4 @@
-"""What is loaded once and shared by all visitors: the only cached functions."""
+"""What is loaded once and shared by all visitors; with dashboard/insights.py the only cached functions."""
 
 from __future__ import annotations
 
@@ -46,19 +46,25 @@ def fingerprint(card: Card) -> str:
     return repr((card.name, card.files, card.classes, card.input_size, card.scaling, card.output))
 
 
-def classifier(name: str) -> Classifier:
+def identity(classifier: Classifier) -> str:
+    """Tells one file of a network from its others, too, such as int8 from float."""
+    return f"{classifier.engine} {fingerprint(classifier.card)}"
+
+
+def classifier(name: str, engine: str | None = None) -> Classifier:
     """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
 
+    engine: the one that the bundle prefers unless another is asked for.
     Its card is the one it was loaded by, whatever has happened to the name meanwhile. The pool is not Streamlit's cache
     because the HTTP routes of this process ask it too. Raises BundleError.
     """
-    return POOL.get(name)
+    return POOL.get(name, engine)
 
 
-def is_warm(name: str) -> bool:
+def is_warm(name: str, engine: str | None = None) -> bool:
     """Whether an answer needs no loading any more."""
     try:
-        return POOL.ready(choose(name)) is not None
+        return POOL.ready(choose(name, engine)) is not None
     except BundleError:
         return False
 
@@ -70,7 +76,7 @@ def _answer(sha256: str, network: str, language: str, _content: bytes, _classifi
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
     """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
-    return _answer(hashlib.sha256(content).hexdigest(), fingerprint(classifier.card), current(), content, classifier)
+    return _answer(hashlib.sha256(content).hexdigest(), identity(classifier), current(), content, classifier)
 
 
 @st.cache_data(show_spinner=False)

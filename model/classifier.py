@@ -30,7 +30,7 @@ from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
 from model.quiet import quiet
-from model.scaling import SCALINGS, Scaling
+from model.scaling import SCALINGS, Scaling, as_wanted
 
 if TYPE_CHECKING:
     import keras
@@ -48,6 +48,14 @@ class Look:
 # More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
 DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
+
+
+class KerasPass(SharedPass):
+    """The pass of a Keras network, which explanations look into."""
+
+    def __init__(self, forward: Forward, network: keras.Model) -> None:
+        super().__init__(forward)
+        self.network = network
 
 
 class Classifier:
@@ -87,6 +95,11 @@ class Classifier:
                 )
             )
         return classifier
+
+    @property
+    def network(self) -> keras.Model | None:
+        """The Keras network itself, or None: it takes what `card.scaling` says and gives what `card.output` says."""
+        return self.forward.network if isinstance(self.forward, KerasPass) else None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, classes), of uint8 RGB pictures (n, size, size, 3). n may be 0."""
@@ -132,13 +145,9 @@ def compiled(network: keras.Model, card: Card) -> Forward:
     """The network as a function of uint8 pictures, what it wants for their 0 to 255 included."""
     import tensorflow as tf
 
-    wanted = tf.as_dtype(network.inputs[0].dtype)
-    scaling = SCALINGS[card.scaling]
-
     def scaled(pictures: tf.Tensor) -> tf.Tensor:
-        if card.scaling != "none":
-            pictures = tf.cast(pictures, tf.float32) * tf.constant(scaling.factor) + tf.constant(scaling.offset)
-        return network(tf.cast(pictures, wanted), training=False)  # some layers would change pictures at random
+        # Some layers would change pictures at random while training.
+        return network(as_wanted(pictures, card.scaling, network.inputs[0].dtype), training=False)
 
     def traced(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
         signature = tf.TensorSpec((batch, card.input_size, card.input_size, 3), tf.uint8)
@@ -154,7 +163,7 @@ def compiled(network: keras.Model, card: Card) -> Forward:
 
     # Traced now, not by the first two who ask at the same time.
     forward(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
-    return SharedPass(forward)
+    return KerasPass(forward, network)
 
 
 def load_tflite(path: Path, card: Card) -> Forward:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from model.language import gettext as _
+from model.scaling import as_wanted
 
 if TYPE_CHECKING:
     import keras
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 Probabilities = Callable[[np.ndarray], np.ndarray]
 Explanation = Callable[[np.ndarray, int], np.ndarray]
 LEAST_SIDE = 4  # a map of fewer places than this a side says little about where
+TURN = 8  # pictures asked at a time by an explanation, so that nobody waits for more than those
+REST = 0.001  # seconds between two turns: a lock that is let go and taken again at once is never anybody else's
 GREY = np.array([125, 123, 114], np.uint8)  # the mean of natural photographs: what says least
 
 
@@ -23,30 +27,33 @@ class NoMapError(ValueError):
     """A network that a method cannot look into; the message says why and what can."""
 
 
-def gradient_map(network: keras.Model) -> Explanation:
+def gradient_map(network: keras.Model, size: int, scaling: str = "none", output: str = "probabilities") -> Explanation:
     """Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391) of a network, as a compiled function.
 
     It takes one picture, uint8 (size, size, 3), and a class's index, and gives float32 (size, size) of 0 to 1: where
     the features stand that speak for that class. Gradients stay in place instead of being averaged over it (HiResCAM,
     R. L. Draelos and L. Carin, arXiv 2011.08891), so that the map shows what the network computed with. The features
-    are those of the deepest layer with maps of at least 4 x 4 places. Raises NoMapError.
+    are those of the deepest layer with maps of at least 4 x 4 places. scaling: a name of SCALINGS; output: one
+    of OUTPUTS. Raises NoMapError.
     """
     import keras
     import tensorflow as tf
 
-    layer = deepest_map(network)
+    layer = deepest_map(network, size)
     if layer is None:
-        raise NoMapError(_("this network has no layer of feature maps for Grad-CAM; occlusion looks into any network"))
-    target = keras.Model(network.inputs[0], [layer.output, class_scores(network)])
-    given = network.inputs[0]
-    signature = [tf.TensorSpec((1, *given.shape[1:]), given.dtype), tf.TensorSpec((), tf.int32)]
+        raise NoMapError(
+            _("This network has no layer of feature maps for Grad-CAM; covering parts looks into any network.")
+        )
+    target = keras.Model(network.inputs[0], [layer.output, class_scores(network, output)])
+    dtype = network.inputs[0].dtype
+    signature = [tf.TensorSpec((1, size, size, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def weighed(picture: Any, label: Any) -> Any:
         # The way from features to score is on the tape because the features hang on watched weights, frozen or not.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in network.variables])
-            features, scores = target(picture, training=False)
+            features, scores = target(as_wanted(picture, scaling, dtype), training=False)
             # The logarithm of the odds against all other classes: it has a slope where the probability is all but 1.
             others = tf.where(tf.range(tf.shape(scores)[1]) == label, -np.inf, scores[0])
             score = scores[0, label] - tf.reduce_logsumexp(others)
@@ -54,13 +61,13 @@ def gradient_map(network: keras.Model) -> Explanation:
         return tf.nn.relu(tf.reduce_sum(product, axis=-1))[0]
 
     def explained(image: np.ndarray, label: int) -> np.ndarray:
-        small = weighed(tf.cast(image[None], signature[0].dtype), tf.constant(label, tf.int32))
-        return stretched(np.asarray(small), image.shape[0])
+        small = weighed(tf.constant(image[None]), tf.constant(label, tf.int32))
+        return stretched(np.asarray(small), size)
 
     return explained
 
 
-def deepest_map(network: keras.Model) -> keras.Layer | None:
+def deepest_map(network: keras.Model, size: int) -> keras.Layer | None:
     """The last layer after the first convolution with maps of at least LEAST_SIDE places a side, or else of 2.
 
     Layers with weights are left out: what they give is not normalised or activated yet.
@@ -74,20 +81,51 @@ def deepest_map(network: keras.Model) -> keras.Layer | None:
     for candidates in ([layer for layer in after if not layer.weights], after):
         for least in (LEAST_SIDE, 2):
             for layer in reversed(candidates):
-                shape = getattr(layer.output, "shape", ())
-                if len(shape) == 4 and all((side or 0) >= least for side in shape[1:3]):
+                if places(network, layer, size) >= least:
                     return layer
     return None
 
 
-def class_scores(network: keras.Model) -> Any:
-    """The network's logits where it ends in a softmax layer, the logarithms of its probabilities otherwise."""
+def places(network: keras.Model, layer: keras.Layer, size: int) -> int:
+    """How many places a side a layer's maps have for pictures of size x size; 0 where it gives no maps."""
+    import keras
+
+    shape = getattr(layer.output, "shape", ())
+    if len(shape) != 4:
+        return 0
+    if None in shape[1:3]:  # a network that takes pictures of any size
+        shape = keras.Model(network.inputs[0], layer.output).compute_output_shape((1, size, size, 3))
+    return int(min(shape[1:3]))
+
+
+def class_scores(network: keras.Model, output: str) -> Any:
+    """Numbers whose differences are logarithms of odds: logits where the network has them, else log probabilities."""
     import keras
 
     last = network.layers[-1]
     if getattr(last, "activation", None) is keras.activations.softmax and not last.weights:
         return keras.ops.cast(last.input, "float32")
-    return keras.ops.log(keras.ops.cast(network.output, "float32") + 1e-7)
+    rows = keras.ops.cast(network.output, "float32")
+    if output == "logits":
+        return rows
+    if output == "one logit":
+        return keras.ops.concatenate([keras.ops.zeros_like(rows), rows], axis=1)
+    if output == "one probability":
+        rows = keras.ops.concatenate([1 - rows, rows], axis=1)
+    return keras.ops.log(rows + 1e-7)
+
+
+def in_turns(probabilities: Probabilities) -> Probabilities:
+    """The same asked for a few pictures at a time, so that other visitors' pictures get in between."""
+
+    def asked(images: np.ndarray) -> np.ndarray:
+        rows = []
+        for start in range(0, len(images), TURN):
+            rows.append(probabilities(images[start : start + TURN]))
+            time.sleep(REST)
+        return np.concatenate(rows)
+
+    return asked
 
 
 def occlusion_map(probabilities: Probabilities, image: np.ndarray, label: int, places: int = 7) -> np.ndarray:
@@ -111,6 +149,16 @@ def occlusion_map(probabilities: Probabilities, image: np.ndarray, label: int, p
         total[top : top + square, left : left + square] += drop
         times[top : top + square, left : left + square] += 1
     return normalised(np.maximum(total / np.maximum(times, 1), 0.0))
+
+
+def regions(marks: np.ndarray) -> np.ndarray:
+    """How much of a map, (size, size), lies in each ninth of the picture: shares of 1, (3, 3); all 0 for an empty map.
+
+    Rows go from top to bottom.
+    """
+    ninths = [np.array_split(row, 3, axis=1) for row in np.array_split(marks, 3, axis=0)]
+    sums = np.array([[float(part.sum()) for part in row] for row in ninths])
+    return np.asarray(sums / (sums.sum() or 1.0))
 
 
 def stretched(small: np.ndarray, size: int) -> np.ndarray:

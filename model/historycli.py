@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,9 @@ from model.cli import app, fail, printable
 @app.command()
 def history(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, the oldest first.")] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Write a ZIP file with the judged pictures, a folder for each right class.")
+    ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Delete all of them; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -26,6 +30,8 @@ def history(
             if not yes:
                 typer.confirm("Delete every kept answer?", abort=True)
             typer.echo(f"deleted {kept.forget()} answers")
+        elif pictures:
+            write_pictures(pictures)
         elif as_json:
             typer.echo(json.dumps(list(kept.export()), indent=2))
         else:
@@ -36,3 +42,21 @@ def history(
                 typer.echo(f"{when}  {answer.model:<16} {printable(answer.label)} {share:.1%}{printable(verdict)}")
     except BundleError as error:
         fail(error)
+
+
+def write_pictures(path: Path) -> None:
+    """The judged pictures as a ZIP file; an existing file is not overwritten. Raises BundleError."""
+    from model.bundle import BundleError
+    from model.feedback import judged, to_zip
+    from model.history import list_answers
+
+    answers = list_answers()
+    if path.exists():
+        raise BundleError(f"{path} exists already; name another file or remove it")
+    if not judged(answers):
+        raise BundleError("nobody has said yet which answers were right; the page asks that under every answer")
+    try:
+        path.write_bytes(to_zip(answers))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be written: {error.strerror}") from None
+    typer.echo(f"{len(judged(answers))} pictures in {path}")

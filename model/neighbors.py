@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from model.scaling import as_wanted
 
 if TYPE_CHECKING:
     import keras
 
-CHUNK = 500
+CHUNK = 128  # pictures a pass, so that others who ask meanwhile wait for no more than these
 
 
 @dataclass(frozen=True)
@@ -22,23 +24,25 @@ class Neighbor:
     likeness: float
 
 
-def features_of(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def features_of(network: keras.Model, size: int, scaling: str = "none") -> Callable[[np.ndarray], np.ndarray]:
     """The network up to what its last layer with weights is given, as a compiled function.
 
-    It takes uint8 (n, size, size, 3) and gives float32 (n, features).
+    It takes uint8 (n, size, size, 3) and gives float32 (n, features). scaling: a name of SCALINGS.
     """
     import keras
     import tensorflow as tf
 
     last = next(layer for layer in reversed(network.layers) if layer.weights)
     bottom = keras.Model(network.inputs, last.input)
-    given = network.inputs[0]
-    signature = tf.TensorSpec((None, *given.shape[1:]), given.dtype)
-    function = tf.function(lambda images: bottom(images, training=False), input_signature=[signature], autograph=False)
+    dtype = network.inputs[0].dtype
+
+    def lower(images: Any) -> Any:
+        return bottom(as_wanted(images, scaling, dtype), training=False)
+
+    function = tf.function(lower, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
 
     def features(images: np.ndarray) -> np.ndarray:
-        rows = np.asarray(function(tf.cast(images, signature.dtype)), np.float32)
-        return rows.reshape(len(images), -1)
+        return np.asarray(function(tf.constant(images)), np.float32).reshape(len(images), -1)
 
     return features
 

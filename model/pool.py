@@ -117,10 +117,7 @@ class Pool:
                 self.loaded.pop(choice.key, None)
             future.set_exception(error)
             return
-        # Streamlit collects garbage after every run of a page. TensorFlow's objects live as long as their network;
-        # frozen, they are not searched each time, which would take 160 to 400 ms.
-        gc.collect()
-        gc.freeze()
+        settle()
         future.set_result(loaded)
         with self.guard:
             self.make_room()
@@ -136,6 +133,16 @@ class Pool:
         """Whether any network is loaded."""
         with self.guard:
             return any(future.done() and future.exception() is None for future in self.loaded.values())
+
+
+def settle() -> None:
+    """Call it after something of TensorFlow's was made that stays.
+
+    Streamlit collects garbage after every run of a page. TensorFlow's objects live as long as their network; frozen,
+    they are not searched each time, which would take 160 to 400 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 POOL = Pool()

@@ -41,6 +41,16 @@ SCALINGS: dict[str, Scaling] = {
 }
 
 
+def as_wanted(pictures: Any, scaling: str, dtype: str) -> Any:
+    """uint8 pictures (n, size, size, 3) as the tensor that a network wants; scaling: a name of SCALINGS."""
+    import tensorflow as tf
+
+    if scaling != "none":
+        entry = SCALINGS[scaling]
+        pictures = tf.cast(pictures, tf.float32) * tf.constant(entry.factor) + tf.constant(entry.offset)
+    return tf.cast(pictures, dtype)
+
+
 def whole_input(input_size: int | None) -> Any:
     """The uint8 RGB input of every network, (n, size, size, 3)."""
     import keras

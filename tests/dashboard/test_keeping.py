@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -30,10 +32,36 @@ def upload(test: AppTest, name: str = "horse.jpg", content: bytes = HORSE) -> Ap
     return test
 
 
-def test_nothing_is_kept_and_nothing_asked_unless_somebody_wants_it(own_home: Path) -> None:
+def by_prefix(elements: Sequence[Any], prefix: str) -> Any:
+    (found,) = [element for element in elements if (element.key or "").startswith(prefix)]
+    return found
+
+
+def test_nothing_is_kept_unless_somebody_wants_it(own_home: Path) -> None:
     test = upload(visit())
-    assert "Was this right?" not in texts(test)
+    assert "Was this right?" in texts(test)
     assert not own_home.exists()
+
+
+def test_a_verdict_keeps_the_answer_it_is_about_and_no_other() -> None:
+    test = upload(visit())
+    by_prefix(test.selectbox, "truth-").set_value("deer").run()
+    assert not test.exception
+    (kept,) = history.list_answers()
+    assert (kept.label, kept.truth) == ("horse", "deer")
+    assert "Thank you, noted." in texts(test)
+    assert by_prefix(test.selectbox, "truth-").value == "deer"
+    by_prefix(test.button, "right-").click().run()
+    (kept,) = history.list_answers()
+    assert kept.right is True
+    upload(test, "other.png", encode(picture(0), "PNG"))
+    assert len(history.list_answers()) == 1
+
+
+def test_a_sample_whose_class_is_known_is_not_asked_about() -> None:
+    test = visit(sample="frog-brown.png")
+    assert "it is a frog" in texts(test)
+    assert "Was this right?" not in texts(test)
 
 
 def test_the_switch_keeps_each_answer_once() -> None:
@@ -70,10 +98,9 @@ def test_a_verdict_is_one_click_or_the_right_class() -> None:
     test = visit()
     test.toggle(key="keep").set_value(True).run()
     upload(test)
-    number = history.list_answers()[0].id
-    test.button(key=f"right-{number}").click().run()
+    by_prefix(test.button, "right-").click().run()
     assert history.list_answers()[0].right is True
-    test.selectbox(key=f"truth-{number}").set_value("dog").run()
+    by_prefix(test.selectbox, "truth-").set_value("dog").run()
     assert (history.list_answers()[0].right, history.list_answers()[0].truth) == (False, "dog")
     assert "Thank you, noted." in texts(test)
 
@@ -109,6 +136,28 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
     test.button(key="forget").click().run()
     assert history.list_answers() == []
     assert "No answers are kept yet" in texts(test)
+
+
+def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
+    first, second = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    history.judge(first, "cat")
+    test = visit_page("history")
+    assert test.get("download_button")[1].proto.disabled
+    history.judge(second, "dog")
+    test.run()
+    assert not test.get("download_button")[1].proto.disabled
+
+
+def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
+    number = history.keep(HORSE, PREDICTION, "")
+    history.judge(number, "cat")
+    test = visit_page("history")
+    test.session_state["kept-answers"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    test.run()
+    assert not test.exception
+    assert by_prefix(test.selectbox, "truth-").value == "cat"
+    by_prefix(test.button, "right-").click().run()
+    assert history.list_answers()[0].right is True
 
 
 def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +12,8 @@ from PIL import Image, ImageFilter
 from benchmarks.servers import ROOT
 from model.architectures import build_model
 from model.bundle import KERAS_FILE, find_bundle
-from model.classifier import Classifier
-from model.explain import GREY, NoMapError, gradient_map, occlusion_map
+from model.classifier import Classifier, compiled
+from model.explain import GREY, NoMapError, gradient_map, in_turns, occlusion_map, regions
 from model.images import read_image, to_array
 from tests.drawn import draw_images, enliven
 
@@ -64,7 +68,7 @@ def bright_corner_network() -> keras.Model:
 def test_grad_cam_follows_the_features_for_a_class() -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     image[8:, 8:] = 255
-    marked = gradient_map(bright_corner_network())(image, 1)
+    marked = gradient_map(bright_corner_network(), 16)(image, 1)
     assert marked.shape == (16, 16) and marked.dtype == np.float32
     assert marked.max() == pytest.approx(1.0)
     assert marked[10:, 10:].mean() > 0.8
@@ -76,7 +80,7 @@ def test_grad_cam_works_on_frozen_networks_and_knows_the_classes_apart(name: str
     network = build_model(name, 3, 32)
     enliven(network)
     network.trainable = False
-    explain, image = gradient_map(network), draw_images(1)[0]
+    explain, image = gradient_map(network, 32), draw_images(1)[0]
     maps = [explain(image, label) for label in range(3)]
     assert all(marked.min() >= 0 and marked.max() <= 1 for marked in maps)
     assert max(np.abs(maps[0] - other).max() for other in maps[1:]) > 0.01
@@ -85,8 +89,90 @@ def test_grad_cam_works_on_frozen_networks_and_knows_the_classes_apart(name: str
 def test_a_network_without_maps_says_what_can_be_had() -> None:
     inputs = keras.Input((8, 8, 3))
     dense = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
-    with pytest.raises(NoMapError, match="no layer of feature maps for Grad-CAM; occlusion looks into any network"):
-        gradient_map(dense)
+    with pytest.raises(
+        NoMapError, match="no layer of feature maps for Grad-CAM; covering parts looks into any network"
+    ):
+        gradient_map(dense, 8)
+
+
+def foreign(output: str) -> keras.Model:
+    """The network of the bright corner as others build one: pixels of 0 to 1, pictures of any size, its own output."""
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3))(inputs)
+    features = keras.layers.AveragePooling2D(4)(keras.layers.Activation("relu")(x))
+    flat = keras.layers.Reshape((16,))(features)
+    activation = {
+        "logits": None,
+        "one logit": None,
+        "one probability": "sigmoid",
+        "independent probabilities": "sigmoid",
+    }
+    units = 1 if output.startswith("one") else 2
+    dense = keras.layers.Dense(units, use_bias=False, activation=activation.get(output, "softmax"))
+    outputs = dense(flat)
+    kernel = np.zeros((16, units), np.float32)
+    kernel[[10, 11, 14, 15], -1] = 5.0
+    dense.set_weights([kernel])
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize(
+    "output", ["probabilities", "logits", "one logit", "one probability", "independent probabilities"]
+)
+def test_grad_cam_follows_networks_that_were_made_elsewhere(output: str) -> None:
+    image = np.full((16, 16, 3), 100, np.uint8)
+    explain = gradient_map(foreign(output), 16, "unit", output)
+    marked = explain(image, 1)
+    assert marked[10:, 10:].mean() > 0.8
+    assert marked[:6, :6].mean() < 0.05
+    assert explain(image, 0).max() == 0.0  # nothing speaks for the other class
+
+
+def test_a_picture_is_scaled_as_the_network_wants_it() -> None:
+    """Unscaled, its probabilities would be all but 0 and 1, and the slope between them lost."""
+    image = np.full((16, 16, 3), 100, np.uint8)
+    scaled, bare = (gradient_map(foreign("one probability"), 16, name, "one probability") for name in ("unit", "none"))
+    assert scaled(image, 1).max() == pytest.approx(1.0)
+    assert bare(image, 1).max() == 0.0
+
+
+def test_turns_ask_for_a_few_pictures_at_a_time_and_change_nothing() -> None:
+    calls = []
+
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        calls.append(len(images))
+        return corner_probabilities(images)
+
+    images = draw_images(20)
+    np.testing.assert_array_equal(in_turns(probabilities)(images), corner_probabilities(images))
+    assert calls == [8, 8, 4]
+
+
+def test_others_get_in_between_the_turns() -> None:
+    """A network of one picture at a time, as LiteRT's are: while one visitor's map is made, another gets an answer."""
+    lock, order = threading.Lock(), []
+
+    def forward(who: str, images: np.ndarray) -> np.ndarray:
+        with lock:
+            order.append(who)
+            time.sleep(0.005)
+            return corner_probabilities(images)
+
+    image = draw_images(1)[0]
+    maker = threading.Thread(target=occlusion_map, args=(in_turns(partial(forward, "map")), image, 1))
+    maker.start()
+    while not order:
+        time.sleep(0.001)
+    forward("visitor", image[None])
+    maker.join()
+    assert order.index("visitor") <= 3
+
+
+def test_regions_are_shares_of_the_whole() -> None:
+    marks = np.zeros((32, 32), np.float32)
+    marks[2, 2] = marks[16, 30] = 1.0
+    assert regions(marks).tolist() == [[0.5, 0, 0], [0, 0, 0.5], [0, 0, 0]]
+    assert (regions(np.zeros((8, 8))) == 0).all()
 
 
 def test_grey_is_the_middle_of_photographs() -> None:
@@ -135,7 +221,7 @@ def test_covering_what_a_map_marks_costs_more_than_covering_anything_else(
     before = classifier.probabilities(photographs)
     labels = before.argmax(axis=1)
     if method == "gradient":
-        explain = gradient_map(network)
+        explain = gradient_map(network, 32)
         maps = [explain(image, label) for image, label in zip(photographs, labels, strict=True)]
     else:
         maps = [
@@ -157,13 +243,23 @@ def test_covering_what_a_map_marks_costs_more_than_covering_anything_else(
     assert lost["marked"] > 1.5 * max(lost["random pixels"], lost["the same shape elsewhere"], 0.005), lost
 
 
-def test_random_weights_give_another_map(shipped: tuple[Classifier, keras.Model], photographs: np.ndarray) -> None:
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of two maps; 0 where one of them is empty."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() and other.std() else 0.0
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion"])
+def test_random_weights_give_another_map(
+    method: str, shipped: tuple[Classifier, keras.Model], photographs: np.ndarray
+) -> None:
     """A map that stayed the same would show the picture, not the network (arXiv 1810.03292)."""
-    _, network = shipped
+    classifier, network = shipped
     random = keras.models.clone_model(network)
     enliven(random)
-    trained_map, random_map = gradient_map(network), gradient_map(random)
-    likeness = [
-        np.corrcoef(trained_map(image, 3).ravel(), random_map(image, 3).ravel())[0, 1] for image in photographs[:40]
-    ]
-    assert np.nanmean(likeness) < 0.5
+    if method == "gradient":
+        trained_map, random_map = gradient_map(network, 32), gradient_map(random, 32)
+    else:
+        trained_map = partial(occlusion_map, classifier.probabilities)
+        random_map = partial(occlusion_map, compiled(random, classifier.card))
+    found = [likeness(trained_map(image, 3), random_map(image, 3)) for image in photographs[:20]]
+    assert np.mean(found) < 0.5

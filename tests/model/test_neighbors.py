@@ -14,7 +14,7 @@ def test_a_picture_is_nearest_to_itself_and_then_to_its_like(name: str) -> None:
     enliven(network)
     images = draw_images(60)
     told: list[int] = []
-    index = directions(features_of(network), images, told.append)
+    index = directions(features_of(network, 32), images, told.append)
     assert index.dtype == np.float16 and len(index) == 60
     assert told == [60]
     np.testing.assert_allclose(np.linalg.norm(index.astype(float), axis=1), 1.0, atol=2e-3)

@@ -1,0 +1,161 @@
+"""What is worked out of an answer when a visitor asks why: maps, alike pictures, trials. Shared by all visitors.
+
+Each holds a place among WORKERS while it computes and asks the network a few pictures at a time, so that answers to
+other visitors keep coming.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from dashboard.answers import Answer
+from dashboard.resources import identity
+from dashboard.surveys import TURN, Job
+from model.classifier import Classifier
+from model.data import DataError
+from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
+from model.index import Features, Index, kept_index, take_index
+from model.language import gettext as _
+from model.neighbors import Neighbor, features_of, nearest
+from model.pool import settle
+from model.stability import Trial, trials
+from model.survey import network_key
+
+log = logging.getLogger(__name__)
+
+WORKERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
+GRADIENT, OCCLUSION = "gradient", "occlusion"
+COUNT = 5  # alike pictures that are shown
+
+
+def seen_by(answer: Answer) -> np.ndarray:
+    """What the network was given of a picture, uint8 (size, size, 3)."""
+    with Image.open(io.BytesIO(answer.seen)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def methods(classifier: Classifier) -> list[str]:
+    """The ways to draw a map of this network, the quickest first."""
+    return [OCCLUSION] if classifier.network is None else [GRADIENT, OCCLUSION]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _gradient(network: str, _classifier: Classifier) -> Explanation:
+    card, inside = _classifier.card, _classifier.network
+    assert inside is not None
+    try:
+        explain = gradient_map(inside, card.input_size, card.scaling, card.output)
+        explain(np.zeros((card.input_size, card.input_size, 3), np.uint8), 0)
+    except NoMapError:
+        raise
+    except Exception as error:  # networks made elsewhere are built in every way, and Keras raises nearly anything
+        raise NoMapError(
+            _("This network is built in a way that Grad-CAM cannot follow; covering parts looks into any network.")
+        ) from error
+    settle()
+    return explain
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _features(network: str, _classifier: Classifier) -> Features:
+    card, inside = _classifier.card, _classifier.network
+    assert inside is not None
+    try:
+        features = features_of(inside, card.input_size, card.scaling)
+        features(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+    except Exception as error:  # as above
+        raise NoMapError(_("This network is built in a way that its features cannot be taken from.")) from error
+    settle()
+    return features
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _map(seen: bytes, network: str, label: int, method: str, _classifier: Classifier, _answer: Answer) -> np.ndarray:
+    image = seen_by(_answer)
+    with WORKERS:
+        if method == GRADIENT:
+            return _gradient(network, _classifier)(image, label)
+        return occlusion_map(in_turns(_classifier.probabilities), image, label)
+
+
+def map_of(answer: Answer, classifier: Classifier, label: int, method: str) -> np.ndarray:
+    """Where the picture speaks for class `label`: float32 (size, size), 0 to 1, worked out once. Raises NoMapError."""
+    return _map(digest(answer), identity(classifier), label, method, classifier, answer)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _trials(seen: bytes, network: str, _classifier: Classifier, _answer: Answer) -> list[Trial]:
+    image = seen_by(_answer)
+    with WORKERS:
+        return trials(in_turns(_classifier.probabilities), image)
+
+
+def trials_of(answer: Answer, classifier: Classifier) -> list[Trial]:
+    """The picture changed a little in many ways, and what the network says then; worked out once."""
+    return _trials(digest(answer), identity(classifier), classifier, answer)
+
+
+def digest(answer: Answer) -> bytes:
+    return hashlib.sha256(answer.seen).digest()
+
+
+JOBS: dict[tuple[str, Path], Job] = {}
+GUARD = threading.Lock()
+
+
+def index_of(classifier: Classifier, source: Path) -> Index | None:
+    """The index of a data folder where it has been made, or None."""
+    return kept_index(key_of(classifier), source, classifier.card.input_size)
+
+
+def make_index(classifier: Classifier, source: Path) -> Job:
+    """Start to make the index, or join whoever started; the job's total is 0 until the pictures are read."""
+    key = key_of(classifier), source
+    with GUARD:
+        job = JOBS.get(key)
+        if job is None or job.ended.is_set():
+            job = JOBS[key] = Job(0)
+            threading.Thread(target=work, args=(job, classifier, source), name="index", daemon=True).start()
+    return job
+
+
+def work(job: Job, classifier: Classifier, source: Path) -> None:
+    """Make the index; what goes wrong is the job's error."""
+
+    def tell(done: int, total: int) -> None:
+        job.started = job.started or time.monotonic()
+        job.done, job.total = done, total
+
+    try:
+        with TURN:
+            features = _features(identity(classifier), classifier)
+            take_index(key_of(classifier), features, source, classifier.card.input_size, tell)
+    except (DataError, NoMapError, OSError) as error:
+        job.error = str(error)
+    except Exception as error:
+        log.exception("the training pictures could not be compared")
+        job.error = type(error).__name__
+    finally:
+        job.ended.set()
+
+
+def key_of(classifier: Classifier) -> str:
+    return network_key(classifier.card, classifier.engine)
+
+
+def alike(answer: Answer, classifier: Classifier, index: Index) -> list[Neighbor]:
+    """The training pictures that the network finds most like this one. Raises NoMapError."""
+    features = _features(identity(classifier), classifier)
+    with WORKERS:
+        row = features(seen_by(answer)[None])[0]
+        return nearest(index.rows, row / max(float(np.linalg.norm(row)), 1e-12), COUNT)

@@ -1,0 +1,94 @@
+"""A map laid over a picture, with a slider that blends the two in the browser, without asking the server."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from plotly.colors import hex_to_rgb, sequential
+
+from model.language import gettext as _
+
+SIDE = 420  # pixels of the picture on the page
+# From black over red to pale yellow, evenly by brightness, so that it reads without colours, too.
+RAMP = np.array([hex_to_rgb(hue) for hue in sequential.Inferno])
+
+HTML = """<figure>
+  <div class="both"><img class="picture"><img class="map"></div>
+  <figcaption><span class="low"></span><span class="ramp"></span><span class="high"></span></figcaption>
+  <label><span class="name"></span><input type="range" min="0" max="100" step="5" value="60"></label>
+</figure>"""
+
+CSS = """
+figure { margin: 0; max-width: 420px; font-family: var(--st-font); font-size: 0.875rem; color: var(--st-text-color); }
+.both { position: relative; aspect-ratio: 1; border-radius: var(--st-base-radius); overflow: hidden; }
+.both img { position: absolute; inset: 0; width: 100%; height: 100%; }
+figcaption, label { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.5rem; }
+.ramp { flex: 1; height: 0.5rem; border-radius: 0.25rem; }
+input { flex: 1; accent-color: var(--st-primary-color); min-height: 1.5rem; }
+input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+"""
+
+JS = """
+export default function ({ data, parentElement }) {
+  const find = (name) => parentElement.querySelector(name)
+  const show = (image, source, alt) => { if (image.src !== source) image.src = source; image.alt = alt }
+  show(find(".picture"), data.picture, data.alt)
+  show(find(".map"), data.map, "")
+  for (const name of ["low", "high", "name"]) find("." + name).textContent = data[name]
+  find(".ramp").style.background = data.ramp
+  const slider = find("input")
+  const blend = () => { find(".map").style.opacity = slider.value / 100 }
+  slider.oninput = blend
+  blend()
+}
+"""
+
+_overlay = st.components.v2.component("vitrine_overlay", html=HTML, css=CSS, js=JS)
+
+
+def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
+    """The picture's centre square under the map; preview: the picture as a JPEG, marks: float (size, size), 0 to 1."""
+    _overlay(
+        data={
+            "picture": data_url(encoded(centre_square(preview), "JPEG"), "jpeg"),
+            "map": data_url(encoded(heat(marks), "JPEG"), "jpeg"),
+            "ramp": f"linear-gradient(90deg, {', '.join(sequential.Inferno)})",
+            "alt": alt,
+            "low": _("little"),
+            "high": _("much"),
+            "name": _("Strength of the map"),
+        },
+        key=key,
+        width=SIDE,
+    )
+
+
+def centre_square(preview: bytes) -> Image.Image:
+    """The part of the picture that the network is given, RGB (SIDE, SIDE)."""
+    with Image.open(io.BytesIO(preview)) as image:
+        edge = min(image.size)
+        left, top = (image.width - edge) / 2, (image.height - edge) / 2
+        return image.convert("RGB").resize((SIDE, SIDE), box=(left, top, left + edge, top + edge), reducing_gap=2.0)
+
+
+def heat(marks: np.ndarray) -> Image.Image:
+    """A map as a picture, RGB (SIDE, SIDE): dark for 0, bright for 1."""
+    smooth = Image.fromarray(np.asarray(marks, np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    values = np.clip(np.asarray(smooth), 0.0, 1.0)
+    places = np.linspace(0.0, 1.0, len(RAMP))
+    channels = [np.interp(values, places, RAMP[:, channel]) for channel in range(3)]
+    return Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))
+
+
+def encoded(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=85)
+    return buffer.getvalue()
+
+
+def data_url(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"

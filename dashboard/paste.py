@@ -1,0 +1,94 @@
+"""Pictures from the clipboard: they are handed to the page's drop area, so that they go the way of dropped ones."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from model.language import gettext as _
+
+HTML = """<button type="button">
+  <svg aria-hidden="true" width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor">
+    <rect x="3" y="3" width="10" height="11.5" rx="1.5"/><rect x="5.5" y="1.3" width="5" height="3" rx="1"/>
+  </svg><span class="label"></span>
+</button>
+<span class="problem" role="status"></span>"""
+
+CSS = """
+:host, div { font-family: var(--st-font); }
+button {
+  display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer;
+  font: 0.875rem var(--st-font); white-space: nowrap;
+  color: var(--st-text-color); background: var(--st-background-color);
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
+}
+button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+.problem { font-size: 0.8rem; margin-left: 0.5rem; color: var(--st-text-color); }
+.problem:empty { display: none; }
+"""
+
+# The drop area checks sizes, uploads and shows the files; what it is given here is as hostile as what is dropped.
+JS = """
+export default function ({ data, parentElement }) {
+  const button = parentElement.querySelector("button")
+  const problem = parentElement.querySelector(".problem")
+  button.querySelector(".label").textContent = data.label
+  button.title = data.hint
+
+  const hand = (files) => {
+    const input = document.querySelector('[data-testid="stFileUploaderDropzoneInput"]')
+    if (!input || !files.length) return false
+    const parcel = new DataTransfer()
+    for (const file of files) parcel.items.add(file)
+    input.files = parcel.files
+    input.dispatchEvent(new Event("change", { bubbles: true }))
+    problem.textContent = ""
+    return true
+  }
+  const onPaste = (event) => {
+    const clipboard = event.clipboardData
+    const files = clipboard ? [...clipboard.files] : []
+    if (hand(files)) event.preventDefault()
+    else if (!event.target.closest?.("input, textarea, [contenteditable]")) problem.textContent = data.nothing
+  }
+  const onClick = async () => {
+    try {
+      const files = []
+      for (const item of await navigator.clipboard.read()) {
+        const type = item.types.find((type) => type.startsWith("image/"))
+        if (type) files.push(new File([await item.getType(type)], data.file + "." + type.slice(6), { type }))
+      }
+      if (!hand(files)) problem.textContent = data.nothing
+    } catch {
+      problem.textContent = data.keys
+    }
+  }
+  button.onclick = onClick
+  const old = parentElement.vitrinePaste
+  if (old) document.removeEventListener("paste", old)
+  parentElement.vitrinePaste = onPaste
+  document.addEventListener("paste", onPaste)
+  return () => document.removeEventListener("paste", parentElement.vitrinePaste)
+}
+"""
+
+_paste = st.components.v2.component("vitrine_paste", html=HTML, css=CSS, js=JS)
+
+
+def paste_button(key: str = "paste") -> None:
+    """A button that takes a picture from the clipboard; Ctrl+V anywhere on the page does the same.
+
+    The page must have a drop area; a picture comes out of that one.
+    """
+    _paste(
+        data={
+            "label": _("Paste"),
+            "hint": _("Take a picture from the clipboard, as Ctrl+V does"),
+            "nothing": _("The clipboard holds no picture."),
+            "keys": _("The browser gives the clipboard only for Ctrl+V."),
+            "file": _("pasted"),
+        },
+        key=key,
+        width="content",
+        height="content",
+    )

@@ -1,0 +1,56 @@
+"""What was said of the answers that were kept, in words and as a table."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from dashboard import words
+from model import history
+from model.history import KeptAnswer
+from model.language import gettext as _
+from model.language import marked, ngettext
+
+FILTERS: dict[str, Callable[[KeptAnswer], bool]] = {
+    marked("All"): lambda answer: True,
+    marked("Right"): lambda answer: answer.right is True,
+    marked("Wrong"): lambda answer: answer.right is False,
+    marked("Not judged"): lambda answer: answer.right is None,
+}
+
+
+def tally_lines(answers: Sequence[KeptAnswer]) -> list[str]:
+    """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
+    lines = []
+    for tally in history.tally(answers):
+        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=tally.answers)
+        share = _("none judged yet")
+        if tally.judged:
+            share = _("right: {right} of {judged} judged").format(right=tally.right, judged=tally.judged)
+        lines.append(f"**{words.plain(tally.model)}** {count} · {share}")
+    return lines
+
+
+def said_of(answer: KeptAnswer) -> str:
+    """The verdict on an answer in words."""
+    if answer.right is None:
+        return "–"
+    return _("right") if answer.right else _("it is {truth}").format(truth=_(answer.truth or ""))
+
+
+def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
+    """A row an answer: picture, class, how sure, verdict, network, time."""
+    rows = [
+        {
+            "picture": f"data:image/jpeg;base64,{b64encode(answer.thumbnail).decode()}",
+            "answer": _(answer.label),
+            "sure": answer.probabilities[answer.label],
+            "verdict": said_of(answer),
+            "network": answer.model,
+            "when": pd.Timestamp(answer.time, unit="s", tz="UTC"),
+        }
+        for answer in answers
+    ]
+    return pd.DataFrame(rows, columns=["picture", "answer", "sure", "verdict", "network", "when"])

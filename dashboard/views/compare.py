@@ -1,0 +1,108 @@
+"""Two networks on one picture: what each says, side by side, and what changes from one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import address, contrast, parts, resources, sources, words
+from dashboard.answers import Answer, Item
+from dashboard.cards import megabytes
+from dashboard.charts import CONFIG
+from dashboard.contrast import Contrast, Side
+from dashboard.paste import paste_button
+from model.bundle import BundleError
+from model.classifier import Classifier, file_of
+from model.language import decimal
+from model.language import gettext as _
+
+
+def choose_sides() -> tuple[Side, Side]:
+    """The two networks to compare: the default and another one, until somebody chooses."""
+    try:
+        options = contrast.sides()
+    except BundleError as error:
+        parts.refuse(error)
+    if len(options) < 2:
+        st.info(_("There is only one network here. Add another one on the page Models, and the two can be compared."))
+        st.stop()
+    second = contrast.second_choice(options)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        one = address.choose(_("First network"), "first", list(options), lambda key: options[key].title, width=220)
+        others = sorted(options, key=second.__ne__)  # the first option is the one that the address need not name
+        two = address.choose(_("Second network"), "second", others, lambda key: options[key].title, width=220)
+        paste_button()
+    return options[one], options[two]
+
+
+def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, speed: float, key: str) -> None:
+    """One network's answer: its headline, its bars, its speed and size."""
+    assert answer.prediction is not None
+    st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
+    label = _(answer.prediction.best.label)
+    alt = _("Bars of all classes by {name}; {label} leads").format(name=side.title, label=label)
+    st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
+    size = megabytes(classifier.card.files[file_of(classifier.card, classifier.engine)].bytes)
+    st.caption(f"{_('{ms} ms a picture').format(ms=decimal(speed, 2))} · {size}")
+
+
+def show_table(both: Contrast) -> None:
+    columns: dict[str, Any] = {
+        "class": _("class"),
+        "first": st.column_config.NumberColumn(both.names[0], format="percent"),
+        "second": st.column_config.NumberColumn(both.names[1], format="percent"),
+        "change": st.column_config.NumberColumn(_("change in percentage points"), format="%+.1f"),
+    }
+    with st.expander(_("As a table")):
+        st.dataframe(
+            contrast.table(both),
+            hide_index=True,
+            height="content",
+            column_config=columns,
+            alt=_("Every class with both probabilities"),
+        )
+
+
+def speeds_of(sides: tuple[Side, Side]) -> list[float]:
+    """Milliseconds a picture of both, measured in turns once."""
+    pairs = [(side.name, side.engine) for side in sides]
+    if not resources.known_speeds(pairs):
+        resources.measure_speeds(pairs)
+    return resources.known_speeds(pairs)
+
+
+sides = choose_sides()
+files = sources.drop_one()
+sources.show_samples()
+sample = sources.chosen_sample()
+if sample:
+    files = [(sample.name, sample.content)]
+if sides[0] == sides[1]:
+    st.info(_("These are the same network. Choose another one for either side."))
+    st.stop()
+if not files:
+    st.caption(_("Both networks answer the same picture, and what changes from one to the other stands below it."))
+    st.stop()
+((name, content),) = files
+classifiers = [parts.warm(side.name, side.engine) for side in sides]
+answers = [resources.answer_for(content, classifier) for classifier in classifiers]
+one, two = answers
+if one.prediction is None or two.prediction is None:
+    parts.show_failure(Item(name, one if one.error else two))
+    st.stop()
+speeds = speeds_of(sides)
+both = Contrast((sides[0].title, sides[1].title), one.prediction, two.prediction)
+lines = [*contrast.sentences(both, sample.truth if sample else ""), contrast.pace(both.names, speeds)]
+left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
+with left, st.container(key="picture-compare"):
+    st.image(one.preview, width="stretch", alt=_("The picture {name}").format(name=name))
+with right:
+    head, *rest = (words.plain(line) for line in lines if line)
+    st.subheader(head, anchor=False)
+    st.markdown("  \n".join(rest))
+shown = zip(st.columns(2, gap="medium"), sides, contrast.charts(both), answers, classifiers, speeds, strict=True)
+for place, (column, side, figure, answer, classifier, speed) in enumerate(shown):
+    with column:
+        show_side(side, figure, answer, classifier, speed, f"side-{place}")
+show_table(both)

@@ -1,0 +1,108 @@
+"""A network's features of the pictures it learnt from, computed once and kept, with the pictures beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from model.data import Dataset, load_dataset
+from model.home import home
+from model.neighbors import directions
+
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A data set's name, classes and training pictures, and a network's directions for them.
+
+    images: uint8 (n, size, size, 3); labels: int64 (n,); rows: float16 (n, features), each of length 1. The arrays are
+    read from disk where they are looked at.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def stamp(source: Path, size: int) -> str:
+    """Changes with the name, size or date of any file of a data folder, and with the pictures' size."""
+    digest = hashlib.sha256(f"{source.resolve()} {size}".encode())
+    for folder, folders, files in os.walk(source):
+        folders.sort()
+        for name in sorted(files):
+            about = (Path(folder) / name).lstat()
+            digest.update(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def kept_index(network: str, source: Path, size: int) -> Index | None:
+    """The index of a data folder by a network, which `network` tells from others; None where none is kept whole."""
+    pictures = folder_of(source, size)
+    try:
+        about = json.loads((pictures / "about.json").read_text("utf-8"))
+        images, labels = opened(pictures / "images.npy"), opened(pictures / "labels.npy")
+        rows = opened(pictures / f"{network}.npy")
+        index = Index(str(about["name"]), tuple(about["classes"]), images, labels, rows)
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+    whole = len(images) == len(labels) == len(rows) and images.shape[1:] == (size, size, 3)
+    return index if whole else None
+
+
+def take_index(network: str, features: Features, source: Path, size: int, tell: Callable[[int, int], None]) -> Index:
+    """The index that is kept, or a new one; `tell` hears how many pictures are done, of how many.
+
+    Raises DataError for a folder that cannot be read, and OSError where there is no room to keep it.
+    """
+    if index := kept_index(network, source, size):
+        return index
+    dataset, pictures = load_dataset(source, size, validation=0.0, test=0.0), folder_of(source, size)
+    total = len(dataset.train)
+    rows = directions(features, dataset.train.images, lambda done: tell(done, total))
+    keep_pictures(pictures, dataset)
+    save(pictures / f"{network}.npy", rows)
+    return Index(dataset.name, dataset.classes, dataset.train.images, dataset.train.labels, rows)
+
+
+def folder_of(source: Path, size: int) -> Path:
+    return home() / "neighbors" / stamp(source, size)
+
+
+def keep_pictures(folder: Path, dataset: Dataset) -> None:
+    """Write the training pictures once for all networks of their size; the file that says so comes last."""
+    if (folder / "about.json").is_file():
+        return
+    save(folder / "images.npy", dataset.train.images)
+    save(folder / "labels.npy", dataset.train.labels)
+    about: dict[str, Any] = {"name": dataset.name, "classes": dataset.classes}
+    temporary = folder / f"about.json.{os.getpid()}"
+    temporary.write_text(json.dumps(about), "utf-8")
+    os.replace(temporary, folder / "about.json")
+
+
+def save(path: Path, values: np.ndarray) -> None:
+    """Write an array; a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        np.save(temporary, values)
+        os.replace(temporary, path)
+
+
+def opened(path: Path) -> np.ndarray:
+    """An array that stays on disk until it is looked at."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

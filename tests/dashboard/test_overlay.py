@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from dashboard.overlay import SIDE, centre_square, heat
+
+
+def test_a_map_is_dark_for_nothing_and_bright_for_much() -> None:
+    marks = np.zeros((8, 8), np.float32)
+    marks[:4] = 1.0
+    grey = np.asarray(heat(marks).convert("L"))
+    assert grey.shape == (SIDE, SIDE)
+    assert grey[10].min() > 230 and grey[-10].max() < 10
+
+
+def test_the_picture_under_it_is_the_square_that_the_network_sees() -> None:
+    wide = Image.new("RGB", (300, 100), "red")
+    wide.paste("blue", (100, 0, 200, 100))
+    buffer = io.BytesIO()
+    wide.save(buffer, "PNG")
+    square = np.asarray(centre_square(buffer.getvalue()))
+    assert square.shape == (SIDE, SIDE, 3)
+    assert (square[:, 20:-20, 2] > 200).all() and (square[:, 20:-20, 0] < 50).all()

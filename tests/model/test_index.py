@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.data import DataError
+from model.index import kept_index, take_index
+from tests.drawn import SHAPES, draw_folder
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def brightness(images: np.ndarray) -> np.ndarray:
+    """Features: the mean of each colour."""
+    return images.mean(axis=(1, 2), dtype=np.float32)
+
+
+def refuse(images: np.ndarray) -> np.ndarray:
+    raise AssertionError("it is kept")
+
+
+def test_features_are_worked_out_once_and_come_with_their_pictures(tmp_path: Path) -> None:
+    source = draw_folder(tmp_path / "shapes", 5, 16)
+    told: list[tuple[int, int]] = []
+    assert kept_index("net", source, 16) is None
+    made = take_index("net", brightness, source, 16, lambda done, total: told.append((done, total)))
+    again = take_index("net", refuse, source, 16, lambda done, total: None)
+    assert told[-1] == (15, 15)
+    assert made.classes == again.classes == tuple(sorted(SHAPES))
+    assert len(again) == 15
+    for name in ("images", "labels", "rows"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(again, name))
+    np.testing.assert_allclose(np.linalg.norm(again.rows.astype(float), axis=1), 1.0, atol=2e-3)
+
+
+def test_another_network_another_size_and_other_pictures_are_worked_out_anew(tmp_path: Path) -> None:
+    source = draw_folder(tmp_path / "shapes", 2, 16)
+    take_index("net", brightness, source, 16, lambda done, total: None)
+    assert kept_index("other", source, 16) is None
+    assert kept_index("net", source, 8) is None
+    next((source / SHAPES[0]).iterdir()).unlink()
+    assert kept_index("net", source, 16) is None
+    assert len(take_index("net", brightness, source, 16, lambda done, total: None)) == 5
+
+
+def test_a_cut_off_file_is_no_index(tmp_path: Path, own_home: Path) -> None:
+    source = draw_folder(tmp_path / "shapes", 2, 16)
+    take_index("net", brightness, source, 16, lambda done, total: None)
+    for name in ("net.npy", "images.npy", "about.json"):
+        (path,) = own_home.rglob(name)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        assert kept_index("net", source, 16) is None, name
+        path.write_bytes(whole)
+    assert kept_index("net", source, 16) is not None
+
+
+def test_a_folder_that_holds_no_data_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        take_index("net", brightness, tmp_path / "nowhere", 16, lambda done, total: None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="needs one a class"):
+        take_index("net", brightness, tmp_path / "empty", 16, lambda done, total: None)
