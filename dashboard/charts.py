@@ -7,6 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from model.language import decimal_point, per_cent, thousands
+from model.language import gettext as _
 from model.prediction import Prediction
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
@@ -41,7 +43,7 @@ def probability_chart(prediction: Prediction) -> go.Figure:
     strong = 1 if prediction.best.probability >= SURE else 2
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
     return bars(
-        [score.label for score in scores],
+        shown([score.label for score in scores]),
         [score.probability for score in scores],
         [class_color(score.index) for score in scores],
         opacity,
@@ -50,7 +52,15 @@ def probability_chart(prediction: Prediction) -> go.Figure:
 
 def empty_chart(classes: Sequence[str]) -> go.Figure:
     """The same chart before there is an answer: every class, no bar."""
-    return bars(list(classes[::-1]), [0.0] * len(classes), ["#8A9499"] * len(classes), [1.0] * len(classes), text=False)
+    return bars(
+        shown(classes[::-1]), [0.0] * len(classes), ["#8A9499"] * len(classes), [1.0] * len(classes), text=False
+    )
+
+
+def shown(classes: Sequence[str]) -> list[str]:
+    """The classes' names in the reader's language; where two would then be one, both stay as they are."""
+    names = [_(name) for name in classes]
+    return [own if names.count(name) > 1 else name for own, name in zip(classes, names, strict=True)]
 
 
 def bars(
@@ -62,7 +72,7 @@ def bars(
             y=labels,
             orientation="h",
             marker={"color": colors, "opacity": opacity, "cornerradius": 3},
-            text=[f"{value:.1%}" for value in values] if text else None,
+            text=[per_cent(value) for value in values] if text else None,
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.2%}<extra></extra>" if text else None,
@@ -74,6 +84,7 @@ def bars(
         margin={"l": 0, "r": 48, "t": 4, "b": 4},
         bargap=0.28,
         showlegend=False,
+        separators=decimal_point() + thousands(),
         dragmode=False,
         xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={"fixedrange": True, "ticks": "", "automargin": True, "type": "category", "showgrid": False},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import bars, class_color
+from dashboard.charts import bars, class_color, shown
 from model.bundle import BundleError, bundle_folders, default_name, read_card
 from model.classifier import engines_of
 from model.language import decimal, per_cent
@@ -152,6 +152,6 @@ def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
     def side(place: int, best: str) -> go.Figure:
         values = [pairs[label][place] or 0.0 for label in labels]
         opacity = [1.0 if label == best else 0.4 for label in labels]
-        return bars([_(label) for label in labels], values, colors, opacity)
+        return bars(shown(labels), values, colors, opacity)
 
     return side(0, contrast.first.best.label), side(1, contrast.second.best.label)

@@ -13,6 +13,7 @@ from dashboard.browse import Filter
 from dashboard.samples import Sample, list_samples
 from dashboard.sheet import Cell
 from dashboard.style import tile_style
+from dashboard.why import show_why
 from model.bundle import Card
 from model.data import DataError, Split
 from model.folders import known_folders
@@ -52,6 +53,7 @@ def show_samples(model: str) -> None:
         classifier = parts.warm(model)
         (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
         parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
+        show_why(item, classifier)
         st.divider()
     show_grid(samples)
     st.caption(_("Source and licence of each picture: CREDITS.md in the folder sample_images."))
