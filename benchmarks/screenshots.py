@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, sync_playwright
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.browser import launch
 from benchmarks.servers import ROOT, serve
@@ -10,6 +15,7 @@ from benchmarks.servers import ROOT, serve
 FOLDER = ROOT / "docs"
 PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
+    "why": "/?sample=cat-chelsea.png",
     "gallery": "/gallery?picture=frog-brown.png",
     "compare": "/compare?sample=bird-kingfisher.jpg",
     "evaluation": "/evaluation",
@@ -18,8 +24,36 @@ PAGES = {
     "history": "/history",
     "empty": "/",
 }
-CHARTED = {"classify", "gallery", "compare", "training", "empty"}
+CHARTED = {"classify", "why", "gallery", "compare", "training", "empty"}
+SAMPLES = ROOT / "sample_images"
 SHAPES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def sample_set(folder: Path) -> None:
+    """The sample pictures as a data set, a sub-folder a class: a set whose pictures may be shown."""
+    for path in (*SAMPLES.glob("*.jpg"), *SAMPLES.glob("*.png")):
+        of_class = folder / path.stem.partition("-")[0]
+        of_class.mkdir(exist_ok=True)
+        shutil.copy(path, of_class)
+
+
+def explain(page: Page) -> None:
+    page.get_by_text("Why this answer").click()
+    page.get_by_text("Strength of the map").wait_for()
+    page.get_by_text("Why this answer").scroll_into_view_if_needed()
+
+
+def evaluate(page: Page) -> None:
+    ask = page.get_by_role("button", name="Ask ")
+    page.get_by_text("calibration error").or_(ask).first.wait_for()
+    if ask.is_visible():
+        ask.click()
+    page.get_by_text("calibration error").first.wait_for()
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+
+
+# What a person would do first on a page.
+STEPS: dict[str, Callable[[Page], None]] = {"why": explain, "evaluation": evaluate}
 
 
 def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None:
@@ -29,6 +63,8 @@ def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None
     page.goto(url + PAGES[name])
     if name in CHARTED:
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    if name in STEPS:
+        STEPS[name](page)
     page.locator('[data-test-script-state="notRunning"]').wait_for()
     page.wait_for_timeout(1500)  # fonts and thumbnails
     page.screenshot(path=FOLDER / f"{name}-{shape}-{scheme}.png")
@@ -37,7 +73,13 @@ def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with sync_playwright() as playwright, serve() as server:
+    with tempfile.TemporaryDirectory() as folder:
+        sample_set(Path(folder))
+        take_all({"VITRINE_DATA": folder})
+
+
+def take_all(environment: dict[str, str]) -> None:
+    with sync_playwright() as playwright, serve(environment) as server:
         browser = launch(playwright)
         for name in PAGES:
             for scheme in ("light", "dark"):

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 import model.__main__
 from api.settings import settings_table, unknown_variables
 from benchmarks.servers import API, started
-from model import store
+from model import history, store
 from model.bundle import BUNDLES, DEFAULT, INT8_FILE, KERAS_FILE, Card, read_card
 from model.classifier import ENGINES
+from model.prediction import Prediction
 from tests.drawn import draw_cifar10, encode, picture
 from tests.foreign import write_keras2
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
@@ -133,6 +134,10 @@ def prepare(folder: Path, words: list[str]) -> None:
         (folder / name).write_bytes(encode(picture(0), "PNG"))
     (folder / "names.json").write_text('{"3": "Katze"}')
     write_keras2(folder / "modelo.h5")
+    if "--pictures" in words:
+        for truth in ("cat", "dog"):
+            prediction = Prediction.from_probabilities([0.5, 0.5], ("cat", "dog"), "net", 1.0)
+            history.judge(history.keep(truth.encode(), prediction, "0" * 64, encode(picture(0), "JPEG")), truth)
     if words[0] not in ("add", "predict", "history", "quantize"):
         card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
         name = "mine" if "mine" in words else "pets"
