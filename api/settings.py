@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "VITRINE_"
 # Read by other parts of the project: right as well, so that nobody is told that they are not.
-OTHERS = frozenset(f"{PREFIX}{name}" for name in ("HOME", "DATA", "DATABASE", "LANGUAGE", "SHARE", "REQUIRE_BROWSER"))
+OTHERS = frozenset(
+    ("VITRINE_HOME", "VITRINE_DATA", "VITRINE_DATABASE", "VITRINE_LANGUAGE", "VITRINE_SHARE", "VITRINE_REQUIRE_BROWSER")
+)
 
 
 class SettingsError(ValueError):
