@@ -27,6 +27,7 @@ model.depth=1
 precision=float32
 optimizer.name=adam
 data.validation=0.2
+batch_size=2
 patience=100000"""
 SECONDS = 1000 * 300  # for a step of a training, on a busy machine
 
