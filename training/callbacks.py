@@ -12,11 +12,20 @@ import keras
 import numpy as np
 
 from training.history import CHECKPOINT, append_epoch, keep_epochs, write_json
+from training.process import ASKED_TO_END
 from training.recipe import Recipe
 
 
 class TrainingError(RuntimeError):
     """A run that cannot start or go on; the message says why and what is kept."""
+
+
+class EndWhenAsked(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the training after the step at hand when a signal has asked for it."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if ASKED_TO_END.is_set():
+            raise KeyboardInterrupt
 
 
 class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]

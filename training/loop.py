@@ -16,6 +16,7 @@ from training.augmentation import resize
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
 from training.callbacks import (
     BestWeights,
+    EndWhenAsked,
     RunWriter,
     Stateful,
     TrainingError,
@@ -61,7 +62,7 @@ class Loop:
         self.progress = Progress(recipe.epochs, steps, batches.batch_size)
         writer = RunWriter(folder, recipe, steps, self.parts)
         # The average comes first: what the others keep is the averaged network.
-        self.callbacks = [*reversed(self.parts.values()), writer, self.progress, *extra]
+        self.callbacks = [*reversed(self.parts.values()), writer, self.progress, EndWhenAsked(), *extra]
 
     def run(self, resume: bool, say: Callable[[str], None]) -> str:
         """Leave the best weights in the network; returns `finished` or `interrupted`. Raises TrainingError."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from model.language import gettext as _
@@ -101,15 +102,26 @@ def claimed(folder: Path) -> Iterator[None]:
                 (folder / PROCESS).unlink(missing_ok=True)
 
 
+ASKED_TO_END = threading.Event()  # set by the signal, as Python may lose the exception that it raises
+
+
+def end_work(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and leave word of it: one raised while Python collects garbage is lost."""
+    ASKED_TO_END.set()
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM end the work as Ctrl-C does, and both do so even where the parent process ignores Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    ASKED_TO_END.clear()
+    before = {number: signal.signal(number, end_work) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        ASKED_TO_END.clear()
         for number, handler in before.items():
             signal.signal(number, handler)

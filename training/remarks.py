@@ -11,7 +11,7 @@ from model.language import per_cent
 from training.curves import Curves, Remark, curves_of, figures, whole
 from training.history import Run
 from training.margins import comparison
-from training.trends import counts, direction, is_level, level_since, lowest, noise, smoothed
+from training.trends import counts, direction, ends, is_level, level_since, lowest, noise, smoothed
 
 WORSE = 1.25  # a training loss that ends so many times above its lowest has diverged
 LOW = 0.7  # accuracy on training pictures below which a network that has stopped learning underfits
@@ -134,7 +134,8 @@ def trend_at_the_end(curves: Curves, running: bool) -> Remark:
     """What the loss did last: still falling, level, or neither."""
     loss = curves.val_loss if curves.validated else curves.loss
     end = loss[-curves.last :]
-    values = {"count": len(end), **figures(first=end[0], last=end[-1])}
+    first, last = ends(end)
+    values = {"count": len(end), **figures(first=first, last=last)}
     if direction(end) < 0:
         return falling(curves, values, running)
     since = level_since(loss)

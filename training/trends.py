@@ -34,11 +34,17 @@ def noise(values: Sequence[float] | np.ndarray) -> float:
     return float(np.median(bends) / 0.6745 / np.sqrt(6)) if len(bends) else 0.0
 
 
-def change(values: Sequence[float] | np.ndarray) -> float:
-    """How far the last third of a series lies above the first, by their medians."""
+def ends(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Where a series begins and ends: the medians of its first and of its last third."""
     series = np.asarray(values, float)
     third = max(1, len(series) // 3)
-    return float(np.median(series[-third:]) - np.median(series[:third]))
+    return float(np.median(series[:third])), float(np.median(series[-third:]))
+
+
+def change(values: Sequence[float] | np.ndarray) -> float:
+    """How far a series ends above its beginning."""
+    begin, end = ends(values)
+    return end - begin
 
 
 def counts(values: Sequence[float] | np.ndarray) -> float:

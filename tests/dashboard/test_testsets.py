@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import surveys
+from dashboard import resources, surveys
 from model.bundle import DEFAULT, find_bundle, read_card
 from model.data import CIFAR10_CLASSES
 from model.survey import keep, survey_file
@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     for name in ("VITRINE_DATA", "VITRINE_SHARE", "VITRINE_DATABASE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(resources, "PAIRS", {})  # no other test's measurements
     return tmp_path / "home"
 
 

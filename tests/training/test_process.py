@@ -157,3 +157,29 @@ def test_signals_are_as_before_in_the_end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_whose_exception_is_lost_still_ends_the_training() -> None:
+    """Python loses what a handler raises while it collects garbage."""
+    code = """
+import os, signal
+from training.callbacks import EndWhenAsked
+from training.process import interruptible
+
+class Garbage:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+with interruptible():
+    Garbage()
+    print("lost")
+    try:
+        EndWhenAsked().on_train_batch_end(0)
+    except KeyboardInterrupt:
+        print("ended")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["lost", "ended"]
+    assert "Exception ignored" in done.stderr

@@ -62,7 +62,7 @@ def test_noise_about_a_level_is_not_overfitting() -> None:
 def test_a_loss_that_falls_to_the_end_is_called_so() -> None:
     run = make_run(FALLING, FALLING + 0.1)
     assert kinds(run) == ["falling"]
-    assert said(run).startswith("Validation loss was still falling when it ended (0.60 to 0.54 over the last 8 epochs)")
+    assert said(run).startswith("Validation loss was still falling when it ended (0.60 to 0.55 over the last 8 epochs)")
     assert "more epochs may help" in said(run)
 
 
@@ -74,7 +74,7 @@ def test_with_a_falling_rate_more_epochs_are_not_promised() -> None:
 
 def test_a_run_still_going_on_has_not_ended() -> None:
     run = make_run(FALLING, FALLING, status="running", epochs=60)
-    assert said(run) == "Validation loss is still falling (0.50 to 0.44 over the last 8 epochs)."
+    assert said(run) == "Validation loss is still falling (0.50 to 0.45 over the last 8 epochs)."
 
 
 def test_learning_by_heart_without_harm_is_no_overfitting() -> None:
