@@ -85,17 +85,20 @@ def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
     return opened, answered
 
 
+STATES = {"empty", "why"}  # of Classify, no pages of their own
+
 # Resolves to performance.now() once the page that a click or an address asked for stands there and can be used.
 SETTLED = """(seen) => new Promise((resolve, reject) => {
+  const state = () => document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
+  const limit = performance.now() + 30000;
+  new MutationObserver(() => { seen = seen || state() === 'running'; })
+    .observe(document.documentElement, {attributes: true, subtree: true, attributeFilter: ['data-test-script-state']});
   const look = () => {
-    const state = document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
-    seen = seen || state === 'running';
     const busy = document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
-    if (seen && state === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
-    else if (performance.now() > window.limit) reject(new Error('not settled within 30 s'));
+    if (seen && state() === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
+    else if (performance.now() > limit) reject(new Error(`not settled within 30 s: ${state()}`));
     else requestAnimationFrame(look);
   };
-  window.limit = performance.now() + 30000;
   look();
 })"""
 
@@ -119,7 +122,7 @@ def pages(browser: Browser, url: str, n: int = 5) -> list[str]:
     """How long each page takes to be there: from its address, and from a click on another page."""
     rows = []
     page = browser.new_page()
-    addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name != "empty"}
+    addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name not in STATES}
     for name, path in addresses.items():
         other = "Models" if name != "models" else "Classify"
         loads, clicks = [], []

@@ -35,6 +35,16 @@ def confusion_chart(
     figure = go.Figure(cells(share, diagonal, RIGHT, names))
     figure.add_trace(cells(share, ~diagonal, WRONG, names))
     pairs = [(row, column) for row in range(len(places)) for column in range(len(places))]
+    if len(places) <= MOST_NUMBERS:
+        # One trace: Plotly takes a moment for each annotation, and longer for each that is there already.
+        figure.add_scatter(
+            x=[names[column] for _row, column in pairs],
+            y=[names[row] for row, _column in pairs],
+            mode="text",
+            text=[number(part[pair], share[pair], shares) for pair in pairs],
+            textfont={"size": 11},
+            hoverinfo="skip",
+        )
     figure.add_scatter(
         x=[names[column] for _row, column in pairs],
         y=[names[row] for row, _column in pairs],
@@ -55,11 +65,6 @@ def confusion_chart(
         ],
         hoverinfo="text",
     )
-    if len(places) <= MOST_NUMBERS:
-        for row, column in pairs:
-            if part[row, column]:
-                text = decimal(100 * share[row, column]) if shares else str(part[row, column])
-                figure.add_annotation(x=names[column], y=names[row], text=text, showarrow=False, font={"size": 11})
     if chosen is not None and chosen[0] in places and chosen[1] in places:
         row, column = list(places).index(chosen[0]), list(places).index(chosen[1])
         figure.add_shape(
@@ -75,6 +80,13 @@ def confusion_chart(
         yaxis=axis | {"title": {"text": _("true class")}, "autorange": "reversed"},
     )
     return figure
+
+
+def number(count: int, share: float, shares: bool) -> str:
+    """What stands in a cell; nothing in an empty one."""
+    if not count:
+        return ""
+    return decimal(100 * share) if shares else str(count)
 
 
 def cells(share: np.ndarray, wanted: np.ndarray, color: str, names: Sequence[str]) -> go.Heatmap:
@@ -201,7 +213,6 @@ def inked(figure: go.Figure, theme: str) -> go.Figure:
     color = INKS.get(theme, INKS["light"])
     font = {"color": color}
     figure.update_layout(font=font, legend={"font": font})
-    figure.update_annotations(font_color=color)
     figure.update_traces(textfont=font, selector=lambda trace: trace.type in ("bar", "scatter"))
     figure.update_xaxes(tickfont=font, title={"font": font})
     figure.update_yaxes(tickfont=font, title={"font": font})
