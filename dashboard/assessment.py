@@ -177,11 +177,9 @@ def show_classes(found: Evaluation, survey: Survey) -> None:
     each, labels = by_class(np.array(found.confusion), survey.classes), [_(label) for label in survey.classes]
     order = worst_first(each)
     shown = order[:MOST_CLASSES]
-    draw(
-        figures.class_chart([each[place] for place in shown], labels, shown),
-        key="classes",
-        alt=_("A bar a class: F1, with marks for precision and recall; the same as a table below"),
-    )
+    st.html(figures.class_bars([each[place] for place in shown], labels, shown))
+    if shown == order:
+        return
 
     def table() -> pd.DataFrame:
         rows = [

@@ -25,6 +25,14 @@ STYLE = """<style>
   display: block; margin: 0; padding: 1px 2px; font-size: 0.75rem; line-height: 1.3;
   background: rgba(12, 20, 22, 0.82); color: #fff;
 }
+.class-bars { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
+.class-bars :is(th, td) { padding: 3px 8px; text-align: right; font-weight: 400; white-space: nowrap; }
+.class-bars thead { color: light-dark(#5a6466, #a9b4b4); }
+.class-bars :is(th:first-child, th:nth-child(2)) { text-align: left; }
+.class-bars td:nth-child(2) { width: 70%; text-align: left; }
+.class-bars i {
+  display: inline-block; height: 1rem; border-radius: 3px; margin-right: 8px; vertical-align: middle; max-width: 88%;
+}
 [class*="st-key-network-card-open-"] { border-color: var(--st-primary-color, #0e8a92); }
 @media (max-width: 640px) {
   [class*="st-key-picture-"] img { max-height: 190px; }

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from dashboard.figures import INKS, change_chart, class_chart, confusion_chart, inked, reliability_chart, signed_points
+from dashboard.figures import INKS, change_chart, class_bars, confusion_chart, inked, reliability_chart, signed_points
 from model.metrics import by_class, most_confused, reliability, worst_first
 
 CLASSES = ("cat", "dog", "ship")
@@ -58,11 +60,15 @@ def test_classes_come_worst_first_and_one_without_pictures_last() -> None:
     figures = by_class(np.array([[8, 2, 0, 0], [1, 6, 3, 0], [0, 0, 10, 0], [0, 0, 0, 0]]), (*CLASSES, "truck"))
     order = worst_first(figures)
     assert order == [1, 0, 2, 3]
-    chart = class_chart([figures[place] for place in order], [*CLASSES, "truck"], order)
-    bars, numbers, precision, recall = chart.data
-    assert list(bars.y) == ["dog", "cat", "ship", "truck"]
-    assert list(numbers.text) == ["66.7%", "84.2%", "87.0%", "–"]
-    assert precision.x[0] == 6 / 8 and recall.x[0] == 6 / 10
+    table = class_bars([figures[place] for place in order], ["cat", "dog", "<b>ship", "truck"], order)
+    rows = re.findall(r"<tr>(<th scope=\"row\">.*?)</tr>", table)
+    assert [re.sub("<[^>]+>", " ", row).split() for row in rows] == [
+        ["dog", "66.7%", "75.0%", "60.0%"],
+        ["cat", "84.2%", "88.9%", "80.0%"],
+        ["&lt;b&gt;ship", "87.0%", "76.9%", "100.0%"],
+        ["truck", "–", "–", "–"],
+    ]
+    assert re.findall("width: ([0-9.]+)%", table) == ["66.7", "84.2", "87.0", "0.0"]
 
 
 def test_a_change_is_drawn_to_both_sides() -> None:

@@ -251,7 +251,7 @@ def test_evaluation_shows_figures_and_pictures(data: Path) -> None:
     assert metrics["95 % interval"] == "72.3% – 86.0%"
     assert metrics["pictures"] == str(N)
     assert "26 mistakes in all" in texts(test)
-    assert len(test.get("plotly_chart")) == 3
+    assert len(test.get("plotly_chart")) == 2
     assert len(cells(test)) == 2 * 18
 
 
