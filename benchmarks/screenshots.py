@@ -40,7 +40,8 @@ def sample_set(folder: Path) -> None:
 def explain(page: Page) -> None:
     page.get_by_text("Why this answer").click()
     page.get_by_text("Strength of the map").wait_for()
-    page.get_by_text("Why this answer").scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    page.get_by_text("Strength of the map").scroll_into_view_if_needed()
 
 
 def evaluate(page: Page) -> None:
@@ -83,8 +84,10 @@ def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        sample_set(Path(folder))
-        take_all({"VITRINE_DATA": folder})
+        photographs = Path(folder) / "photographs"
+        photographs.mkdir()
+        sample_set(photographs)
+        take_all({"VITRINE_DATA": str(photographs)})
 
 
 def take_all(environment: dict[str, str]) -> None:

@@ -49,7 +49,7 @@ def measured(card: Card) -> str:
         return card.name
     title, figures = card.headline
     return _("{network} · {share} right on {data}").format(
-        network=card.name, share=per_cent(figures["keras"]), data=_(title)
+        network=card.name, share=per_cent(figures["keras"]), data=test_set(title)
     )
 
 
