@@ -85,7 +85,7 @@ def test_a_click_on_a_cell_opens_its_pictures(page: Page, server: Server) -> Non
     np.fill_diagonal(confusion, 0)
     true, answer = np.unravel_index(confusion.argmax(), confusion.shape)
     cell = page.locator(".js-plotly-plot").first.locator(".scatterlayer .point").nth(int(10 * true + answer))
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
     cell.scroll_into_view_if_needed()
     box = cell.bounding_box()
     assert box is not None
@@ -98,7 +98,7 @@ def test_a_click_on_a_cell_opens_its_pictures(page: Page, server: Server) -> Non
 def test_a_table_twin_opens(page: Page, server: Server) -> None:
     open_page(page, server, "/evaluation")
     ask(page)
-    page.get_by_text("As a table").nth(2).click()
+    page.get_by_text("As a table").nth(1).click()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
