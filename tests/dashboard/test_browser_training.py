@@ -70,11 +70,11 @@ def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page,
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
     progress = {"epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200}
     write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 1})
-    expect(page.get_by_text("mine: epoch 1 of 11, about 20 min left")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("mine: epoch 1 of 11, about 20 min left")).to_be_visible(timeout=60_000)
     write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 2})
-    expect(page.get_by_text("mine: epoch 2 of 11")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("mine: epoch 2 of 11")).to_be_visible(timeout=60_000)
     write_json(folder / "metrics.json", {"status": "finished"})
-    expect(page.get_by_text("mine: epoch")).to_have_count(0, timeout=15_000)
+    expect(page.get_by_text("mine: epoch")).to_have_count(0, timeout=60_000)
 
 
 def start(page: Page, data: Path, name: str) -> None:

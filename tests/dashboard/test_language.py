@@ -25,14 +25,14 @@ def test_the_switch_stands_in_the_address_and_stays_from_page_to_page(page: Page
     expect(page.get_by_text("O que será?")).to_be_visible()
     page.wait_for_url("**/?lang=pt")
     page.get_by_role("link", name="Modelos").click()
-    expect(page.get_by_text("1 rede, e lugar para a sua")).to_be_visible()
+    expect(page.get_by_text("Abra uma rede para ver suas camadas")).to_be_visible()
     page.get_by_role("radio", name="EN").click()
-    expect(page.get_by_text("1 network, and room for yours")).to_be_visible()
+    expect(page.get_by_text("Open a network to see its layers")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 def test_an_address_with_a_language_is_followed(page: Page, server: Server) -> None:
     page.goto(server.url + "/models?lang=pt")
-    expect(page.get_by_text("1 rede, e lugar para a sua")).to_be_visible()
+    expect(page.get_by_text("Abra uma rede para ver suas camadas")).to_be_visible()
     page.goto(server.url + "/models?lang=%3Cscript%3E")
-    expect(page.get_by_text("1 network, and room for yours")).to_be_visible()
+    expect(page.get_by_text("Open a network to see its layers")).to_be_visible()
