@@ -69,7 +69,7 @@ def test_the_shipped_run_is_listed_with_one_figure_and_a_sentence() -> None:
     assert not test.exception
     assert test.dataframe[0].value.set_index("run").loc["fast", "status"] == "finished"
     assert len(test.get("plotly_chart")) == 1
-    assert "Validation loss fell to the end (1.29 to 1.04 over the last 8 epochs)" in texts(test)
+    assert "Validation loss fell to the end (1.25 to 1.04 over the last 8 epochs)" in texts(test)
     assert len(test.dataframe) == 1  # the tables are made when they are opened
     assert "Start a run" in labels(test)
     assert "Delete" not in labels(test)  # it came with Vitrine
