@@ -6,7 +6,7 @@ import streamlit as st
 
 from model.language import gettext as _
 
-HTML = """<button type="button">
+HTML = """<button type="button" hidden>
   <svg aria-hidden="true" width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor">
     <rect x="3" y="3" width="10" height="11.5" rx="1.5"/><rect x="5.5" y="1.3" width="5" height="3" rx="1"/>
   </svg><span class="label"></span>
@@ -21,6 +21,7 @@ button {
   color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
 }
+button[hidden] { display: none; }
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .problem { font-size: 0.8rem; margin-left: 0.5rem; color: var(--st-text-color); }
@@ -34,6 +35,7 @@ export default function ({ data, parentElement }) {
   const problem = parentElement.querySelector(".problem")
   button.querySelector(".label").textContent = data.label
   button.title = data.hint
+  button.hidden = false  // not before it has a name
 
   const hand = (files) => {
     const input = document.querySelector('[data-testid="stFileUploaderDropzoneInput"]')
