@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -56,9 +59,23 @@ def prepare(connection: Any, _record: object) -> None:
     """WAL: readers and a writer do not wait for each other, and a writer that is killed leaves a whole file."""
     connection.isolation_level = None  # transactions begin where `begin` says, not where Python's driver guesses
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def write_ahead(connection: Any) -> None:
+    """Set the journal's mode, which the file then keeps. SQLite does not wait for other processes here: we do."""
+    end = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(random.uniform(0.001, 0.02))
 
 
 def begin(connection: Connection) -> None:

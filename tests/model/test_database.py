@@ -5,7 +5,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engi
 
 from model import migrations, store
 from model.bundle import Card
-from model.database import StoreError, database_url, reading, writing
+from model.database import StoreError, database_url, prepare, reading, writing
 
 CARD = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 # Adds models without end, each with bytes and a name of its own, and says so after each.
@@ -169,12 +171,27 @@ def test_a_writer_that_is_killed_loses_no_finished_row(home: Path) -> None:
 
 def test_two_processes_write_at_once_from_an_empty_home(home: Path) -> None:
     processes = [writer(name, 12) for name in ("a", "b")]
-    for process in processes:
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        assert len(said.splitlines()) == 12
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert [len(lines.splitlines()) for lines in said] == [12, 12]
     assert len(store.list_models()) == 24
     assert integrity(home / "vitrine.sqlite") == "ok"
+
+
+def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path) -> None:
+    """SQLite does not wait while it changes the journal's mode: without waits of our own some of these fail."""
+    start = threading.Barrier(6)
+
+    def open_each(_: int) -> None:
+        for number in range(60):
+            start.wait(30)
+            connection = sqlite3.connect(tmp_path / f"{number}.sqlite")
+            prepare(connection, None)
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(open_each, range(6)))
 
 
 def test_a_file_that_was_deleted_is_begun_again(home: Path) -> None:
