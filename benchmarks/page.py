@@ -91,12 +91,16 @@ STATES = {"empty", "why"}  # of Classify, no pages of their own
 SETTLED = """(seen) => new Promise((resolve, reject) => {
   const state = () => document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
   const limit = performance.now() + 30000;
-  new MutationObserver(() => { seen = seen || state() === 'running'; })
-    .observe(document.documentElement, {attributes: true, subtree: true, attributeFilter: ['data-test-script-state']});
+  // A short run may begin and end before this is called: then only the old value tells of it.
+  new MutationObserver(changes => {
+    seen = seen || state() === 'running' || changes.some(change => change.oldValue === 'running');
+  }).observe(document.documentElement, {
+    subtree: true, attributeOldValue: true, attributeFilter: ['data-test-script-state'],
+  });
   const look = () => {
     const busy = document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
     if (seen && state() === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
-    else if (performance.now() > limit) reject(new Error(`not settled within 30 s: ${state()}`));
+    else if (performance.now() > limit) reject(new Error(`not settled: ${state()} ${seen} ${busy?.outerHTML}`));
     else requestAnimationFrame(look);
   };
   look();

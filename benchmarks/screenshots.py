@@ -50,7 +50,7 @@ def evaluate(page: Page) -> None:
     if ask.is_visible():
         ask.click()
     page.get_by_text("calibration error").first.wait_for()
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".matrix a").first.wait_for()
 
 
 def ask(page: Page) -> None:

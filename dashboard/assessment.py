@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import address, browse, charts, figures
+from dashboard import address, browse, diagram, figures, matrix
 from model.evaluation import Evaluation
 from model.language import gettext as _
 from model.language import marked, ngettext, per_cent, whole
@@ -25,7 +24,7 @@ COUNTS = {"counts": marked("Counts"), "shares": marked("Shares of the row, %")}
 def show_metrics(found: Evaluation) -> None:
     """Accuracy with its interval, how far the confidence is off, how many pictures."""
     low, high = interval(round(found.accuracy * found.n), found.n)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(
             _("accuracy"),
             per_cent(found.accuracy),
@@ -44,15 +43,6 @@ def show_metrics(found: Evaluation) -> None:
         st.metric(_("pictures"), whole(found.n), width="content")
 
 
-def draw(figure: go.Figure, key: str, alt: str, on_select: Callable[[], None] | None = None) -> None:
-    """A chart in the theme's colours; on_select hears of clicks on its points."""
-    figure = figures.inked(figure, st.context.theme.type or "light")
-    if on_select is None:
-        st.plotly_chart(figure, config=charts.CONFIG, key=key, alt=alt)
-    else:
-        st.plotly_chart(figure, config=charts.CONFIG, key=key, alt=alt, on_select=on_select, selection_mode="points")
-
-
 def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
     """A chart's numbers as a table, made when it is opened."""
     twin = st.expander(_("As a table"), key=f"twin-{key}", on_change="rerun")
@@ -67,21 +57,19 @@ def show_confusion(found: Evaluation, survey: Survey) -> None:
     confusion, labels = np.array(found.confusion), [_(label) for label in survey.classes]
     kind = address.choose(_("Numbers"), "cells", list(COUNTS), lambda name: _(COUNTS[name]), switch=True, named=False)
     places = most_confused(confusion, MOST_CLASSES)
-    true, answer = chosen_cell(survey)
-    draw(
-        figures.confusion_chart(
-            confusion, labels, places, kind == "shares", (true, answer) if min(true, answer) >= 0 else None
-        ),
-        key="confusion",
-        on_select=lambda: take_cell(survey.classes),
-        alt=_("How many pictures of each true class get each answer; the same as a table below"),
-    )
-    if len(places) < len(labels):
-        st.caption(
-            _("The {count} classes with the most mistakes; the table has all {all}.").format(
-                count=len(places), all=len(labels)
-            )
+    cells = matrix.cells(confusion, survey.classes, places, kind == "shares", chosen_cell(survey))
+
+    def choose(true: int, answer: int) -> None:
+        address.put(true=survey.classes[true], answer=survey.classes[answer])
+
+    matrix.show_matrix([labels[place] for place in places], cells, "confusion", choose)
+    if len(places) == len(labels):
+        return
+    st.caption(
+        _("The {count} classes with the most mistakes; the table has all {all}.").format(
+            count=len(places), all=len(labels)
         )
+    )
 
     def table() -> pd.DataFrame:
         rows = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1) if kind == "shares" else confusion
@@ -101,14 +89,6 @@ def chosen_cell(survey: Survey) -> tuple[int, int]:
         address.given("true", ["", *survey.classes]), address.given("answer", ["", *survey.classes])
     ).question(survey.classes)
     return question.true, question.predicted
-
-
-def take_cell(classes: tuple[str, ...]) -> None:
-    """Choose the cell that was clicked; a click beside them chooses none."""
-    points = st.session_state["confusion"]["selection"]["points"]
-    if points:
-        true, answer = points[0]["customdata"][:2]
-        address.put(true=classes[int(true)], answer=classes[int(answer)])
 
 
 def show_cell(survey: Survey, pictures: PictureSet) -> None:
@@ -153,11 +133,7 @@ def show_reliability(survey: Survey) -> None:
     """Whether it is as often right as it is sure."""
     st.markdown(_("**Is it right as often as it is sure?**"))
     bins = reliability(survey.probabilities, survey.split.labels)
-    draw(
-        figures.reliability_chart(bins),
-        key="reliability",
-        alt=_("Bars: the share that is right by how sure the network is; on the dashed line both are the same"),
-    )
+    diagram.show_reliability(bins, "reliability")
 
     def table() -> pd.DataFrame:
         rows = [(one.low, one.high, one.count, one.confidence, one.accuracy) for one in bins]

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import charts, keeping, resources, words
 from dashboard.answers import Answer, Item
+from dashboard.drawing import draw
 from model import language
 from model.bundle import BundleError, Card, bundle_folders, default_name
 from model.classifier import Classifier
@@ -86,9 +87,8 @@ def show_waiting(card: Card) -> None:
         st.caption(_("Your picture, as you dropped it"), text_alignment="center")
     with right:
         st.subheader(_("What will it be?"), anchor=False)
-        st.plotly_chart(
+        draw(
             charts.empty_chart(card.classes),
-            config=charts.CONFIG,
             key="probabilities",
             alt=_("An empty bar for each class: {classes}").format(classes=", ".join(map(_, card.classes))),
         )
@@ -107,9 +107,8 @@ def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = Fals
         best = answer.prediction.best
         st.subheader(words.plain(words.headline(answer.prediction)), anchor=False)
         st.markdown(f"**{words.certainty(answer.prediction).capitalize()}**{verdict(item)}")
-        st.plotly_chart(
+        draw(
             charts.probability_chart(answer.prediction),
-            config=charts.CONFIG,
             key="probabilities" if key == "answer" else f"probabilities-{key}",
             alt=_("Bars of all {count} classes; {label} leads with {share}").format(
                 count=len(answer.prediction.scores), label=_(best.label), share=per_cent(best.probability)

@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, browse, cards, figures, resources, words
-from dashboard.assessment import STRIP, draw, show_twin
+from dashboard.assessment import STRIP, show_twin
+from dashboard.drawing import draw
 from dashboard.sheet import Cell
 from model.bundle import BundleError, Card, bundle_folders
 from model.classifier import engines_of, file_of
@@ -137,10 +138,11 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     gains = {name: second.per_class[name] - share for name, share in first.per_class.items()}
     order = sorted(gains, key=gains.__getitem__)
     shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
+    chart = figures.change_chart(
+        [_(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
+    )
     draw(
-        figures.change_chart(
-            [_(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
-        ),
+        chart,
         key="gains",
         alt=_("A bar a class: how much more of its pictures the second network gets right"),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import charts, insights, places, steadiness, words
+from dashboard import insights, places, steadiness, words
 from dashboard.answers import Answer, Item
+from dashboard.drawing import draw
 from dashboard.insights import GRADIENT, OCCLUSION
 from dashboard.overlay import show_overlay
 from model.classifier import Classifier
@@ -152,9 +153,7 @@ def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
         found = insights.trials_of(answer, classifier)
     sentence = steadiness.summary(found, label, classes)
     st.markdown(words.plain(sentence))
-    st.plotly_chart(
-        steadiness.chart(found, label, classes), config=charts.CONFIG, key=f"why-steady-{key}", alt=sentence
-    )
+    draw(steadiness.chart(found, label, classes), key=f"why-steady-{key}", alt=sentence)
     st.caption(
         _(
             "Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: another class won."

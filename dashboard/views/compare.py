@@ -9,8 +9,8 @@ import streamlit as st
 from dashboard import address, contrast, parts, resources, sources, words
 from dashboard.answers import Answer, Item
 from dashboard.cards import megabytes
-from dashboard.charts import CONFIG
 from dashboard.contrast import Contrast, Side
+from dashboard.drawing import draw
 from dashboard.paste import paste_button
 from model.bundle import BundleError
 from model.classifier import Classifier, file_of
@@ -42,7 +42,7 @@ def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, s
     st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
     label = _(answer.prediction.best.label)
     alt = _("Bars of all classes by {name}; {label} leads").format(name=side.title, label=label)
-    st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
+    draw(figure, key, alt)
     size = megabytes(classifier.card.files[file_of(classifier.card, classifier.engine)].bytes)
     st.caption(f"{_('{ms} ms a picture').format(ms=decimal(speed, 2))} · {size}")
 

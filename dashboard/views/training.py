@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import changing, charts, curves, resources, runs, starting, words
+from dashboard.drawing import draw
 from dashboard.following import follow
 from model.language import gettext as _
 from model.language import ngettext
@@ -71,7 +72,7 @@ def show_curves(chosen: Sequence[Run]) -> None:
             help=_("The share that each epoch takes over from those before it; the measured curve stays behind, pale"),
         )
         logarithmic = st.toggle(_("Logarithmic loss and learning rate"), key="logarithmic", bind="query-params")
-    st.plotly_chart(
+    draw(
         curves.curves_chart(measured, smoothing, logarithmic),
         config=charts.HOVER_CONFIG,
         key="curves",

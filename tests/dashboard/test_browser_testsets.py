@@ -84,21 +84,30 @@ def test_a_click_on_a_cell_opens_its_pictures(page: Page, server: Server) -> Non
     confusion = kept_confusion(server)
     np.fill_diagonal(confusion, 0)
     true, answer = np.unravel_index(confusion.argmax(), confusion.shape)
-    cell = page.locator(".js-plotly-plot").first.locator(".scatterlayer .point").nth(int(10 * true + answer))
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
-    cell.scroll_into_view_if_needed()
-    box = cell.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(f"#cell-{true}-{answer}").click()
     count = int(confusion[true, answer])
     expect(page.get_by_text(f"{count} picture{'s' * (count > 1)}, the surest first")).to_be_visible()
     assert f"true={CIFAR10_CLASSES[true]}" in page.url and f"answer={CIFAR10_CLASSES[answer]}" in page.url
 
 
+def test_a_cell_is_chosen_by_the_keyboard_which_stays_there(page: Page, server: Server) -> None:
+    open_page(page, server, "/evaluation")
+    ask(page)
+    cells = page.locator(".matrix a")
+    cells.nth(0).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".matrix a[aria-current]")).to_have_count(1)
+    expect(cells.nth(1)).to_have_attribute("aria-current", "true")
+    expect(cells.nth(1)).to_be_focused()
+    expect(page.get_by_text("the surest first")).to_be_visible()
+
+
 def test_a_table_twin_opens(page: Page, server: Server) -> None:
     open_page(page, server, "/evaluation")
     ask(page)
-    page.get_by_text("As a table").nth(1).click()
+    expect(page.get_by_role("img", name="Bars: the share that is right")).to_be_visible()
+    page.get_by_text("As a table").click()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
