@@ -69,8 +69,10 @@ class Loop:
         done = finished_epochs(self.folder) if resume else start_anew(self.folder)
         (self.folder / "metrics.json").unlink(missing_ok=True)  # a run that goes on has not ended
         try:
-            for phase in phases(self.recipe):
-                if phase.end > done:
+            found = phases(self.recipe)
+            for phase in found:
+                # A run that was cut off after its last epoch still needs what its checkpoint holds.
+                if phase.end > done or phase is found[-1]:
                     self.start(phase, done)
                     self.go_through(phase, done)
             self.best.restore(self.network)

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from model.bundle import find_bundle
 from tests.drawn import draw_folder
 from training.callbacks import RunWriter, finished_epochs
 from training.cli import app
-from training.history import CHECKPOINT, History, own_runs, read_history
+from training.history import CHECKPOINT, History, own_runs, read_history, read_run
 
 SETTINGS = (
     "model.architecture=residual", "model.input_size=16", "model.widths=[4, 8]", "model.depth=1", "batch_size=8",
@@ -93,6 +95,27 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
     assert not (own_runs() / "full" / f"{CHECKPOINT}.new").is_symlink()
     assert resume(shapes, "full").exit_code == 0
     assert history("full").epoch == (1, 2, 3, 4, 5, 6)
+
+
+def test_a_run_cut_off_after_its_last_epoch_goes_on_to_write_the_network_it_trained(
+    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert CliRunner().invoke(app, fit(shapes, "whole")).exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("training.fit.save_bundle", cut_off)
+        assert CliRunner().invoke(app, fit(shapes, "late")).exit_code == 1
+    assert finished_epochs(own_runs() / "late") == 6
+    again = resume(shapes, "late")
+    assert again.exit_code == 0, again.output
+    assert len(history("late")) == 6
+    whole, late = (read_run(own_runs() / name) for name in ("whole", "late"))
+    assert late.status == "finished" and late.accuracy == whole.accuracy
+    one, other = (keras.saving.load_model(find_bundle(name) / "model.keras") for name in ("whole", "late"))
+    for weights, others in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weights, others, atol=5e-4)
 
 
 def test_data_may_go_away_while_it_trains(home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
