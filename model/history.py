@@ -34,6 +34,10 @@ KEPT = {
 ANSWERS = table("answers", *(column(name, kind) for name, kind in KEPT.items()))
 
 
+class ForgottenError(StoreError):
+    """An answer that is not in the history, or not any more; the message names it."""
+
+
 @dataclass(frozen=True)
 class KeptAnswer:
     """time, judged: seconds since 1970; probabilities: by class, highest first; truth: the right class, if a person
@@ -77,18 +81,22 @@ def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: b
         return int(connection.execute(insert(ANSWERS).values(row).returning(ANSWERS.c.id)).scalar_one())
 
 
-def judge(number: int, truth: str) -> None:
-    """Write down the right class of an answer; a second verdict replaces the first. Raises StoreError."""
+def judge(number: int, picture_sha256: str, truth: str) -> None:
+    """Write down the right class of an answer; a second verdict replaces the first. Raises StoreError.
+
+    picture_sha256: of the answer's picture, as a number is given anew once all answers are forgotten: ForgottenError.
+    """
+    meant = (ANSWERS.c.id == number) & (ANSWERS.c.picture_sha256 == picture_sha256)
     with writing() as connection:
-        found = connection.execute(select(ANSWERS.c.probabilities).where(ANSWERS.c.id == number)).scalar()
+        found = connection.execute(select(ANSWERS.c.probabilities).where(meant)).scalar()
         if found is None:
-            raise StoreError(_("there is no answer number {number} in the history").format(number=number))
+            raise ForgottenError(_("there is no answer number {number} in the history").format(number=number))
         classes = [label for label, _probability in found]
         if truth not in classes:
             raise StoreError(
                 _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))
             )
-        connection.execute(update(ANSWERS).where(ANSWERS.c.id == number).values(truth=truth, judged=time.time()))
+        connection.execute(update(ANSWERS).where(meant).values(truth=truth, judged=time.time()))
 
 
 def list_answers(limit: int | None = None) -> list[KeptAnswer]:

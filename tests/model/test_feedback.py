@@ -13,6 +13,7 @@ from model.feedback import classes_of, folder_name, judged, to_zip
 from model.prediction import Prediction
 from model.thumbnail import thumbnail
 from tests.drawn import encode, picture
+from tests.model.test_history import judge
 
 CLASSES = ("cat", "../dog", "Vögel & co")
 
@@ -28,7 +29,7 @@ def keep(number: int, truth: str | None, model: str = "mine") -> None:
     prediction = Prediction.from_probabilities([0.5, 0.3, 0.2], CLASSES, model, 1.0)
     kept = history.keep(encode(picture(number), "PNG"), prediction, "", thumbnail(picture(number)))
     if truth:
-        history.judge(kept, truth)
+        judge(kept, truth)
 
 
 def test_the_judged_pictures_unpacked_are_data_to_train_on(tmp_path: Path) -> None:
