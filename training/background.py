@@ -21,6 +21,7 @@ from training.history import (
     PROCESS,
     Run,
     RunError,
+    is_unbegun,
     own_run,
     own_runs,
     read_run,
@@ -70,7 +71,10 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
 
 
 def go_on(name: str, data: str) -> None:
-    """Resume an own run in the background, from its checkpoint. Raises RunError, DataError, OSError."""
+    """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
+
+    Raises RunError, DataError, OSError.
+    """
     source = checked(data)
     with _starting:
         folder = own_run(name)
@@ -83,7 +87,7 @@ def can_go_on(run: Run) -> bool:
     """Whether a run of the user has ended before its last epoch and can be resumed."""
     if run.path.parent != own_runs() or run.status in ("running", "finished"):
         return False
-    return (run.path / CHECKPOINT).is_file() or not len(run.history)
+    return (run.path / CHECKPOINT).is_file() or is_unbegun(run.path)
 
 
 def checked(data: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from training.history import CHECKPOINT, append_epoch, keep_epochs, write_json
+from training.history import CHECKPOINT, PROGRESS, append_epoch, keep_epochs, write_json
 from training.process import ASKED_TO_END
 from training.recipe import Recipe
 
@@ -97,7 +97,7 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             "step": batch + 1,
             "steps": self.steps,
         }
-        write_json(self.folder / "progress.json", content | {"eta_seconds": seconds_a_step * (total - done)} | figures)
+        write_json(self.folder / PROGRESS, content | {"eta_seconds": seconds_a_step * (total - done)} | figures)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         figures = {name: float(value) for name, value in (logs or {}).items()}
@@ -114,7 +114,7 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def start_anew(run: Path) -> int:
-    for name in ("history.csv", "metrics.json", "progress.json", CHECKPOINT):
+    for name in ("history.csv", "metrics.json", PROGRESS, CHECKPOINT):
         (run / name).unlink(missing_ok=True)
     return 0
 

@@ -68,8 +68,8 @@ def fit(
             train(series.Member(unused(title), chosen), surroundings, resume=False)
 
 
-def train(member: Member, surroundings: Surroundings, resume: bool) -> None:
-    """One run, read and trained; ends the command with a line when it cannot be done."""
+def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
+    """One run, read and trained; returns its outcome's status, or ends the command with a line if it has none."""
     from training.launch import launch, read_data
 
     dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names)
@@ -80,6 +80,7 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> None:
     except KeyboardInterrupt:
         raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
     report(outcome.bundle)
+    return outcome.status
 
 
 def report(bundle: Path) -> None:

@@ -69,7 +69,7 @@ def fit(
         temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", metrics(status, policy, card))
-        for leftover in ("progress.json", *((CHECKPOINT, ANSWERS) if status == "finished" else ())):
+        for leftover in (CHECKPOINT, ANSWERS) if status == "finished" else ():
             (run / leftover).unlink(missing_ok=True)
     return Outcome(status, run, bundle)
 
