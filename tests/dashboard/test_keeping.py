@@ -166,6 +166,24 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
     assert "No answers are kept yet" in texts(test)
 
 
+def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"a", b"b", b"c"):
+        number = history.keep(content, PREDICTION, "", b"\xff\xd8small")
+        if content in b"ab":
+            judge(number, "cat" if content == b"a" else "dog")
+    whole = history.list_answers
+    monkeypatch.setattr(history, "list_answers", lambda limit=None, *filters: whole(limit and 1, *filters))
+    test = visit_page("history")
+    assert not test.exception
+    assert len(test.dataframe[0].value) == 1
+    assert "The newest 1 of 3" in texts(test)
+    assert "**mine** 3 answers · right: 1 of 2 judged" in texts(test)
+    assert not test.get("download_button")[1].proto.disabled
+    test.segmented_control(key="history-filter").set_value("Wrong").run()
+    assert list(test.dataframe[0].value["verdict"]) == ["it is cat"]
+    assert "The newest" not in texts(test)
+
+
 def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
     first, second = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
     judge(first, "cat")

@@ -9,7 +9,7 @@ import pytest
 
 from model import history
 from model.data import load_dataset
-from model.feedback import classes_of, folder_name, judged, to_zip
+from model.feedback import folder_name, judged, to_zip
 from model.prediction import Prediction
 from model.thumbnail import thumbnail
 from tests.drawn import encode, picture
@@ -48,7 +48,7 @@ def test_the_last_word_on_a_picture_counts() -> None:
     keep(0, "cat", "mine")
     keep(0, CLASSES[1], "other")
     assert [answer.truth for answer in judged(history.list_answers())] == [CLASSES[1]]
-    assert classes_of(history.list_answers()) == [CLASSES[1]]
+    assert history.judged_classes() == [CLASSES[1]]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,19 @@ def test_a_tally_counts_answers_verdicts_and_right_ones() -> None:
     history.keep(b"b", other, "", b"")
     judge(numbers[0], "dog")
     judge(numbers[1], "cat")
-    assert history.tally(history.list_answers()) == [history.Tally("mine", 3, 2, 1), history.Tally("other", 1, 0, 0)]
+    mine, others = history.tally()
+    assert (mine, others) == (history.Tally("mine", 3, 2, 1), history.Tally("other", 1, 0, 0))
+    assert [mine.count(verdict) for verdict in (True, False, None)] == [1, 1, 1]
+
+
+def test_answers_can_be_had_by_their_verdict() -> None:
+    assert (history.tally(), history.judged_classes(), history.list_answers()) == ([], [], [])
+    right, wrong, neither = (history.keep(bytes([n]), PREDICTION, "", b"") for n in range(3))
+    judge(right, "dog")
+    judge(wrong, "cat")
+    for verdict, number in ((True, right), (False, wrong), (None, neither)):
+        assert [answer.id for answer in history.list_answers(right=[verdict])] == [number]
+    assert [answer.id for answer in history.list_answers(2, (None, True))] == [neither, right]
 
 
 def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) -> None:
