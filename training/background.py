@@ -15,6 +15,7 @@ from pathlib import Path
 from model import language
 from model.bundle import bundle_folders, check_name
 from model.data import check_source
+from model.folders import resolved
 from model.language import gettext as _
 from training.history import (
     CHECKPOINT,
@@ -94,9 +95,9 @@ def checked(data: str) -> str:
     """The folder's full path; empty stays empty. Raises DataError."""
     if not data.strip():
         return ""
-    source = Path(data.strip()).expanduser()
+    source = resolved(data)
     check_source(source)
-    return str(source.absolute())
+    return str(source)
 
 
 def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:

@@ -73,6 +73,7 @@ def test_without_a_name_it_is_the_recipe_and_the_time(command: Callable[[str], N
         ("fast", ["epochs=0"], "", "", "epochs is 0; it can be 1 to 100000"),
         ("fast", ["--resume"], "", "", "'--resume' is not of the form key=value"),
         ("fast", [], "nowhere", "", "nowhere is not a folder"),
+        ("fast", [], "~no-one/data", "", "~no-one/data is not a folder"),
         ("fast", [], "", "../x", "'../x' cannot be a name"),
         ("fast", [], "", "fast", "there is a network 'fast' already; take another name"),
     ],
