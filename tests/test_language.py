@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import string
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,10 @@ def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("portuguese")
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
-    from dashboard.words import headline, percent, test_set
+    from dashboard.words import headline, percent
     from model.data import CIFAR10_CLASSES
     from model.prediction import Prediction
+    from model.titles import test_set
 
     assert language.decimal(97.06) == "97,1"
     assert percent(0.9966) == "99,7%"
@@ -151,6 +153,21 @@ def test_numbers_plurals_and_class_names_are_portuguese() -> None:
         "e suas {count",
     ]
     assert headline(sure) == "Sapo"
+
+
+def test_a_thread_speaks_the_language_of_who_asked_for_its_work() -> None:
+    found = []
+
+    def work() -> None:
+        with language.speaking("pt"):
+            found.append(language.gettext("Undo"))
+        found.append(language.gettext("Undo"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found[0] not in ("", "Undo")
+    assert found[1] == language.gettext("Undo") == "Undo"
 
 
 @pytest.mark.usefixtures("portuguese")

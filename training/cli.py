@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.language import gettext as _
 from training import runs_cli
 from training.commands import DataOption, DeviceOption, NamesOption, SetOption, Surroundings, fail, plain_errors
 
@@ -78,7 +79,7 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         raise fail(error) from None
     except KeyboardInterrupt:
-        raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
+        raise fail(RuntimeError(_("stopped; what was saved so far goes on with --resume"))) from None
     report(outcome.bundle)
     return outcome.status
 
@@ -146,7 +147,7 @@ def evaluate(
             )
         whole, *parts = measure(classifier.probabilities, name, split, classes).items()
     if as_json:
-        subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
+        subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}
         typer.echo(json.dumps(answer))
         return

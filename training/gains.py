@@ -9,6 +9,7 @@ from typing import Any
 
 from model.language import decimal, per_cent, whole
 from model.language import gettext as _
+from model.titles import test_set
 from training.history import Run
 from training.recipe import Recipe, flatten
 from training.series import Member, ablation, ablation_names
@@ -68,7 +69,7 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
         base=base.name.removeprefix(f"{title}-"),
         accuracy=per_cent(before.share),
         gains="; ".join(parts),
-        test_set=where,
+        test_set=test_set(where),
     )
     return f"{sentence} {chance(before)}" if small else sentence
 
@@ -100,7 +101,7 @@ def of_two(one: Run, other: Run) -> str:
         "better": better.name,
         "worse": worse.name,
         "points": decimal(100 * abs(shares[0].share - shares[1].share)),
-        "test_set": where,
+        "test_set": test_set(where),
     }
     if not is_clear(*shares):
         return _(

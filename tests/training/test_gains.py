@@ -40,8 +40,8 @@ def test_what_each_variant_of_an_ablation_gained() -> None:
     (sentence,) = gains(list(variants().values()))
     assert sentence == (
         "In vgg3, over plain (70.0%): batch-norm helped by 12.0 points; l2 changed nothing for certain (0.5 points); "
-        "dropout cost 4.0 points; augmentation helped by 14.0 points. One run each, on cifar10 test, all 10,000. "
-        "Less than about 1.3 points can be chance with 10,000 pictures."
+        "dropout cost 4.0 points; augmentation helped by 14.0 points. One run each, on CIFAR-10, all 10,000 test "
+        "pictures. Less than about 1.3 points can be chance with 10,000 pictures."
     )
 
 
@@ -96,8 +96,8 @@ def test_one_value_may_be_given_the_credit() -> None:
     one = measured("a", 0.80, augmentation={"flip": "none"})
     other = measured("b", 0.84, augmentation={"flip": "random"}, seed=3)
     assert gains([one, other]) == [
-        "b is 4.0 points better than a on cifar10 test, all 10,000; only augmentation.flip differs, random instead of "
-        "none (one run each)."
+        "b is 4.0 points better than a on CIFAR-10, all 10,000 test pictures; only augmentation.flip differs, random "
+        "instead of none (one run each)."
     ]
 
 
@@ -108,7 +108,7 @@ def test_of_several_values_none_is_given_the_credit() -> None:
 
 def test_a_difference_within_chance_is_no_gain() -> None:
     one, other = measured("a", 0.800, epochs=3), measured("b", 0.805, epochs=4)
-    assert "0.5 points apart on cifar10 test, all 10,000: too little to tell from chance" in gains([one, other])[0]
+    assert "0.5 points apart on CIFAR-10, all 10,000 test pictures: too little" in gains([one, other])[0]
     few = measured("a", 0.8, 20, epochs=3), measured("b", 0.9, 20, epochs=4)
     assert "too little to tell from chance" in gains(few)[0]
 
