@@ -21,6 +21,7 @@ from model.language import CATALOGUES, LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("model", "dashboard", "training")
+MARKS = ("_", "gettext", "ngettext", "marked")
 OTHERS = [name for name in LANGUAGES if name != language.ENGLISH]
 # What Streamlit's functions show as it is given to them.
 SHOWN = {
@@ -41,6 +42,28 @@ def sentences() -> dict[str | tuple[str, ...], None]:
         for found in extract_from_dir(ROOT / package, [("**.py", "python")], None, keywords)
     )
     return {message: None for _, _, message, _, _ in found}
+
+
+def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every string that a call in the code marks for the catalogues, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield node.lineno, first.value
+
+
+def test_babel_finds_every_sentence() -> None:
+    """It does not look into f-strings before Python 3.12."""
+    known = {message if isinstance(message, str) else message[0] for message in sentences()}
+    lost = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for line, text in written(ast.parse(path.read_text("utf-8")))
+        if text not in known
+    ]
+    assert not lost, "\n".join(lost)
 
 
 def read(name: str) -> Catalog:

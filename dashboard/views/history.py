@@ -96,7 +96,8 @@ except BundleError as error:
     st.error(words.plain(_("The history cannot be read: {reason}").format(reason=error)))
     st.stop()
 if not tallies:
-    st.markdown(f"**{_('No answers are kept yet.')}**")
+    title = _("No answers are kept yet.")
+    st.markdown(f"**{title}**")
     st.caption(
         _(
             "With the switch on, each answer stays on this machine with a thumbnail of its picture. Without it, an "
