@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard import words
 from model.history import KeptAnswer, Tally
 from model.language import gettext as _
-from model.language import marked, ngettext
+from model.language import marked, ngettext, whole
 
 FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
     marked("All"): (True, False, None),
@@ -24,10 +24,10 @@ def tally_lines(tallies: Sequence[Tally]) -> list[str]:
     """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
     lines = []
     for tally in tallies:
-        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=tally.answers)
+        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=whole(tally.answers))
         share = _("none judged yet")
         if tally.judged:
-            share = _("right: {right} of {judged} judged").format(right=tally.right, judged=tally.judged)
+            share = _("right: {right} of {judged} judged").format(right=whole(tally.right), judged=whole(tally.judged))
         lines.append(f"**{words.plain(tally.model)}** {count} · {share}")
     return lines
 
