@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from dashboard.words import plain, test_set
+from dashboard.words import plain
 from model.bundle import TFLITE_FILE, Card
-from model.catalog import SHIPPED, STORED, Entry
+from model.catalog import SHIPPED, STORED, TRAINED, Entry
 from model.intake import Added
 from model.language import decimal, marked, ngettext, per_cent
 from model.language import gettext as _
 from model.scaling import SCALINGS
 from model.store import StoredModel
+from model.titles import test_set
 
-ORIGINS = {SHIPPED: marked("ships with Vitrine"), STORED: marked("added by you")}
+ORIGINS = {SHIPPED: marked("ships with Vitrine"), TRAINED: marked("trained here"), STORED: marked("added by you")}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Fact:
 
 
 def origin(entry: Entry) -> str:
-    return _(ORIGINS.get(entry.origin, entry.origin))
+    return _(ORIGINS[entry.origin])
 
 
 def accuracy(card: Card) -> tuple[str, str]:

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts import RUN_COLORS
+from model.language import decimal_point, marked, ngettext, per_cent, thousands
 from model.language import gettext as _
-from model.language import marked, ngettext, per_cent
 from training.history import Run
 
 POINTS = 2000  # of a longer run every second, third, … epoch is drawn
@@ -99,6 +99,7 @@ def lay_out(figure: go.Figure, logarithmic: bool) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        separators=decimal_point() + thousands(),
         hovermode="x unified",
         legend={"orientation": "h", "yanchor": "top", "y": -0.09, "x": 0},
         xaxis={"title": {"text": _("epoch")}, "automargin": True, "rangemode": "tozero", "anchor": "y3"},

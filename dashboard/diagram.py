@@ -40,14 +40,14 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
         f'<text x="{at}" y="{EDGE + 18}" text-anchor="middle">{at * 100 // EDGE}%</text>'
         for at in range(0, EDGE + 1, EDGE // 5)
     )
+    across, up = escape(_("how sure the network is")), escape(_("share that is right"))
     alt = _("Bars: the share that is right by how sure the network is; on the dashed line both are the same")
     return (
         f'<svg role="img" aria-label="{escape(alt)}" viewBox="-58 -10 {EDGE + 78} {EDGE + 62}">'
         f"{grid}{''.join(map(bar, bins))}"
         f'<path d="M0 {EDGE}L{EDGE} 0"/>'
-        f'<text x="{EDGE // 2}" y="{EDGE + 44}" text-anchor="middle">{escape(_("how sure the network is"))}</text>'
-        f'<text transform="translate(-46 {EDGE // 2}) rotate(-90)" text-anchor="middle">'
-        f"{escape(_('share that is right'))}</text></svg>"
+        f'<text x="{EDGE // 2}" y="{EDGE + 44}" text-anchor="middle">{across}</text>'
+        f'<text transform="translate(-46 {EDGE // 2}) rotate(-90)" text-anchor="middle">{up}</text></svg>'
     )
 
 

@@ -96,5 +96,9 @@ def end(name: str, stopping: bool) -> None:
 
 
 def why_it_ended(run: Run) -> str:
-    """What the command of a run that was cut off said last, where it was started from the page."""
-    return last_words(run.path) if run.status == "cut off" else ""
+    """What the command of a run that was cut off said last, where it was started from the page.
+
+    One that was stopped keeps that state while a process that was to go on with it fails before its first step.
+    """
+    failed = run.status == "cut off" or (run.alive is False and run.status != "finished")
+    return last_words(run.path) if failed else ""

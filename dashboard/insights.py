@@ -25,6 +25,7 @@ from model.classifier import Classifier
 from model.data import DataError
 from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
 from model.index import Features, Index, kept_index, take_index
+from model.language import current, speaking
 from model.language import gettext as _
 from model.neighbors import Neighbor, features_of, nearest
 from model.pool import settle
@@ -125,19 +126,19 @@ def make_index(classifier: Classifier, source: Path) -> Job:
         job = JOBS.get(key)
         if job is None or job.ended.is_set():
             job = JOBS[key] = Job(0)
-            threading.Thread(target=work, args=(job, classifier, source), name="index", daemon=True).start()
+            threading.Thread(target=work, args=(job, classifier, source, current()), name="index", daemon=True).start()
     return job
 
 
-def work(job: Job, classifier: Classifier, source: Path) -> None:
-    """Make the index; what goes wrong is the job's error."""
+def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
+    """Make the index; what goes wrong is the job's error, in the language of who started it."""
 
     def tell(done: int, total: int) -> None:
         job.started = job.started or time.monotonic()
         job.done, job.total = done, total
 
     try:
-        with TURN:
+        with speaking(language), TURN:
             features = _features(identity(classifier), classifier)
             take_index(key_of(classifier), features, source, classifier.card.input_size, tell)
     except (DataError, NoMapError, OSError) as error:

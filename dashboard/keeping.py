@@ -11,9 +11,11 @@ from dashboard import resources, words
 from dashboard.answers import Answer, Item
 from model import history
 from model.bundle import BundleError, Card
-from model.history import KeptAnswer
+from model.history import ForgottenError, KeptAnswer
 from model.home import SettingError, keeps_answers
 from model.language import gettext as _
+
+Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
 
 
 def keeping() -> bool:
@@ -77,16 +79,22 @@ def name_of(content: bytes, card: Card) -> tuple[str, str]:
 
 def ask_about(item: Item, card: Card) -> None:
     """Ask whether a fresh answer was right; saying so keeps the answer, if it is not kept already."""
-    answer = item.answer
+    answer, name = item.answer, name_of(item.content, card)
+    picture_sha256 = name[0]
     if answer.prediction is None:
         return
 
-    def judge(truth: str) -> int:
-        number = keep_now(item.content, answer, card) if item.kept is None else item.kept
-        history.judge(number, truth)
-        return number
+    def judge(truth: str) -> Verdict:
+        number = keep_now(item.content, answer, card)
+        try:
+            history.judge(number, picture_sha256, truth)
+        except ForgottenError:  # all answers were, in another tab
+            del numbers()[name]
+            number = keep_now(item.content, answer, card)
+            history.judge(number, picture_sha256, truth)
+        return number, picture_sha256
 
-    said = None if item.kept is None else verdicts().get(item.kept)
+    said = None if item.kept is None else verdicts().get((item.kept, picture_sha256))
     key = hashlib.sha256(answer.seen).hexdigest()[:12]
     ask_verdict(key, answer.prediction.best.label, card.classes, said, judge)
 
@@ -94,23 +102,25 @@ def ask_about(item: Item, card: Card) -> None:
 def ask_again(answer: KeptAnswer) -> None:
     """The same of an answer in the history."""
 
-    def judge(truth: str) -> int:
-        history.judge(answer.id, truth)
-        return answer.id
+    def judge(truth: str) -> Verdict:
+        history.judge(answer.id, answer.picture_sha256, truth)
+        return answer.id, answer.picture_sha256
 
     ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)
 
 
-def verdicts() -> dict[int, str]:
-    """What was said in this visit: the right class by the answer's number."""
-    said: dict[int, str] = st.session_state.setdefault("verdicts", {})
+def verdicts() -> dict[Verdict, str]:
+    """What was said in this visit: the right classes."""
+    said: dict[Verdict, str] = st.session_state.setdefault("verdicts", {})
     return said
 
 
-def ask_verdict(key: str, label: str, classes: Sequence[str], said: str | None, judge: Callable[[str], int]) -> None:
+def ask_verdict(
+    key: str, label: str, classes: Sequence[str], said: str | None, judge: Callable[[str], Verdict]
+) -> None:
     """Was this right? One click says yes, a choice says what it is; either can be changed.
 
-    said: the right class, if somebody has said so; judge: writes it down and returns the answer's number.
+    said: the right class, if somebody has said so; judge: writes it down and returns what answer it was of.
     """
 
     def say(truth: str | None) -> None:

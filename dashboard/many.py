@@ -46,7 +46,8 @@ def counted(good: int, failed: int) -> str:
     answered = ngettext("{n} picture", "{n} pictures, the least sure first", good).format(n=good)
     if not failed:
         return answered
-    return f"{answered} · {ngettext('{n} could not be read', '{n} could not be read', failed).format(n=failed)}"
+    unread = ngettext("{n} could not be read", "{n} could not be read", failed).format(n=failed)
+    return f"{answered} · {unread}"
 
 
 def download(label: str, content: Callable[[], str], file: str, kind: str) -> None:

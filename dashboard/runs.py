@@ -13,7 +13,7 @@ from model.bundle import BUNDLES, bundle_folders
 from model.home import home
 from model.language import gettext as _
 from model.language import marked
-from training.gains import flat, written
+from training.gains import filled, written
 from training.history import Run, duration, own_runs
 from training.process import is_stopping
 
@@ -79,7 +79,7 @@ def recipe_table(runs: Sequence[Run], only_differing: bool = False) -> pd.DataFr
 
     only_differing: leave out the values that are the same in all runs.
     """
-    columns = {run.name: flat(run.recipe) for run in runs}
+    columns = {run.name: filled(run.recipe) for run in runs}
     keys = dict.fromkeys(key for values in columns.values() for key in values)
     rows = [[written(values.get(key)) for values in columns.values()] for key in keys]
     table = pd.DataFrame(rows, index=pd.Index(keys, name="value"), columns=list(columns), dtype=object)

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from dashboard import words
-from model import history
-from model.history import KeptAnswer
+from model.history import KeptAnswer, Tally
 from model.language import gettext as _
-from model.language import marked, ngettext
+from model.language import marked, ngettext, whole
 
-FILTERS: dict[str, Callable[[KeptAnswer], bool]] = {
-    marked("All"): lambda answer: True,
-    marked("Right"): lambda answer: answer.right is True,
-    marked("Wrong"): lambda answer: answer.right is False,
-    marked("Not judged"): lambda answer: answer.right is None,
+FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
+    marked("All"): (True, False, None),
+    marked("Right"): (True,),
+    marked("Wrong"): (False,),
+    marked("Not judged"): (None,),
 }
 
 
-def tally_lines(answers: Sequence[KeptAnswer]) -> list[str]:
+def tally_lines(tallies: Sequence[Tally]) -> list[str]:
     """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
     lines = []
-    for tally in history.tally(answers):
-        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=tally.answers)
+    for tally in tallies:
+        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=whole(tally.answers))
         share = _("none judged yet")
         if tally.judged:
-            share = _("right: {right} of {judged} judged").format(right=tally.right, judged=tally.judged)
+            share = _("right: {right} of {judged} judged").format(right=whole(tally.right), judged=whole(tally.judged))
         lines.append(f"**{words.plain(tally.model)}** {count} · {share}")
     return lines
 

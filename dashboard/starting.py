@@ -11,7 +11,7 @@ from dashboard import words
 from model.bundle import BundleError
 from model.data import DataError
 from model.language import gettext as _
-from model.language import marked
+from model.language import marked, ngettext
 from training.background import start, under_way
 from training.history import RunError, own_runs
 from training.process import data_of
@@ -65,7 +65,11 @@ def form() -> None:
             key="start-values",
         )
     if busy := under_way():
-        text = _("{runs} is training already. Two runs at once share this machine, and each takes longer.")
+        text = ngettext(
+            "{runs} is training already. Two runs at once share this machine, and each takes longer.",
+            "{runs} are training already. Runs at once share this machine, and each takes longer.",
+            len(busy),
+        )
         st.warning(text.format(runs=words.plain(", ".join(busy))), icon=":material/hourglass_top:")
     if st.button(_("Start"), type="primary", icon=":material/play_arrow:", key="start-do"):
         settings += [line.strip() for line in more.splitlines() if line.strip()]

@@ -7,10 +7,9 @@ import re
 from dashboard.charts import SURE
 from model.bundle import Card
 from model.language import gettext as _
-from model.language import per_cent, thousands
+from model.language import per_cent
 from model.prediction import Prediction
-
-DATA_NAMES = {"cifar10": "CIFAR-10"}
+from model.titles import test_set
 
 
 def headline(prediction: Prediction) -> str:
@@ -51,16 +50,6 @@ def measured(card: Card) -> str:
     return _("{network} · {share} right on {data}").format(
         network=card.name, share=per_cent(figures["keras"]), data=test_set(title)
     )
-
-
-def test_set(title: str) -> str:
-    """A test set's title, such as `cifar10 test, all 10,000`, in the visitor's language."""
-    known = re.fullmatch(r"(.+) test, (all|first) ([0-9,]+)", title)
-    if known is None:
-        return title
-    data, part, count = known.groups()
-    words = _("{data}, all {count} test pictures") if part == "all" else _("{data}, first {count} test pictures")
-    return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands()))
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from model.airbench import airbench, prepare_airbench
 from model.backbones import BackboneError, transfer, unfreeze
+from model.language import gettext as _
 from model.residual import residual
 from model.stacks import cnn5x5, dropout_dense, dropout_stages, vgg3
 
@@ -51,17 +52,28 @@ def build_model(name: str, classes: int, input_size: int | None = 32, **settings
     """
     if name not in ARCHITECTURES:
         near = get_close_matches(name, ARCHITECTURES)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown architecture {name!r}; architectures: {', '.join(ARCHITECTURES)}{hint}")
+        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
+        raise ValueError(
+            _("unknown architecture {name!r}; architectures: {names}{hint}").format(
+                name=name, names=", ".join(ARCHITECTURES), hint=hint
+            )
+        )
     build = ARCHITECTURES[name].build
     own = [key for key in inspect.signature(build).parameters if key not in ("classes", "input_size")]
     for key in settings.keys() - set(own):
-        raise ValueError(f"architecture {name!r} has no {key}; its settings: {', '.join(own)}")
+        raise ValueError(
+            _("architecture {name!r} has no {key}; its settings: {names}").format(
+                name=name, key=key, names=", ".join(own)
+            )
+        )
     try:
         return build(classes=classes, input_size=input_size, **settings)
     except BackboneError:
         raise
     except (TypeError, ValueError) as error:  # Keras's own words for it fill a page
-        given = f" with {settings}" if settings else ""
-        size = "of any size" if input_size is None else f"of {input_size} x {input_size}"
-        raise ValueError(f"architecture {name!r} cannot be built for pictures {size}{given}") from error
+        sentence = (
+            _("architecture {name!r} cannot be built for pictures of any size")
+            if input_size is None
+            else _("architecture {name!r} cannot be built for pictures of {size} x {size}")
+        ).format(name=name, size=input_size)
+        raise ValueError(f"{sentence}: {settings}" if settings else sentence) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from model.language import gettext as _
 from model.scaling import whole_input
 from model.stacks import classify
 
@@ -97,8 +98,10 @@ def application(backbone: Backbone, input_size: int | None, weights: str) -> ker
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise BackboneError(
-            f"the ImageNet weights of {backbone.attribute} could not be downloaded ({error}); check the network, or "
-            "set model.weights=none, or model.backbone to one of your own models"
+            _(
+                "the ImageNet weights of {network} could not be downloaded ({error}); check the connection, or set "
+                "model.weights=none, or model.backbone to one of your own models"
+            ).format(network=backbone.attribute, error=error)
         ) from error
     network = keras.Model(inputs, base.output)
     return freeze(network) if pretrained else network
@@ -136,19 +139,26 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
         path = check_file(folder, card, KERAS_FILE)
     except BundleError as error:
         near = get_close_matches(name, BACKBONES, 3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        hint = _("; did you mean {names}?").format(names=", ".join(near)) if near else ""
         raise BackboneError(
-            f"unknown backbone {name!r}: no network of keras.applications, such as resnet50, vgg16, mobilenetv3small, "
-            f"and {error}{hint}"
+            _(
+                "unknown backbone {name!r}: no network of keras.applications, such as resnet50, vgg16, "
+                "mobilenetv3small, and {error}{hint}"
+            ).format(name=name, error=error, hint=hint)
         ) from None
     if input_size != card.input_size:
         raise BackboneError(
-            f"the network {name!r} takes pictures of {card.input_size} x {card.input_size}; "
-            f"set model.input_size={card.input_size}"
+            _("the network {name!r} takes pictures of {size} x {size}; set model.input_size={size}").format(
+                name=name, size=card.input_size
+            )
         )
     network = read_network(path)
     if LOGITS not in {layer.name for layer in network.layers}:
-        raise BackboneError(f"the network {name!r} has no layer called {LOGITS!r} to put a new head in place of")
+        raise BackboneError(
+            _("the network {name!r} has no layer called {layer!r} to put a new head in place of").format(
+                name=name, layer=LOGITS
+            )
+        )
     return freeze(keras.Model(network.input, network.get_layer(LOGITS).input))
 
 

@@ -20,11 +20,6 @@ def judged(answers: Iterable[KeptAnswer]) -> list[KeptAnswer]:
     return list({answer.picture_sha256: answer for answer in said}.values())
 
 
-def classes_of(answers: Iterable[KeptAnswer]) -> list[str]:
-    """The right classes of the judged answers, sorted."""
-    return sorted({answer.truth for answer in judged(answers) if answer.truth is not None})
-
-
 def to_zip(answers: Iterable[KeptAnswer]) -> bytes:
     """The judged pictures as kept, JPEGs of 160 x 160 pixels, as CLASS/NUMBER.jpg: unpacked, data for `fit --data`."""
     buffer = io.BytesIO()

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, Integer, LargeBinary, String, column, delete, insert, select, table, update
+from sqlalchemy import (
+    JSON,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    case,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    update,
+)
 
 from model.bundle import has_store
 from model.database import StoreError, reading, writing
@@ -32,6 +46,12 @@ KEPT = {
     "judged": Float,
 }
 ANSWERS = table("answers", *(column(name, kind) for name, kind in KEPT.items()))
+TRUTH, LABEL = ANSWERS.c.truth, ANSWERS.c.probabilities[(0, 0)].as_string()
+VERDICTS = {True: TRUTH == LABEL, False: TRUTH != LABEL, None: TRUTH.is_(None)}  # by KeptAnswer.right
+
+
+class ForgottenError(StoreError):
+    """An answer that is not in the history, or not any more; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +97,33 @@ def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: b
         return int(connection.execute(insert(ANSWERS).values(row).returning(ANSWERS.c.id)).scalar_one())
 
 
-def judge(number: int, truth: str) -> None:
-    """Write down the right class of an answer; a second verdict replaces the first. Raises StoreError."""
+def judge(number: int, picture_sha256: str, truth: str) -> None:
+    """Write down the right class of an answer; a second verdict replaces the first. Raises StoreError.
+
+    picture_sha256: of the answer's picture, as a number is given anew once all answers are forgotten: ForgottenError.
+    """
+    meant = (ANSWERS.c.id == number) & (ANSWERS.c.picture_sha256 == picture_sha256)
     with writing() as connection:
-        found = connection.execute(select(ANSWERS.c.probabilities).where(ANSWERS.c.id == number)).scalar()
+        found = connection.execute(select(ANSWERS.c.probabilities).where(meant)).scalar()
         if found is None:
-            raise StoreError(_("there is no answer number {number} in the history").format(number=number))
+            raise ForgottenError(_("there is no answer number {number} in the history").format(number=number))
         classes = [label for label, _probability in found]
         if truth not in classes:
             raise StoreError(
                 _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))
             )
-        connection.execute(update(ANSWERS).where(ANSWERS.c.id == number).values(truth=truth, judged=time.time()))
+        connection.execute(update(ANSWERS).where(meant).values(truth=truth, judged=time.time()))
 
 
-def list_answers(limit: int | None = None) -> list[KeptAnswer]:
-    """The answers kept, the newest first. Raises StoreError."""
+def list_answers(limit: int | None = None, right: Collection[bool | None] = tuple(VERDICTS)) -> list[KeptAnswer]:
+    """The answers kept, the newest first. Raises StoreError.
+
+    limit: at most so many; right: only those that were right, were wrong, or (None) that nobody has judged.
+    """
     if not has_store():
         return []
-    query = select(*(ANSWERS.c[name] for name in KEPT)).order_by(ANSWERS.c.id.desc()).limit(limit)
+    query = select(*(ANSWERS.c[name] for name in KEPT)).where(or_(*(VERDICTS[verdict] for verdict in right)))
+    query = query.order_by(ANSWERS.c.id.desc()).limit(limit)
     with reading() as connection:
         rows = connection.execute(query).all()
     return [KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)}) for row in rows]
@@ -110,13 +138,33 @@ class Tally:
     judged: int
     right: int
 
+    def count(self, verdict: bool | None) -> int:
+        """How many of its answers were right, were wrong, or (None) nobody has judged."""
+        return {True: self.right, False: self.judged - self.right, None: self.answers - self.judged}[verdict]
 
-def tally(answers: Sequence[KeptAnswer]) -> list[Tally]:
-    """One for each model, the one with the most answers first."""
-    models = Counter(answer.model for answer in answers)
-    judged = Counter(answer.model for answer in answers if answer.right is not None)
-    right = Counter(answer.model for answer in answers if answer.right)
-    return [Tally(model, count, judged[model], right[model]) for model, count in models.most_common()]
+
+def tally() -> list[Tally]:
+    """One for each model that answered, the one with the most answers first. Raises StoreError."""
+    if not has_store():
+        return []
+    right = func.sum(case((VERDICTS[True], 1), else_=0))
+    query = select(ANSWERS.c.model, func.count(), func.count(TRUTH), right).group_by(ANSWERS.c.model)
+    with reading() as connection:
+        rows = connection.execute(query.order_by(func.count().desc(), ANSWERS.c.model)).all()
+    return [Tally(model, int(answers), int(judged), int(right)) for model, answers, judged, right in rows]
+
+
+def judged_classes() -> list[str]:
+    """The right classes that were said of pictures, sorted; of several words on one picture the last counts.
+
+    Raises StoreError.
+    """
+    if not has_store():
+        return []
+    query = select(ANSWERS.c.picture_sha256, TRUTH).where(TRUTH.is_not(None)).order_by(ANSWERS.c.judged)
+    with reading() as connection:
+        last = dict(connection.execute(query).all())
+    return sorted(set(last.values()))
 
 
 def forget() -> int:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -18,6 +20,9 @@ LANGUAGES = {ENGLISH: "English", "pt": "Português"}
 CATALOGUES = Path(__file__).with_name("locale")
 VARIABLE = "VITRINE_LANGUAGE"  # for the processes that a page starts to work for it
 DECIMAL_POINTS = {"pt": ","}
+
+
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
 class _Asked:
@@ -31,9 +36,19 @@ def ask(language: Callable[[], str]) -> None:
     _Asked.language = staticmethod(language)
 
 
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Meanwhile, in this thread, sentences are in `language`: for work that goes on without the visitor who asked."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
 def current() -> str:
     """The language that holds here and now, a key of LANGUAGES."""
-    language = _Asked.language()
+    language = _spoken.get() or _Asked.language()
     return language if language in LANGUAGES else ENGLISH
 
 

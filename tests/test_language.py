@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import string
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from model.language import CATALOGUES, LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("model", "dashboard", "training")
+MARKS = ("_", "gettext", "ngettext", "marked")
 OTHERS = [name for name in LANGUAGES if name != language.ENGLISH]
 # What Streamlit's functions show as it is given to them.
 SHOWN = {
@@ -40,6 +42,28 @@ def sentences() -> dict[str | tuple[str, ...], None]:
         for found in extract_from_dir(ROOT / package, [("**.py", "python")], None, keywords)
     )
     return {message: None for _, _, message, _, _ in found}
+
+
+def written(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every string that a call in the code marks for the catalogues, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield node.lineno, first.value
+
+
+def test_babel_finds_every_sentence() -> None:
+    """It does not look into f-strings before Python 3.12."""
+    known = {message if isinstance(message, str) else message[0] for message in sentences()}
+    lost = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for line, text in written(ast.parse(path.read_text("utf-8")))
+        if text not in known
+    ]
+    assert not lost, "\n".join(lost)
 
 
 def read(name: str) -> Catalog:
@@ -134,9 +158,10 @@ def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("portuguese")
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
-    from dashboard.words import headline, percent, test_set
+    from dashboard.words import headline, percent
     from model.data import CIFAR10_CLASSES
     from model.prediction import Prediction
+    from model.titles import test_set
 
     assert language.decimal(97.06) == "97,1"
     assert percent(0.9966) == "99,7%"
@@ -151,6 +176,21 @@ def test_numbers_plurals_and_class_names_are_portuguese() -> None:
         "e suas {count",
     ]
     assert headline(sure) == "Sapo"
+
+
+def test_a_thread_speaks_the_language_of_who_asked_for_its_work() -> None:
+    found = []
+
+    def work() -> None:
+        with language.speaking("pt"):
+            found.append(language.gettext("Undo"))
+        found.append(language.gettext("Undo"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found[0] not in ("", "Undo")
+    assert found[1] == language.gettext("Undo") == "Undo"
 
 
 @pytest.mark.usefixtures("portuguese")

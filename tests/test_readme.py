@@ -24,6 +24,7 @@ from model.classifier import ENGINES
 from model.prediction import Prediction
 from tests.drawn import draw_cifar10, encode, picture
 from tests.foreign import write_keras2
+from tests.model.test_history import judge
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from training.cli import app
 from training.history import RUNS
@@ -137,7 +138,7 @@ def prepare(folder: Path, words: list[str]) -> None:
     if "--pictures" in words:
         for truth in ("cat", "dog"):
             prediction = Prediction.from_probabilities([0.5, 0.5], ("cat", "dog"), "net", 1.0)
-            history.judge(history.keep(truth.encode(), prediction, "0" * 64, encode(picture(0), "JPEG")), truth)
+            judge(history.keep(truth.encode(), prediction, "0" * 64, encode(picture(0), "JPEG")), truth)
     if words[0] not in ("add", "predict", "history", "quantize"):
         card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
         name = "mine" if "mine" in words else "pets"

@@ -15,12 +15,14 @@ from pathlib import Path
 from model import language
 from model.bundle import bundle_folders, check_name
 from model.data import check_source
+from model.folders import resolved
 from model.language import gettext as _
 from training.history import (
     CHECKPOINT,
     PROCESS,
     Run,
     RunError,
+    is_unbegun,
     own_run,
     own_runs,
     read_run,
@@ -70,7 +72,10 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
 
 
 def go_on(name: str, data: str) -> None:
-    """Resume an own run in the background, from its checkpoint. Raises RunError, DataError, OSError."""
+    """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
+
+    Raises RunError, DataError, OSError.
+    """
     source = checked(data)
     with _starting:
         folder = own_run(name)
@@ -83,16 +88,16 @@ def can_go_on(run: Run) -> bool:
     """Whether a run of the user has ended before its last epoch and can be resumed."""
     if run.path.parent != own_runs() or run.status in ("running", "finished"):
         return False
-    return (run.path / CHECKPOINT).is_file() or not len(run.history)
+    return (run.path / CHECKPOINT).is_file() or is_unbegun(run.path)
 
 
 def checked(data: str) -> str:
     """The folder's full path; empty stays empty. Raises DataError."""
     if not data.strip():
         return ""
-    source = Path(data.strip()).expanduser()
+    source = resolved(data)
     check_source(source)
-    return str(source.absolute())
+    return str(source)
 
 
 def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:

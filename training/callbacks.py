@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from training.history import CHECKPOINT, append_epoch, keep_epochs, write_json
+from model.language import gettext as _
+from training.history import CHECKPOINT, PROGRESS, append_epoch, keep_epochs, write_json
 from training.process import ASKED_TO_END
 from training.recipe import Recipe
 
@@ -97,13 +98,15 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             "step": batch + 1,
             "steps": self.steps,
         }
-        write_json(self.folder / "progress.json", content | {"eta_seconds": seconds_a_step * (total - done)} | figures)
+        write_json(self.folder / PROGRESS, content | {"eta_seconds": seconds_a_step * (total - done)} | figures)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         figures = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(figures["loss"]):
             raise TrainingError(
-                f"the loss became {figures['loss']} in epoch {epoch + 1}; a lower optimizer.learning_rate may help"
+                _("the loss became {loss} in epoch {epoch}; a lower optimizer.learning_rate may help").format(
+                    loss=figures["loss"], epoch=epoch + 1
+                )
             )
         rate = float(self.model.optimizer.learning_rate)
         append_epoch(
@@ -114,7 +117,7 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def start_anew(run: Path) -> int:
-    for name in ("history.csv", "metrics.json", "progress.json", CHECKPOINT):
+    for name in ("history.csv", "metrics.json", PROGRESS, CHECKPOINT):
         (run / name).unlink(missing_ok=True)
     return 0
 
@@ -167,7 +170,9 @@ def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful],
             pairs.append((network.optimizer.variables, group("optimizer")))
         for variables, values in pairs:
             if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-                raise TrainingError(f"{path} was made with another recipe; leave --resume out to start anew")
+                raise TrainingError(
+                    _("{path} was made with another recipe; leave --resume out to start anew").format(path=path)
+                )
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         for name, part in parts.items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.language import gettext as _
 from training import runs_cli
 from training.commands import DataOption, DeviceOption, NamesOption, SetOption, Surroundings, fail, plain_errors
 
@@ -68,8 +69,8 @@ def fit(
             train(series.Member(unused(title), chosen), surroundings, resume=False)
 
 
-def train(member: Member, surroundings: Surroundings, resume: bool) -> None:
-    """One run, read and trained; ends the command with a line when it cannot be done."""
+def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
+    """One run, read and trained; returns its outcome's status, or ends the command with a line if it has none."""
     from training.launch import launch, read_data
 
     dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names)
@@ -78,8 +79,9 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> None:
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         raise fail(error) from None
     except KeyboardInterrupt:
-        raise fail(RuntimeError("stopped; what was saved so far goes on with --resume")) from None
+        raise fail(RuntimeError(_("stopped; what was saved so far goes on with --resume"))) from None
     report(outcome.bundle)
+    return outcome.status
 
 
 def report(bundle: Path) -> None:
@@ -145,7 +147,7 @@ def evaluate(
             )
         whole, *parts = measure(classifier.probabilities, name, split, classes).items()
     if as_json:
-        subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _, part in parts}
+        subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}
         typer.echo(json.dumps(answer))
         return

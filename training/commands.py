@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from model.language import gettext as _
+
 DataOption = Annotated[
     Path | None,
     typer.Option(
@@ -56,7 +58,7 @@ def fail(error: BaseException) -> typer.Exit:
     """Say what was wrong in one line; raise what this returns."""
     text = str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        where = f" at {error.filename}" if error.filename else ""
-        text = f"the disk is full{where}; make room, then go on with --resume: what was saved so far is whole"
+        full = _("the disk is full; make room, then go on with --resume: what was saved so far is whole")
+        text = f"{full} ({error.filename})" if error.filename else full
     typer.echo(f"error: {text}", err=True)
     return typer.Exit(1)

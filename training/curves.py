@@ -23,7 +23,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Curves:
-    """The measured epochs of a run, float arrays of one length; `validated`: there are validation figures for each."""
+    """The measured epochs of a run, float arrays of one length; `validated`: there are validation figures."""
 
     epoch: np.ndarray
     loss: np.ndarray
@@ -38,12 +38,12 @@ class Curves:
 
     @property
     def last(self) -> int:
-        """How many epochs count as its end."""
+        """How many of these epochs count as its end."""
         return max(8, len(self) // 4)
 
 
 def curves_of(run: Run) -> Curves:
-    """The run's history as arrays, thinned where it is very long. A loss that is no number stays one."""
+    """The run's history as arrays, thinned where it is very long. A loss that is no number stays so."""
     history = run.history
     columns = (history.epoch, history.loss, history.accuracy, history.val_loss, history.val_accuracy)
     table = np.array([*columns, history.learning_rate], float).reshape(6, -1)
@@ -52,8 +52,13 @@ def curves_of(run: Run) -> Curves:
     step = -(-table.shape[1] // LONGEST) or 1
     table = table[:, ::-1][:, ::step][:, ::-1]  # the last epoch stays
     epoch, loss, accuracy, val_loss, val_accuracy, rate = table
-    validated = bool(table.shape[1]) and bool(np.isfinite(table[3:5]).all())
+    validated = bool(np.isfinite(table[3:5]).any())
     return Curves(epoch, loss, accuracy, val_loss, val_accuracy, rate, validated)
+
+
+def span(epochs: np.ndarray) -> int:
+    """From the first of some epochs to the last, how many there are, those left out between them too."""
+    return whole(epochs[-1] - epochs[0]) + 1
 
 
 def figures(**values: Any) -> dict[str, str]:

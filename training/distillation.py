@@ -12,6 +12,7 @@ import numpy as np
 from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
 from model.classifier import read_network
 from model.data import Dataset, Split
+from model.language import gettext as _
 from training.augmentation import augment
 from training.batches import TrainingBatches
 from training.callbacks import TrainingError
@@ -76,8 +77,16 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
         raise TrainingError(f"distillation.teacher: {error}") from None
     if card.classes != dataset.classes or card.input_size != recipe.model.input_size:
         raise TrainingError(
-            f"distillation.teacher: {card.name} knows {', '.join(card.classes)} at {card.input_size} x "
-            f"{card.input_size} pixels; the data has {', '.join(dataset.classes)} at {recipe.model.input_size}"
+            _(
+                "distillation.teacher: {network} knows {classes} at {size} x {size} pixels; the data has {others} at "
+                "{wanted}"
+            ).format(
+                network=card.name,
+                classes=", ".join(card.classes),
+                size=card.input_size,
+                others=", ".join(dataset.classes),
+                wanted=recipe.model.input_size,
+            )
         )
     made_from = card.files[KERAS_FILE].sha256
     answers = read_answers(run / ANSWERS, made_from, len(dataset.train))

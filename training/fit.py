@@ -10,6 +10,7 @@ import keras
 
 from model.architectures import ARCHITECTURES, build_model
 from model.data import Dataset
+from model.language import gettext as _
 from model.quiet import quiet
 from training.batches import TrainingBatches
 from training.calibration import calibrate, stored_as_trained
@@ -53,9 +54,11 @@ def fit(
     Raises TrainingError, and RunError when another process trains this run.
     """
     if len(dataset.train) == 0:
-        raise TrainingError(f"{dataset.name} has no training pictures")
+        raise TrainingError(_("{data} has no training pictures").format(data=dataset.name))
     if resume and not (run / CHECKPOINT).exists():
-        raise TrainingError(f"{run} has no checkpoint to resume from; leave --resume out to start anew")
+        raise TrainingError(
+            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(run=run)
+        )
     keras.utils.set_random_seed(recipe.seed)
     policy = precision(recipe)
     network = starting_network(recipe, dataset, policy)
@@ -69,7 +72,7 @@ def fit(
         temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", metrics(status, policy, card))
-        for leftover in ("progress.json", *((CHECKPOINT, ANSWERS) if status == "finished" else ())):
+        for leftover in (CHECKPOINT, ANSWERS) if status == "finished" else ():
             (run / leftover).unlink(missing_ok=True)
     return Outcome(status, run, bundle)
 

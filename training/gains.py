@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.language import decimal, per_cent
+from model.language import decimal, per_cent, whole
 from model.language import gettext as _
+from model.titles import test_set
 from training.history import Run
-from training.recipe import flatten
+from training.recipe import Recipe, flatten
 from training.series import Member, ablation, ablation_names
 
 NAMES = ("name", "description", "reported")  # values of a recipe that decide nothing
@@ -27,11 +28,13 @@ class Measured:
 
 def gains(shown: Sequence[Run], runs: Sequence[Run] = ()) -> list[str]:
     """Sentences about the runs that are shown: one for each ablation that one of them belongs to, with all its
-    variants among `runs`; without any, one for two runs. Empty where nothing can be told."""
+    variants among `runs`; without any, one for two runs. Empty where nothing can be told, as of a run that was stopped
+    early: how its accuracy would have ended is not known."""
     names = [str(run.recipe.get("name")) for run in shown]
+    finished = [run for run in [*shown, *runs] if run.status == "finished"]
     touched = [title for title in ablation_names() if any(name.startswith(f"{title}-") for name in names)]
-    found = [sentence for title in touched if (sentence := of_ablation(title, ablation(title), [*shown, *runs]))]
-    if not found and len(shown) == 2:
+    found = [sentence for title in touched if (sentence := of_ablation(title, ablation(title), finished))]
+    if not found and len(shown) == 2 and all(run.status == "finished" for run in shown):
         found = [sentence for sentence in [of_two(*shown)] if sentence]
     return found
 
@@ -66,9 +69,9 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
         base=base.name.removeprefix(f"{title}-"),
         accuracy=per_cent(before.share),
         gains="; ".join(parts),
-        test_set=where,
+        test_set=test_set(where),
     )
-    return f"{sentence} {chance(before.n)}" if small else sentence
+    return f"{sentence} {chance(before)}" if small else sentence
 
 
 def gained(variant: str, before: Measured, after: Measured) -> str:
@@ -80,9 +83,9 @@ def gained(variant: str, before: Measured, after: Measured) -> str:
     return _("{variant} cost {points} points").format(variant=variant, points=points)
 
 
-def chance(n: int) -> str:
+def chance(before: Measured) -> str:
     return _("Less than about {points} points can be chance with {count} pictures.").format(
-        points=decimal(100 * CLEAR * math.sqrt(2 * 0.25 / n)), count=n
+        points=decimal(100 * CLEAR * math.sqrt(2 * variance(before))), count=whole(before.n)
     )
 
 
@@ -98,7 +101,7 @@ def of_two(one: Run, other: Run) -> str:
         "better": better.name,
         "worse": worse.name,
         "points": decimal(100 * abs(shares[0].share - shares[1].share)),
-        "test_set": where,
+        "test_set": test_set(where),
     }
     if not is_clear(*shares):
         return _(
@@ -126,8 +129,12 @@ def of_two(one: Run, other: Run) -> str:
 
 def is_clear(one: Measured, other: Measured) -> bool:
     """Whether two shares differ by more than the standard error of their difference explains, twice over."""
-    variance = sum(max(each.share * (1 - each.share), 1 / each.n) / each.n for each in (one, other))
-    return abs(one.share - other.share) > CLEAR * math.sqrt(variance)
+    return abs(one.share - other.share) > CLEAR * math.sqrt(variance(one) + variance(other))
+
+
+def variance(measured: Measured) -> float:
+    """Of a share of so many pictures; not nothing where all of them or none are right."""
+    return max(measured.share * (1 - measured.share), 1 / measured.n) / measured.n
 
 
 def on_common_set(one: Run, other: Run) -> tuple[str, tuple[Measured, Measured]] | None:
@@ -161,7 +168,7 @@ def differences(one: Run, other: Run) -> dict[str, tuple[Any, Any]]:
 
     The seed does too, but only by chance; it is left out.
     """
-    first, second = flat(one.recipe), flat(other.recipe)
+    first, second = filled(one.recipe), filled(other.recipe)
     keys = [key for key in dict.fromkeys([*first, *second]) if key not in (*NAMES, "seed")]
     return {key: (first.get(key), second.get(key)) for key in keys if first.get(key) != second.get(key)}
 
@@ -170,6 +177,15 @@ def intended(base: Member, variant: Member) -> set[str]:
     """The keys in which a variant of an ablation is meant to differ from the first."""
     first, second = flatten(base.recipe), flatten(variant.recipe)
     return {key for key in first if key not in NAMES and first[key] != second[key]}
+
+
+def filled(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Every value of a run's recipe by its dotted key; a key that there was not yet when it ran has its default.
+
+    A recipe that cannot be read stays empty.
+    """
+    defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in flatten(Recipe()).items()}
+    return defaults | flat(recipe) if recipe else {}
 
 
 def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:

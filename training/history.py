@@ -18,6 +18,7 @@ RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 CHECKPOINT = "checkpoint.npz"
 PROCESS = "process.json"  # which process trains it
+PROGRESS = "progress.json"  # how far it is; there only while it trains
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
@@ -114,7 +115,7 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError):
         recipe = {}
     history = read_history(folder / "history.csv")
-    metrics, progress = read_json(folder / "metrics.json"), read_json(folder / "progress.json")
+    metrics, progress = read_json(folder / "metrics.json"), read_json(folder / PROGRESS)
     return Run(folder.name, folder, recipe, history, metrics, progress, is_alive(folder))
 
 
@@ -140,7 +141,7 @@ def unfinished() -> list[Run]:
 def resumable(name: str | None) -> Path:
     """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
 
-    The newest is one with a checkpoint; a run that is named may also have ended before its first epoch did.
+    The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
     """
     folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
     if folders:
@@ -155,8 +156,9 @@ def resumable(name: str | None) -> Path:
 
 
 def is_unbegun(folder: Path) -> bool:
-    """Whether a run has left a recipe and not one epoch: going on with it is to begin."""
-    return (folder / "recipe.toml").is_file() and not len(read_history(folder / "history.csv"))
+    """Whether a run ended before it could write a checkpoint: going on with it is to begin."""
+    finished = read_json(folder / "metrics.json").get("status") == "finished"
+    return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not finished
 
 
 def own_run(name: str) -> Path:

@@ -19,6 +19,7 @@ HARDER = {
     "augmentation.zoom": marked("zoomed pictures"),
     "augmentation.cutout": marked("covered squares"),
     "augmentation.jpeg": marked("JPEG's losses"),
+    "schedule.prune": marked("the harder ones of the pictures"),
     "distillation.teacher": marked("a teacher's answers as targets"),
 }
 
@@ -28,7 +29,7 @@ def comparison(curves: Curves, recipe: dict[str, Any]) -> list[Remark]:
     if not curves.validated:
         return []
     train, val = curves.accuracy[-curves.last :], curves.val_accuracy[-curves.last :]
-    if not np.isfinite(train).all():
+    if not np.isfinite([train, val]).all():
         return []
     lead = float(np.median(val - train))
     shares = {"training": per_cent(float(np.median(train))), "validation": per_cent(float(np.median(val)))}
@@ -60,7 +61,15 @@ def above(shares: dict[str, str], reasons: list[str]) -> str:
 def harder(recipe: dict[str, Any]) -> list[str]:
     """What makes training pictures harder than validation pictures, by the recipe, in the reader's language."""
     found = [_(name) for key, name in HARDER.items() if value_of(recipe, key) not in (None, "", "none", 0, 0.0)]
+    found += [_("pieces of the pictures")] if has_pieces(recipe) else []
     return [*found, _("dropout")] if has_dropout(recipe) else found
+
+
+def has_pieces(recipe: dict[str, Any]) -> bool:
+    """Whether training shows parts of pictures where validation shows them whole."""
+    scales = value_of(recipe, "schedule.scales")
+    known = [scale for scale in scales if isinstance(scale, int | float)] if isinstance(scales, list) else []
+    return value_of(recipe, "schedule.smaller") == "cropped" and any(scale < 1 for scale in known)
 
 
 def has_dropout(recipe: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from model.language import gettext as _
-from training.history import PROCESS, RunError, read_json, write_json
+from training.history import PROCESS, PROGRESS, RunError, read_json, write_json
 
 if TYPE_CHECKING:
     import psutil
@@ -96,6 +96,7 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # a full disk: then the process's end says the same
+            (folder / PROGRESS).unlink(missing_ok=True)
             if kept:
                 write_json(folder / PROCESS, kept)
             else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from model.language import gettext as _
 from model.language import per_cent
-from training.curves import Curves, Remark, curves_of, figures, whole
+from training.curves import Curves, Remark, curves_of, figures, span, whole
 from training.history import Run
 from training.margins import comparison
 from training.trends import counts, direction, ends, is_level, level_since, lowest, noise, smoothed
@@ -57,13 +57,17 @@ def best_epoch(run: Run) -> int | None:
 
 
 def broken(curves: Curves) -> Remark | None:
-    """A training loss that is no number, that ends far above its lowest, or that never fell."""
+    """A loss that is no number, a training loss that ends far above its lowest, or one that never fell."""
     loss = curves.loss
     if not np.isfinite(loss).all():
         epoch = whole(curves.epoch[~np.isfinite(loss)][0])
         sentence = _(
             "Training loss is no number any more in epoch {epoch}: it diverged; a lower learning rate may help."
         )
+        return Remark("diverged", sentence.format(epoch=epoch))
+    if curves.validated and not np.isfinite(curves.val_loss).all():
+        epoch = whole(curves.epoch[~np.isfinite(curves.val_loss)][0])
+        sentence = _("Validation loss is no number in epoch {epoch}: it diverged; a lower learning rate may help.")
         return Remark("diverged", sentence.format(epoch=epoch))
     if len(curves) < 2:
         return None
@@ -78,7 +82,7 @@ def broken(curves: Curves) -> Remark | None:
         return Remark("diverged", sentence.format(epoch=whole(curves.epoch[low]), **figures(low=loss[low], end=end)))
     if len(loss) >= 5 and direction(loss) >= 0 and is_level(loss):
         sentence = _("Training loss has not fallen in {count} epochs ({loss}): it learns nothing this way.")
-        return Remark("learns nothing", sentence.format(count=len(loss), **figures(loss=np.median(loss))))
+        return Remark("learns nothing", sentence.format(count=whole(curves.epoch[-1]), **figures(loss=np.median(loss))))
     return None
 
 
@@ -122,6 +126,8 @@ def overfitting(curves: Curves) -> Remark | None:
 def accuracy_after(curves: Curves, low: int) -> str:
     """What validation accuracy does while validation loss rises: the two need not agree."""
     after = curves.val_accuracy[low:]
+    if not np.isfinite(after).all():
+        return ""
     figure = per_cent(float(np.median(after[-3:])))
     if direction(after) > 0:
         return " " + _("Validation accuracy still rises after that, to {accuracy}.").format(accuracy=figure)
@@ -135,7 +141,7 @@ def trend_at_the_end(curves: Curves, running: bool) -> Remark:
     loss = curves.val_loss if curves.validated else curves.loss
     end = loss[-curves.last :]
     first, last = ends(end)
-    values = {"count": len(end), **figures(first=first, last=last)}
+    values = {"count": span(curves.epoch[-len(end) :]), **figures(first=first, last=last)}
     if direction(end) < 0:
         return falling(curves, values, running)
     since = level_since(loss)

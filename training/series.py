@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from training.history import CHECKPOINT, Run, list_runs, own_runs, read_run
+from model.language import gettext as _
+from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run
 from training.recipe import Recipe, RecipeError, load_recipe, recipe_names
 
 ABLATIONS = Path(__file__).parent / "ablations"
@@ -55,22 +56,23 @@ def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
     return members
 
 
-def complete(members: list[Member], train: Callable[[Member, bool], None]) -> list[Run]:
+def complete(members: list[Member], train: Callable[[Member, bool], str]) -> list[Run]:
     """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
 
-    A run of that name that was made with other values is not taken for it: RecipeError.
+    `train` returns the status of the run's outcome. One that was stopped ends the series: RunError. A run of that name
+    that was made with other values is not taken for it: RecipeError.
     """
     for member in members:
         folder = own_runs() / member.name
-        if not (folder / "recipe.toml").exists():
-            train(member, False)
-            continue
-        if load_recipe(str(folder / "recipe.toml")) != member.recipe:
+        begun = (folder / "recipe.toml").exists()
+        if begun and load_recipe(str(folder / "recipe.toml")) != member.recipe:
             raise RecipeError(
                 f"the run {member.name!r} was made with other values; remove it (runs rm {member.name}) or rename it"
             )
-        if read_run(folder).status != "finished":
-            train(member, (folder / CHECKPOINT).exists())
+        if begun and read_run(folder).status == "finished":
+            continue
+        if train(member, (folder / CHECKPOINT).exists()) == "interrupted":
+            raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
     return [read_run(own_runs() / member.name) for member in members]
 
 

@@ -14,9 +14,9 @@ from model import feedback, history
 from model.bundle import BundleError
 from model.history import KeptAnswer
 from model.language import gettext as _
-from model.language import per_cent
+from model.language import per_cent, whole
 
-SHOWN = 1000  # answers on the page; the downloads have them all
+SHOWN = 1000  # answers in the table; the downloads have them all
 
 
 def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
@@ -91,12 +91,13 @@ keeping.switch()
 if problem := st.session_state.pop("history_problem", None):
     st.error(words.plain(problem))
 try:
-    answers = history.list_answers(SHOWN)
+    tallies, classes = history.tally(), history.judged_classes()
 except BundleError as error:
     st.error(words.plain(_("The history cannot be read: {reason}").format(reason=error)))
     st.stop()
-if not answers:
-    st.markdown(f"**{_('No answers are kept yet.')}**")
+if not tallies:
+    title = _("No answers are kept yet.")
+    st.markdown(f"**{title}**")
     st.caption(
         _(
             "With the switch on, each answer stays on this machine with a thumbnail of its picture. Without it, an "
@@ -104,7 +105,7 @@ if not answers:
         )
     )
     st.stop()
-st.markdown("  \n".join(tally_lines(answers)))
+st.markdown("  \n".join(tally_lines(tallies)))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     chosen = st.segmented_control(
         _("Show"),
@@ -116,13 +117,16 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
         label_visibility="collapsed",
     )
     with st.container(horizontal=True, width="content"):
-        show_downloads(feedback.classes_of(answers))
+        show_downloads(classes)
         with st.popover(_("Forget all"), icon=":material/delete:"):
             st.markdown(_("This deletes every kept answer and its thumbnail. It cannot be undone."))
             st.button(_("Delete them all"), type="primary", on_click=forget, key="forget")
-shown = [answer for answer in answers if FILTERS[chosen](answer)]
+shown = history.list_answers(SHOWN, FILTERS[chosen])
 if not shown:
     st.caption(_("None of them."))
     st.stop()
+count = sum(tally.count(verdict) for tally in tallies for verdict in FILTERS[chosen])
+if count > len(shown):
+    st.caption(_("The newest {shown} of {count}").format(shown=whole(len(shown)), count=whole(count)))
 if answer := choose_answer(shown):
     show_one(answer)

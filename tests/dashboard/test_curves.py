@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.curves import POINTS, curves_chart, range_of, smooth
+from model.language import speaking
 from training.history import History, Run
 
 
@@ -55,6 +56,12 @@ def test_a_logarithmic_axis_is_for_loss_and_rate() -> None:
     plain, logarithmic = curves_chart([run("a", 4)]).layout, curves_chart([run("a", 4)], logarithmic=True).layout
     assert (plain.yaxis.type, plain.yaxis2.type, plain.yaxis3.type) == (None, None, None)
     assert (logarithmic.yaxis.type, logarithmic.yaxis2.type, logarithmic.yaxis3.type) == (None, "log", "log")
+
+
+def test_numbers_are_written_in_the_readers_language() -> None:
+    assert curves_chart([run("a", 4)]).layout.separators == ".,"
+    with speaking("pt"):
+        assert curves_chart([run("a", 4)]).layout.separators == ",."
 
 
 def test_a_very_long_run_is_thinned() -> None:

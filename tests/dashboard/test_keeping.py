@@ -13,6 +13,7 @@ from model import history
 from model.prediction import Prediction
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import encode, picture
+from tests.model.test_history import judge
 
 HORSE = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
 PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
@@ -105,6 +106,33 @@ def test_a_verdict_is_one_click_or_the_right_class() -> None:
     assert "Thank you, noted." in texts(test)
 
 
+def test_a_verdict_after_all_was_forgotten_elsewhere_keeps_its_answer_again() -> None:
+    test = visit()
+    test.toggle(key="keep").set_value(True).run()
+    upload(test)
+    by_prefix(test.button, "right-").click().run()
+    history.forget()
+    history.keep(b"of another tab", PREDICTION, "", b"\xff\xd8small")
+    by_prefix(test.selectbox, "truth-").set_value("deer").run()
+    assert not test.exception
+    assert not test.error
+    mine, others = history.list_answers()
+    assert (mine.label, mine.truth) == ("horse", "deer")
+    assert (others.label, others.truth) == ("dog", None)
+
+
+def test_what_was_said_of_a_forgotten_answer_is_not_said_of_the_next() -> None:
+    test = visit()
+    test.toggle(key="keep").set_value(True).run()
+    upload(test)
+    by_prefix(test.button, "right-").click().run()
+    assert "Thank you, noted." in texts(test)
+    history.forget()
+    upload(test, "other.png", encode(picture(0), "PNG"))
+    assert len(history.list_answers()) == 1
+    assert "Thank you, noted." not in texts(test)
+
+
 def test_a_store_that_cannot_be_written_does_not_cost_the_answer(own_home: Path) -> None:
     test = visit()
     test.toggle(key="keep").set_value(True).run()
@@ -123,14 +151,14 @@ def test_the_history_page_says_how_to_begin() -> None:
 
 def test_the_history_page_shows_filters_and_forgets() -> None:
     first, _ = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
-    history.judge(first, "cat")
+    judge(first, "cat")
     test = visit_page("history")
     assert not test.exception
     assert "**mine** 2 answers · right: 0 of 1 judged" in texts(test)
     assert list(test.dataframe[0].value["verdict"]) == ["–", "it is cat"]
     test.segmented_control(key="history-filter").set_value("Wrong").run()
     assert list(test.dataframe[0].value["answer"]) == ["dog"]
-    history.judge(first, "dog")
+    judge(first, "dog")
     test.run()
     assert "None of them." in texts(test)
     test.button(key="forget").click().run()
@@ -138,19 +166,37 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
     assert "No answers are kept yet" in texts(test)
 
 
+def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"a", b"b", b"c"):
+        number = history.keep(content, PREDICTION, "", b"\xff\xd8small")
+        if content in b"ab":
+            judge(number, "cat" if content == b"a" else "dog")
+    whole = history.list_answers
+    monkeypatch.setattr(history, "list_answers", lambda limit=None, *filters: whole(limit and 1, *filters))
+    test = visit_page("history")
+    assert not test.exception
+    assert len(test.dataframe[0].value) == 1
+    assert "The newest 1 of 3" in texts(test)
+    assert "**mine** 3 answers · right: 1 of 2 judged" in texts(test)
+    assert not test.get("download_button")[1].proto.disabled
+    test.segmented_control(key="history-filter").set_value("Wrong").run()
+    assert list(test.dataframe[0].value["verdict"]) == ["it is cat"]
+    assert "The newest" not in texts(test)
+
+
 def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
     first, second = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
-    history.judge(first, "cat")
+    judge(first, "cat")
     test = visit_page("history")
     assert test.get("download_button")[1].proto.disabled
-    history.judge(second, "dog")
+    judge(second, "dog")
     test.run()
     assert not test.get("download_button")[1].proto.disabled
 
 
 def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
     number = history.keep(HORSE, PREDICTION, "")
-    history.judge(number, "cat")
+    judge(number, "cat")
     test = visit_page("history")
     test.session_state["kept-answers"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     test.run()

@@ -41,6 +41,12 @@ def test_values_that_differ_are_marked_and_can_be_had_alone() -> None:
     assert not style.loc["epochs"].any()
 
 
+def test_a_value_that_an_older_recipe_does_not_name_is_the_default() -> None:
+    table = recipe_table([run("old", {"epochs": 10}), run("new", {"epochs": 10, "patience": 10, "monitor": "loss"})])
+    assert table.loc["patience"].tolist() == ["", "10", "10"]
+    assert table.loc["monitor"].tolist() == [MARK, "accuracy", "loss"]
+
+
 def test_equal_recipes_differ_in_nothing() -> None:
     assert recipe_table([run("a", {"epochs": 5}), run("b", {"epochs": 5})], only_differing=True).empty
     assert recipe_table([run("a"), run("b")]).empty

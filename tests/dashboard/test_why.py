@@ -10,7 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import insights
+from model import language
 from model.bundle import DEFAULT, INT8_FILE, find_bundle, read_card, write_card
+from model.classifier import Classifier
+from model.explain import NoMapError
 from tests.dashboard.test_views import SAMPLES, texts, visit
 from tests.drawn import draw_cifar10, draw_folder
 
@@ -91,6 +94,24 @@ def test_training_pictures_that_do_not_read_are_a_sentence(tmp_path: Path, monke
     monkeypatch.setenv("VITRINE_DATA", str(folder))
     error = opened("alike").error[0].value.replace("\\", "")
     assert "The training pictures cannot be compared" in error and "bad.png cannot be used" in error
+
+
+def test_what_goes_wrong_in_the_background_is_said_in_the_language_of_who_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise NoMapError(language.gettext("Undo"))
+
+    monkeypatch.setattr(insights, "_features", fail)
+    classifier = Classifier.load(DEFAULT)
+    found = []
+    for name in language.LANGUAGES:
+        with language.speaking(name):
+            job = insights.make_index(classifier, tmp_path)
+            assert job.ended.wait(60)
+            assert job.error == language.gettext("Undo")
+            found.append(job.error)
+    assert len(set(found)) == len(language.LANGUAGES)
 
 
 def test_a_tflite_network_has_maps_and_steadiness(own_home: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from model import history
 from model.data import load_dataset
-from model.feedback import classes_of, folder_name, judged, to_zip
+from model.feedback import folder_name, judged, to_zip
 from model.prediction import Prediction
 from model.thumbnail import thumbnail
 from tests.drawn import encode, picture
+from tests.model.test_history import judge
 
 CLASSES = ("cat", "../dog", "Vögel & co")
 
@@ -28,7 +29,7 @@ def keep(number: int, truth: str | None, model: str = "mine") -> None:
     prediction = Prediction.from_probabilities([0.5, 0.3, 0.2], CLASSES, model, 1.0)
     kept = history.keep(encode(picture(number), "PNG"), prediction, "", thumbnail(picture(number)))
     if truth:
-        history.judge(kept, truth)
+        judge(kept, truth)
 
 
 def test_the_judged_pictures_unpacked_are_data_to_train_on(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_the_last_word_on_a_picture_counts() -> None:
     keep(0, "cat", "mine")
     keep(0, CLASSES[1], "other")
     assert [answer.truth for answer in judged(history.list_answers())] == [CLASSES[1]]
-    assert classes_of(history.list_answers()) == [CLASSES[1]]
+    assert history.judged_classes() == [CLASSES[1]]
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,31 @@ def test_a_thumbnail_is_made_of_the_picture() -> None:
     assert (small.format, small.size) == ("JPEG", (SIDE, SIDE))
 
 
+def judge(number: int, truth: str) -> None:
+    """Judge a kept answer, whatever its picture."""
+    picture = next(answer.picture_sha256 for answer in history.list_answers() if answer.id == number)
+    history.judge(number, picture, truth)
+
+
 def test_a_tally_counts_answers_verdicts_and_right_ones() -> None:
     other = replace(PREDICTION, model="other")
     numbers = [history.keep(bytes([n]), PREDICTION, "", b"") for n in range(3)]
     history.keep(b"b", other, "", b"")
-    history.judge(numbers[0], "dog")
-    history.judge(numbers[1], "cat")
-    assert history.tally(history.list_answers()) == [history.Tally("mine", 3, 2, 1), history.Tally("other", 1, 0, 0)]
+    judge(numbers[0], "dog")
+    judge(numbers[1], "cat")
+    mine, others = history.tally()
+    assert (mine, others) == (history.Tally("mine", 3, 2, 1), history.Tally("other", 1, 0, 0))
+    assert [mine.count(verdict) for verdict in (True, False, None)] == [1, 1, 1]
+
+
+def test_answers_can_be_had_by_their_verdict() -> None:
+    assert (history.tally(), history.judged_classes(), history.list_answers()) == ([], [], [])
+    right, wrong, neither = (history.keep(bytes([n]), PREDICTION, "", b"") for n in range(3))
+    judge(right, "dog")
+    judge(wrong, "cat")
+    for verdict, number in ((True, right), (False, wrong), (None, neither)):
+        assert [answer.id for answer in history.list_answers(right=[verdict])] == [number]
+    assert [answer.id for answer in history.list_answers(2, (None, True))] == [neither, right]
 
 
 def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) -> None:
@@ -78,27 +96,37 @@ def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) ->
 
 def test_a_verdict_says_right_or_the_right_class() -> None:
     first, second = (history.keep(content, PREDICTION, "", b"") for content in (b"a", b"b"))
-    history.judge(first, "dog")
-    history.judge(second, "cat")
+    judge(first, "dog")
+    judge(second, "cat")
     newest, oldest = history.list_answers()
     assert (oldest.right, oldest.truth) == (True, "dog")
     assert (newest.right, newest.truth) == (False, "cat")
-    history.judge(second, "dog")
+    judge(second, "dog")
     assert history.list_answers(limit=1)[0].right is True
 
 
 def test_a_verdict_for_nothing_is_a_sentence() -> None:
     with pytest.raises(StoreError, match="no answer number 7"):
-        history.judge(7, "dog")
+        history.judge(7, "0" * 64, "dog")
     number = history.keep(b"a", PREDICTION, "", b"")
     with pytest.raises(StoreError, match="'wolf' is none of the classes: dog, bird, cat"):
-        history.judge(number, "wolf")
+        judge(number, "wolf")
+
+
+def test_a_verdict_on_a_forgotten_answer_does_not_land_on_a_later_one() -> None:
+    number = history.keep(b"a", PREDICTION, "", b"")
+    (forgotten,) = history.list_answers()
+    history.forget()
+    assert history.keep(b"b", PREDICTION, "", b"") == number
+    with pytest.raises(history.ForgottenError, match=f"no answer number {number}"):
+        history.judge(number, forgotten.picture_sha256, "cat")
+    assert history.list_answers()[0].truth is None
 
 
 def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
     first = history.keep(b"a", PREDICTION, "", b"small")
     history.keep(b"b", PREDICTION, "", b"small")
-    history.judge(first, "cat")
+    judge(first, "cat")
     exported = list(history.export())
     assert [answer["id"] for answer in exported] == [first, first + 1]
     assert exported[0]["right"] is False

@@ -73,6 +73,7 @@ def test_without_a_name_it_is_the_recipe_and_the_time(command: Callable[[str], N
         ("fast", ["epochs=0"], "", "", "epochs is 0; it can be 1 to 100000"),
         ("fast", ["--resume"], "", "", "'--resume' is not of the form key=value"),
         ("fast", [], "nowhere", "", "nowhere is not a folder"),
+        ("fast", [], "~no-one/data", "", "~no-one/data is not a folder"),
         ("fast", [], "", "../x", "'../x' cannot be a name"),
         ("fast", [], "", "fast", "there is a network 'fast' already; take another name"),
     ],
@@ -138,7 +139,7 @@ def run_folder(name: str, *files: str) -> Path:
 def test_what_can_go_on_is_an_own_run_that_has_not_finished() -> None:
     assert can_go_on(read_run(run_folder("unbegun")))
     assert can_go_on(read_run(run_folder("saved", "history.csv", CHECKPOINT)))
-    assert not can_go_on(read_run(run_folder("lost", "history.csv")))
+    assert can_go_on(read_run(run_folder("unsaved", "history.csv")))  # its first checkpoint did not fit on the disk
     finished = run_folder("finished", "history.csv", CHECKPOINT)
     write_json(finished / "metrics.json", {"status": "finished"})
     assert not can_go_on(read_run(finished))
@@ -146,7 +147,7 @@ def test_what_can_go_on_is_an_own_run_that_has_not_finished() -> None:
     assert can_go_on(read_run(finished))
     write_json(run_folder("running") / "progress.json", {"updated": time.time()})
     assert not can_go_on(read_run(own_runs() / "running"))
-    assert {run.name for run in unfinished()} == {"unbegun", "saved", "lost", "running"}
+    assert {run.name for run in unfinished()} == {"unbegun", "saved", "unsaved", "running"}
 
 
 def test_going_on_is_one_process_with_the_same_data(tmp_path: Path, command: Callable[[str], None]) -> None:

@@ -124,7 +124,7 @@ def test_a_run_cut_off_goes_on_as_if_nothing_happened(
         after(patch, "on_epoch_end", cut) if written else patch.setattr(callbacks, "save_checkpoint", kill_before(cut))
         with pytest.raises(RuntimeError, match="power cut"):
             fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle")
-    assert read_run(tmp_path / "run").status in ("running", "cut off")
+    assert read_run(tmp_path / "run").status == "cut off"
     assert not (tmp_path / "bundle").exists()
     fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", resume=True)
     history = read_run(tmp_path / "run").history

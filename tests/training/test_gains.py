@@ -9,7 +9,7 @@ import pytest
 from tests.training.made_up import make_run, measured
 from training.gains import differences, gains
 from training.history import Run
-from training.recipe import flatten
+from training.recipe import Recipe, flatten
 from training.series import ablation
 
 SHARES = {"plain": 0.7, "batch-norm": 0.82, "l2": 0.705, "dropout": 0.66, "augmentation": 0.84}
@@ -40,8 +40,8 @@ def test_what_each_variant_of_an_ablation_gained() -> None:
     (sentence,) = gains(list(variants().values()))
     assert sentence == (
         "In vgg3, over plain (70.0%): batch-norm helped by 12.0 points; l2 changed nothing for certain (0.5 points); "
-        "dropout cost 4.0 points; augmentation helped by 14.0 points. One run each, on cifar10 test, all 10,000. "
-        "Less than about 1.4 points can be chance with 10000 pictures."
+        "dropout cost 4.0 points; augmentation helped by 14.0 points. One run each, on CIFAR-10, all 10,000 test "
+        "pictures. Less than about 1.3 points can be chance with 10,000 pictures."
     )
 
 
@@ -65,6 +65,28 @@ def test_without_the_plain_run_nothing_is_claimed() -> None:
     assert gains(list(runs.values())) == []
 
 
+def test_a_variant_that_was_stopped_early_is_left_out() -> None:
+    runs = variants()
+    runs["dropout"] = replace(runs["dropout"], metrics=runs["dropout"].metrics | {"status": "interrupted"})
+    (sentence,) = gains(list(runs.values()))
+    assert "dropout" not in sentence
+    assert "augmentation helped by 14.0 points" in sentence
+
+
+def test_what_can_be_chance_depends_on_the_share() -> None:
+    runs = variants()
+    for name, share in (("plain", 0.99), ("l2", 0.991)):
+        runs[name] = replace(runs[name], metrics=measured("", share).metrics)
+    assert "Less than about 0.3 points can be chance" in gains(list(runs.values()))[0]
+
+
+def test_a_run_that_was_stopped_early_is_not_compared() -> None:
+    one, other = measured("a", 0.60, augmentation={"cutout": 0}), measured("b", 0.92, augmentation={"cutout": 8})
+    assert "only augmentation.cutout differs" in gains([one, other])[0]
+    stopped = replace(one, metrics=one.metrics | {"status": "interrupted"})
+    assert gains([stopped, other]) == []
+
+
 def test_a_renamed_run_is_still_its_variant() -> None:
     runs = [replace(run, name=f"my-{run.name}") for run in variants().values()]
     assert "augmentation helped by 14.0 points" in gains(runs)[0]
@@ -74,8 +96,8 @@ def test_one_value_may_be_given_the_credit() -> None:
     one = measured("a", 0.80, augmentation={"flip": "none"})
     other = measured("b", 0.84, augmentation={"flip": "random"}, seed=3)
     assert gains([one, other]) == [
-        "b is 4.0 points better than a on cifar10 test, all 10,000; only augmentation.flip differs, random instead of "
-        "none (one run each)."
+        "b is 4.0 points better than a on CIFAR-10, all 10,000 test pictures; only augmentation.flip differs, random "
+        "instead of none (one run each)."
     ]
 
 
@@ -86,7 +108,7 @@ def test_of_several_values_none_is_given_the_credit() -> None:
 
 def test_a_difference_within_chance_is_no_gain() -> None:
     one, other = measured("a", 0.800, epochs=3), measured("b", 0.805, epochs=4)
-    assert "0.5 points apart on cifar10 test, all 10,000: too little to tell from chance" in gains([one, other])[0]
+    assert "0.5 points apart on CIFAR-10, all 10,000 test pictures: too little" in gains([one, other])[0]
     few = measured("a", 0.8, 20, epochs=3), measured("b", 0.9, 20, epochs=4)
     assert "too little to tell from chance" in gains(few)[0]
 
@@ -107,6 +129,13 @@ def test_the_same_values_differ_in_the_seed_or_the_data() -> None:
 )
 def test_runs_measured_on_different_pictures_are_not_compared(other: Run) -> None:
     assert gains([measured("a", 0.8), other]) == []
+
+
+def test_a_value_that_an_older_run_does_not_name_is_the_default() -> None:
+    old, new = measured("a", 0.8, batch_size=8), measured("b", 0.9, batch_size=8)
+    told = replace(new, recipe=nested(flatten(Recipe(epochs=10, batch_size=8, patience=3))))
+    assert differences(old, told) == {"patience": (10, 3)}
+    assert differences(replace(old, recipe={}), replace(new, recipe={})) == {}
 
 
 def test_names_and_seeds_are_no_differences() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from training.history import PROCESS, RunError, read_json, read_run, write_json
+from training.history import PROCESS, PROGRESS, RunError, read_json, read_run, write_json
 from training.process import claimed, data_of, describe, interruptible, is_alive, is_stopping, stop, trainer
 
 # Ends by Ctrl-C or SIGTERM alone, whose arrival it reports.
@@ -64,6 +64,16 @@ def test_a_claimed_run_is_alive_and_released_in_the_end(folder: Path) -> None:
         assert read_run(folder).status == "running"
     assert not (folder / PROCESS).exists()
     assert read_run(folder).status == "cut off"
+
+
+def test_a_run_that_ends_with_an_error_is_not_taken_for_a_running_one(folder: Path) -> None:
+    for kept in ({}, {"data": "/pictures"}):
+        write_json(folder / PROCESS, kept)
+        with pytest.raises(RuntimeError, match="no number"), claimed(folder):
+            write_json(folder / PROGRESS, {"updated": time.time(), "epoch": 1})
+            assert read_run(folder).status == "running"
+            raise RuntimeError("the loss is no number")
+        assert read_run(folder).status == "cut off"
 
 
 def test_what_the_run_was_started_with_outlasts_its_process(folder: Path) -> None:

@@ -101,6 +101,16 @@ def test_divergence() -> None:
     assert "epoch 3" in said(make_run([2.3, 1.5, float("nan"), 1.0, 1.0]))
 
 
+def test_validation_loss_that_is_no_number_any_more_has_diverged() -> None:
+    for lost in (float("nan"), float("inf")):
+        val = FALLING.copy()
+        val[20:] = lost
+        run = make_run(FALLING, val)
+        assert kinds(run) == ["diverged"]
+        assert said(run).startswith("Validation loss is no number in epoch 21: it diverged")
+    assert kinds(make_run(FALLING, np.full(30, np.nan), val_accuracy=np.full(30, 0.1))) == ["diverged"]
+
+
 def test_a_network_that_learns_nothing() -> None:
     run = make_run(wavering(np.full(12, 2.303), 0.002), np.full(12, 2.303))
     assert kinds(run) == ["learns nothing"]
@@ -113,6 +123,13 @@ def test_few_epochs_are_no_trend() -> None:
     )
     assert kinds(make_run([2.0])) == ["short"]
     assert remarks(make_run([])) == []
+
+
+def test_epochs_that_are_left_out_of_a_long_run_count_all_the_same() -> None:
+    stuck = make_run(wavering(np.full(1000, 2.303), 0.002), np.full(1000, 2.303))
+    assert "has not fallen in 1000 epochs" in said(stuck)
+    falling = make_run(np.linspace(2, 1, 1000), np.linspace(2.1, 1.1, 1000))
+    assert "over the last 246 epochs" in said(falling)  # 50 of 200 points: each fifth epoch
 
 
 def test_without_validation_pictures_nothing_is_said_about_overfitting() -> None:
@@ -129,6 +146,11 @@ def test_validation_above_training_is_explained_by_the_recipe_alone() -> None:
     assert "nothing in the recipe makes training harder" in said(bare)
     own = make_run(FALLING, FALLING, train, val, model={"architecture": "dropout_stages", "dropout": 0.0})
     assert said(own).endswith("cope with dropout.")
+    parts = {"prune": 0.3, "smaller": "cropped", "scales": [0.75, 1.0]}
+    cut = make_run(FALLING, FALLING, train, val, schedule=parts, model={"architecture": "vgg3"})
+    assert said(cut).endswith("cope with the harder ones of the pictures, pieces of the pictures.")
+    whole = make_run(FALLING, FALLING, train, val, schedule=parts | {"scales": [1.0]}, model={"architecture": "vgg3"})
+    assert said(whole).endswith("cope with the harder ones of the pictures.")
 
 
 def test_a_wide_gap_is_said_in_points() -> None:

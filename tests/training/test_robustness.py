@@ -81,17 +81,19 @@ def before_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, action: Callable[[
     monkeypatch.setattr(RunWriter, "on_epoch_begin", extended)
 
 
+@pytest.mark.parametrize("saved", [0, 3])
 def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
-    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+    saved: int, home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         # What is written to /dev/full fails as on a full disk.
-        before_epoch(patch, 3, lambda writer: (writer.folder / f"{CHECKPOINT}.new").symlink_to("/dev/full"))
+        before_epoch(patch, saved, lambda writer: (writer.folder / f"{CHECKPOINT}.new").symlink_to("/dev/full"))
         result = CliRunner().invoke(app, fit(shapes, "full"))
     assert result.exit_code == 1
     assert "error: the disk is full; make room, then go on with --resume" in result.output
     assert "Traceback" not in result.output
-    assert finished_epochs(own_runs() / "full") == 3
+    assert read_run(own_runs() / "full").status == "cut off"
+    assert (finished_epochs(own_runs() / "full") if saved else 0) == saved
     assert not (own_runs() / "full" / f"{CHECKPOINT}.new").is_symlink()
     assert resume(shapes, "full").exit_code == 0
     assert history("full").epoch == (1, 2, 3, 4, 5, 6)
@@ -163,3 +165,23 @@ def test_a_run_that_ended_before_its_first_epoch_begins_with_a_resume(
     assert "stopped before the first epoch ended" in result.output
     assert resume(shapes, "early").exit_code == 0
     assert len(history("early")) == 6
+
+
+def test_a_series_that_was_stopped_goes_on_with_the_same_command(
+    home: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(writer: RunWriter) -> None:
+        raise KeyboardInterrupt
+
+    command = fit(shapes, "twice", "--seeds", "2", settings=(*SETTINGS, "epochs=2"))
+    with monkeypatch.context() as patch:
+        before_epoch(patch, 1, press)
+        result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert "error: stopped at twice-seed0; the same command goes on there" in result.output
+    assert "mean" not in result.output
+    assert [path.name for path in own_runs().iterdir()] == ["twice-seed0"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "n 2" in result.output
+    assert [len(history(f"twice-seed{seed}")) for seed in (0, 1)] == [2, 2]

@@ -62,27 +62,46 @@ def test_a_series_trains_what_is_not_finished_and_resumes_what_was_cut_off() -> 
     (cut / CHECKPOINT).touch()
     calls = []
 
-    def train(member: Member, resume: bool) -> None:
+    def train(member: Member, resume: bool) -> str:
         calls.append((member.name, resume))
         pretend(member)
+        return "finished"
 
     runs = complete(members, train)
     assert calls == [("quick-seed1", True), ("quick-seed2", False)]
     assert [run.name for run in runs] == ["quick-seed0", "quick-seed1", "quick-seed2"]
 
 
+def test_a_series_ends_where_a_run_was_stopped_and_goes_on_there() -> None:
+    members, calls, outcomes = seeds(Recipe(), "quick", 3), [], ["finished", "interrupted", "finished", "finished"]
+
+    def train(member: Member, resume: bool) -> str:
+        calls.append(member.name)
+        pretend(member)
+        status = outcomes.pop(0)
+        if status == "interrupted":
+            write_json(own_runs() / member.name / "metrics.json", {"status": status})
+        return status
+
+    with pytest.raises(RunError, match="stopped at quick-seed1; the same command goes on there"):
+        complete(members, train)
+    assert calls == ["quick-seed0", "quick-seed1"]
+    assert [run.status for run in complete(members, train)] == ["finished"] * 3
+    assert calls == ["quick-seed0", "quick-seed1", "quick-seed1", "quick-seed2"]
+
+
 def test_a_run_with_other_values_is_not_taken_for_a_member() -> None:
     members = seeds(Recipe(), "quick", 1)
     pretend(Member("quick-seed0", Recipe(epochs=3)))
     with pytest.raises(RecipeError, match="'quick-seed0' was made with other values; remove it"):
-        complete(members, lambda member, resume: None)
+        complete(members, lambda member, resume: "finished")
 
 
 def test_summary_has_mean_and_spread() -> None:
     members = seeds(Recipe(), "quick", 3)
     for member, share in zip(members, (0.9, 0.94, 0.95), strict=True):
         pretend(member, share)
-    runs = complete(members, lambda member, resume: None)
+    runs = complete(members, lambda member, resume: "finished")
     assert summary(runs)[0] == (
         "shapes test, all 36 (keras): mean 93.00%, standard deviation 2.65%, 90.00% to 95.00%, n 3"
     )
