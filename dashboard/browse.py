@@ -13,6 +13,7 @@ from dashboard.sheet import Cell, data_url, show_sheet
 from model.bundle import Card
 from model.language import gettext as _
 from model.language import marked
+from model.spelling import places_of
 from model.survey import ORDERS, VERDICTS, Question, Survey
 from model.testset import PictureSet
 
@@ -50,14 +51,8 @@ class Filter:
 
     def question(self, known: tuple[str, ...]) -> Question:
         """The same for a survey; known: the network's classes."""
-        folded = [label.casefold() for label in known]
-
-        def place(label: str) -> int:
-            return folded.index(label.casefold()) if label.casefold() in folded else -1
-
-        return Question(
-            place(self.true), place(self.answer), self.verdict, self.least / 100, self.most / 100, self.order
-        )
+        true, answer = places_of((self.true, self.answer), known)
+        return Question(true, answer, self.verdict, self.least / 100, self.most / 100, self.order)
 
 
 def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:

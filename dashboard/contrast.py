@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,6 +14,7 @@ from model.classifier import engines_of
 from model.language import decimal, per_cent
 from model.language import gettext as _
 from model.prediction import Prediction
+from model.spelling import spelled
 
 SLIGHT = 0.01  # a change of probability under this is none worth a sentence
 FASTER = 1.5  # a ratio of times under this is left to chance
@@ -70,6 +71,20 @@ class Contrast:
         return {label: (one.get(label), two.get(label)) for label in labels}
 
 
+def labels_of(answer: Prediction) -> list[str]:
+    return [score.label for score in answer.scores]
+
+
+def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -> Contrast:
+    """Two answers, the second's classes written as the first's, as long as they stay apart."""
+    known = labels_of(first)
+    labels = [spelled(label, known) for label in labels_of(second)]
+    if len(set(labels)) == len(labels):
+        pairs = zip(second.scores, labels, strict=True)
+        second = replace(second, scores=tuple(replace(score, label=label) for score, label in pairs))
+    return Contrast(names, first, second)
+
+
 def sentences(contrast: Contrast, truth: str = "") -> list[str]:
     """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
     return [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
@@ -114,7 +129,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
 
 def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     """Which of the two is right."""
-    right = [prediction.best.label == truth for prediction in (contrast.first, contrast.second)]
+    right = [answer.best.label == spelled(truth, labels_of(answer)) for answer in (contrast.first, contrast.second)]
     if all(right):
         yield _("Both are right.")
     elif any(right):

@@ -20,6 +20,7 @@ from model.folders import known_folders
 from model.index import Index
 from model.language import decimal, marked, per_cent
 from model.language import gettext as _
+from model.spelling import spelled
 
 METHODS = {GRADIENT: marked("By its features (Grad-CAM)"), OCCLUSION: marked("By covering parts (occlusion)")}
 NEWS_SECONDS = 0.3  # between looks at how far the training pictures are
@@ -120,7 +121,8 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     assert answer.prediction is not None
     with st.spinner(_("Looking for pictures that are alike")):
         found = insights.alike(answer, classifier, index)
-    labels = [index.classes[int(index.labels[neighbor.index])] for neighbor in found]
+    classes = [spelled(label, classifier.card.classes) for label in index.classes]
+    labels = [classes[int(index.labels[neighbor.index])] for neighbor in found]
     best = answer.prediction.best.label
     same = sum(label == best for label in labels)
     st.markdown(

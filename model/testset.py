@@ -21,6 +21,7 @@ from model.data import (
 )
 from model.folders import is_folder
 from model.language import gettext as _
+from model.spelling import places_of
 from model.survey import data_key
 
 MAX_BYTES = 2**31  # of all pictures in memory
@@ -140,14 +141,14 @@ def match_labels(labels: np.ndarray, classes: tuple[str, ...], known: tuple[str,
 
     Raises DataError naming a class that the network does not know.
     """
-    places = {label.casefold(): place for place, label in enumerate(known)}
-    if unknown := [label for label in classes if label.casefold() not in places]:
+    places = places_of(classes, known)
+    if -1 in places:
         raise DataError(
             _("the network has no class {label}; its classes: {classes}").format(
-                label=repr(unknown[0][:60]), classes=shortened(known)
+                label=repr(classes[places.index(-1)][:60]), classes=shortened(known)
             )
         )
-    matched: np.ndarray = np.array([places[label.casefold()] for label in classes], np.int64)[labels]
+    matched: np.ndarray = np.array(places, np.int64)[labels]
     return matched
 
 

@@ -92,7 +92,7 @@ if one.prediction is None or two.prediction is None:
     parts.show_failure(Item(name, one if one.error else two))
     st.stop()
 speeds = speeds_of(sides)
-both = Contrast((sides[0].title, sides[1].title), one.prediction, two.prediction)
+both = contrast.contrast_of((sides[0].title, sides[1].title), one.prediction, two.prediction)
 lines = [*contrast.sentences(both, sample.truth if sample else ""), contrast.pace(both.names, speeds)]
 left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
 with left, st.container(key="picture-compare"):

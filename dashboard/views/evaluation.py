@@ -11,6 +11,7 @@ from model.data import DataError, Split
 from model.evaluation import Evaluation, score
 from model.folders import known_folders
 from model.language import gettext as _
+from model.spelling import places_of
 from model.survey import Survey
 from model.testset import PictureSet, match_labels
 
@@ -50,7 +51,8 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
         their_card = resources.card(other[0])
     except BundleError as error:
         parts.refuse(error)
-    if set(their_card.classes) != set(card.classes):
+    order = places_of(card.classes, their_card.classes)
+    if sorted(order) != list(range(len(their_card.classes))):
         st.error(
             _("{first} and {second} cannot be compared: they do not know the same classes").format(
                 first=words.plain(model), second=words.plain(other[0])
@@ -60,7 +62,7 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
     theirs = sets.read(source, folders[source], their_card)
     rows = sets.ask(other[0], their_card, other[1], theirs)
     if rows is not None:
-        rows = rows[:, [their_card.classes.index(label) for label in card.classes]]
+        rows = rows[:, order]
         names = (f"{model} ({engine})", f"{other[0]} ({other[1]})")
         versus.compare(names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures)
 

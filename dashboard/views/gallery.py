@@ -19,6 +19,7 @@ from model.data import DataError, Split
 from model.folders import known_folders
 from model.language import gettext as _
 from model.language import whole
+from model.spelling import spelled
 from model.survey import Survey, select
 from model.testset import PictureSet, match_labels
 
@@ -52,7 +53,8 @@ def show_samples(model: str) -> None:
     else:
         classifier = parts.warm(model)
         (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
-        parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
+        truth = spelled(chosen.truth, classifier.card.classes)
+        parts.show_answer(replace(item, truth=truth), classifier.card)
         show_why(item, classifier)
         st.divider()
     show_grid(samples)

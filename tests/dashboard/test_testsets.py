@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from model.bundle import DEFAULT, find_bundle, read_card
 from model.data import CIFAR10_CLASSES
 from model.survey import keep, survey_file
 from model.testset import read_testset
-from tests.dashboard.test_views import texts, visit, visit_page
+from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
 
 N = 130
@@ -314,3 +315,22 @@ def test_a_data_folder_may_hold_some_of_the_classes_only(tmp_path: Path, monkeyp
     test = visit_page("evaluation")
     assert not test.exception
     assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
+
+
+def test_a_folder_may_write_the_classes_with_capitals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label, sample in (("Frog", "frog-brown.png"), ("Ship", "ship-nagasaki.jpg")):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(20):
+            shutil.copy(SAMPLES / sample, tmp_path / "mine" / label / f"{number}{Path(sample).suffix}")
+    monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "mine"))
+    assert "right, it is a frog" in texts(visit(set="mine", picture="0"))
+    pictures = read_testset("mine", tmp_path / "mine", 32)
+    rows = np.full((40, 10), 0.02, np.float32)
+    rows[:, 6] = 0.82
+    keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
+    test = visit_page("evaluation", true="frog")
+    assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
+    (link,) = [link for link in test.get("page_link") if "All of them" in link.proto.label]
+    assert "true=Frog" in link.proto.query_string
+    test = visit_page("gallery", true="Frog")
+    assert {cell["place"] for cell in cells(test)} == set(range(20))

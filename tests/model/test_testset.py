@@ -81,5 +81,7 @@ def test_the_stamp_changes_with_the_pictures(tmp_path: Path) -> None:
 def test_labels_are_matched_by_name() -> None:
     labels = np.array([0, 1, 1, 0])
     assert match_labels(labels, ("dog", "Cat"), ("cat", "ship", "dog")).tolist() == [2, 0, 0, 2]
+    known = ("A", "B", "a", "b")
+    assert match_labels(np.arange(4), known, known).tolist() == [0, 1, 2, 3]
     with pytest.raises(DataError, match="the network has no class 'frog'; its classes: cat, dog"):
         match_labels(labels, ("cat", "frog"), ("cat", "dog"))
