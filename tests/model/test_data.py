@@ -206,6 +206,22 @@ def test_a_class_that_training_lacks_is_named(tmp_path: Path) -> None:
         load_dataset(tmp_path)
 
 
+def test_test_pictures_alone_are_no_classes_to_learn(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "val", 1)
+    draw_folder(tmp_path / "test", 1)
+    with pytest.raises(DataError, match="has val/, test/ but no train/; pictures to learn from lie there"):
+        load_dataset(tmp_path, 16)
+
+
+def test_classes_may_be_called_as_splits_are(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    (tmp_path / "circle").rename(tmp_path / "test")
+    (tmp_path / "stripes").rename(tmp_path / "train")
+    (tmp_path / "train" / ".cache").mkdir()
+    dataset = load_dataset(tmp_path, 16, validation=0.0, test=0.0)
+    assert (dataset.classes, len(dataset.train), len(dataset.test)) == (("square", "test", "train"), 6, 0)
+
+
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has 0 sub-folders; it needs one a class, at least two"):
         load_dataset(tmp_path)
