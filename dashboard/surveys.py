@@ -79,23 +79,28 @@ def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
         if job is not None and not job.ended.is_set():
             return job
         job = JOBS[key] = Job(len(pictures))
-    threading.Thread(target=work, args=(key, job, name, engine, pictures), name="survey", daemon=True).start()
+    threading.Thread(target=work, args=(key, job, name, card, pictures), name="survey", daemon=True).start()
     return job
 
 
-def work(key: Key, job: Job, name: str, engine: str, pictures: PictureSet) -> None:
-    """Ask, keep, and leave the list; a failure stays on it until somebody tries again."""
+def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet) -> None:
+    """Ask, keep, and leave the list; a failure stays on it until somebody tries again.
+
+    Nobody is asked where the answers are kept by now: whoever began may have looked just before they were.
+    """
+    _sha256, engine, _data = key
 
     def tell(done: int) -> None:
         job.done = done
 
     try:
         with TURN:
-            job.started = time.monotonic()
-            classifier = POOL.get(name, engine)
-            job.started = time.monotonic()
-            rows = ask_all(classifier, pictures.split.images, tell)
-            keep(survey_file(classifier.card, engine, pictures.key), rows)
+            if answers(card, engine, pictures) is None:
+                job.started = time.monotonic()
+                classifier = POOL.get(name, engine)
+                job.started = time.monotonic()
+                rows = ask_all(classifier, pictures.split.images, tell)
+                keep(survey_file(classifier.card, engine, pictures.key), rows)
         with GUARD:
             JOBS.pop(key, None)
     except (BundleError, OSError, ValueError) as error:
