@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import bars, class_color, shown
+from dashboard.charts import MOST_BARS, bars, class_color, shown
 from model.bundle import BundleError, bundle_folders, default_name, read_card
 from model.classifier import engines_of
 from model.language import decimal, per_cent
@@ -158,11 +158,14 @@ def table(contrast: Contrast) -> pd.DataFrame:
 
 
 def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
-    """A bar a class for each network, the classes of both in one order, each network's answer strong."""
+    """A bar a class for each network, the classes of both in one order, each network's answer strong.
+
+    Of many classes, the MOST_BARS that are likeliest to both.
+    """
     pairs = contrast.shares()
-    labels = list(pairs)[::-1]  # Plotly draws upwards
-    scores = (*contrast.second.scores, *contrast.first.scores)
-    colors = [class_color({score.label: score.index for score in scores}[label]) for label in labels]
+    labels = list(pairs)[:MOST_BARS][::-1]  # Plotly draws upwards
+    places = {score.label: score.index for score in (*contrast.second.scores, *contrast.first.scores)}
+    colors = [class_color(places[label]) for label in labels]
 
     def side(place: int, best: str) -> go.Figure:
         values = [pairs[label][place] or 0.0 for label in labels]

@@ -53,7 +53,7 @@ def test_networks_of_other_classes_are_compared_where_they_can_be() -> None:
 
 
 def test_classes_that_differ_in_capitals_are_the_same() -> None:
-    lines = contrast.sentences(compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.2, classes=("CAT", "Dog"))), "Cat")
+    lines = contrast.sentences(compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.1, classes=("CAT", "Dog"))), "Cat")
     assert lines[0] == "Both say “cat”"
     assert lines[3:] == ["The largest change: “cat” goes from 90.0% to 80.0%.", "Both are right."]
     apart = compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.1, 0.1, classes=("Cat", "cat", "dog")))
