@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.bundle import Card
+from model.bundle import Card, no_file
 from model.classifier import Classifier, file_of
 from model.data import Split
 from model.home import home
@@ -108,8 +108,14 @@ def survey_file(card: Card, engine: str, key: str, folder: Path | None = None) -
 
 
 def network_key(card: Card, engine: str) -> str:
-    """Changes with the network's file, with the engine that runs it and with what it is given and asked for."""
-    file = card.files[file_of(card, engine)].sha256
+    """Changes with the network's file, with the engine that runs it and with what it is given and asked for.
+
+    Raises BundleError where the card names no file for the engine.
+    """
+    name = file_of(card, engine)
+    if name not in card.files:
+        raise no_file(card.name, card, name)
+    file = card.files[name].sha256
     facts = repr((file, engine, card.input_size, len(card.classes), card.scaling, card.output))
     return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 

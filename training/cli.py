@@ -128,6 +128,7 @@ def evaluate(
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
     from model.classifier import Classifier
     from model.data import Split, load_test
+    from model.evaluation import check_count
     from model.evaluation import evaluate as measure
     from model.names import read_names, rename_classes
     from model.testset import match_labels
@@ -137,6 +138,7 @@ def evaluate(
             classifier = Classifier.load(model, engine)
         except ValueError as error:
             raise fail(error) from None
+        check_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_size)
         if category_names:
             classes = rename_classes(classes, read_names(category_names))

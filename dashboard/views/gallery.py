@@ -110,10 +110,11 @@ if source == SAMPLES:
     show_samples(model)
     sets.offer_folders(folders)
 else:
-    pictures = sets.read(source, folders[source], card)
+    place = st.container()
+    sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
+    with place:
+        pictures = sets.read(source, folders[source], card)
     with wanted_place:
         wanted, engine = browse.choose_filter(pictures.classes, card)
-    place = st.container()
-    sets.offer_folders(folders)
     with place:
         show_set(model, card, engine, pictures, wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import resources, surveys
-from model.bundle import DEFAULT, find_bundle, read_card
+from model import evaluation
+from model.bundle import DEFAULT, find_bundle, read_card, write_card
 from model.data import CIFAR10_CLASSES
+from model.folders import add_folder
 from model.survey import keep, survey_file
 from model.testset import read_testset
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
@@ -334,3 +337,55 @@ def test_a_folder_may_write_the_classes_with_capitals(tmp_path: Path, monkeypatc
     assert "true=Frog" in link.proto.query_string
     test = visit_page("gallery", true="Frog")
     assert {cell["place"] for cell in cells(test)} == set(range(20))
+
+
+def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = home / "bundles" / "mine"
+    save_untrained(folder)
+    card = replace(read_card(folder), dataset="shapes")
+    write_card(folder, card)
+    source = draw_folder(tmp_path / "shapes", 2)
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    rows = np.full((6, 3), 1 / 3, np.float32)
+    keep(survey_file(read_card(folder), "keras", read_testset("shapes", source, 32).key), rows)
+    said = "mine was trained on most of these pictures, so the figures flatter it."
+    test = visit_page("evaluation").selectbox(key="model").select("mine").run()
+    assert [line.value for line in test.warning] == [said]
+    write_card(folder, replace(card, dataset="others"))
+    test.run()
+    assert test.metric and not test.warning
+
+
+def test_a_folder_that_cannot_be_read_can_be_taken_off_the_list(tmp_path: Path) -> None:
+    source = draw_folder(tmp_path / "shapes", 2)
+    add_folder(str(source))
+    for view in ("gallery", "evaluation"):
+        (source / "circle" / "000.png").write_bytes(b"no picture")
+        test = visit_page(view, set="shapes")
+        assert not test.exception
+        assert "cannot be used" in test.error[0].value
+        assert "forget-shapes" in [button.key for button in test.button]
+    shutil.copy(SAMPLES / "frog-brown.png", source / "circle" / "000.png")
+    test = visit_page("evaluation", set="shapes")
+    assert "the network has no class 'circle'" in test.error[0].value.replace("\\", "")
+    assert "forget-shapes" in [button.key for button in test.button]
+
+
+def test_a_card_without_a_file_is_a_sentence(data: Path, home: Path) -> None:
+    folder = home / "bundles" / "mine"
+    save_untrained(folder, CIFAR10_CLASSES)
+    content = json.loads((folder / "card.json").read_text("utf-8"))
+    (folder / "card.json").write_text(json.dumps(content | {"files": {}}), "utf-8")
+    for view in ("gallery", "evaluation"):
+        test = visit_page(view).selectbox(key="model").select("mine").run()
+        assert not test.exception
+        assert "mine holds no model.keras; its files: none" in test.error[0].value.replace("\\", "")
+
+
+def test_a_network_of_very_many_classes_is_not_evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MOST_CLASSES", 9)
+    test = visit_page("evaluation")
+    assert not test.exception and not test.metric
+    assert "the network has 10 classes; up to 9 can be evaluated" in test.error[0].value
