@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import address, sets, words
-from dashboard.sheet import Cell, data_url, show_sheet
+from dashboard.sheet import Cell, show_sheet, small_url
 from model.bundle import Card
 from model.language import gettext as _
 from model.language import marked
@@ -105,7 +105,7 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
 def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "", badge: str = "") -> Cell:
     return Cell(
         place,
-        data_url(pictures.split.images[place]),
+        small_url(pictures.split.images[place]),
         address.url("", query_of(pictures, place)),
         _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
         lines,

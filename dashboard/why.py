@@ -141,9 +141,7 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
             st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=_(label)))
     st.caption(
         _("The number is the cosine of the angle between the network's features: 1 is the same picture to it. ")
-        + _("{total} pictures of {name} were compared.").format(
-            total=len(index), name=words.plain(index.name)
-        )
+        + _("{total} pictures of {name} were compared.").format(total=len(index), name=words.plain(index.name))
     )
 
 

@@ -42,7 +42,7 @@ class DataError(ValueError):
 
 
 def readable(name: str) -> str:
-    """A file's name as it can be shown: what is not UTF-8 in it comes from the system as signs that no text may hold."""
+    """A file's name as it can be shown: what is not UTF-8 in it comes from the system as signs that no text holds."""
     return name.encode("utf-8", "replace").decode()
 
 

@@ -78,23 +78,11 @@ def select(survey: Survey, question: Question) -> np.ndarray:
     return chosen
 
 
-def take_survey(
-    classifier: Classifier, split: Split, tell: Callable[[int], None] = lambda done: None, folder: Path | None = None
-) -> Survey:
-    """A classifier's answers to a test set, from the ones kept in `folder` where there are any.
-
-    `tell` hears how many pictures are done. folder: VITRINE_HOME/surveys unless another is named.
-    """
-    path = survey_file(classifier.card, classifier.engine, data_key(split), folder)
-    rows = kept(path, (len(split), len(classifier.card.classes)))
-    if rows is None:
-        rows = ask_all(classifier, split.images, tell)
-        keep(path, rows)
-    return Survey(classifier.card.classes, split, rows)
-
-
 def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], None]) -> np.ndarray:
-    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network."""
+    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network.
+
+    `tell` hears how many pictures are done.
+    """
     rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
     for start in range(0, len(images), STEP):
         rows[start : start + STEP] = classifier.probabilities(images[start : start + STEP])
@@ -102,9 +90,9 @@ def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], No
     return rows
 
 
-def survey_file(card: Card, engine: str, key: str, folder: Path | None = None) -> Path:
+def survey_file(card: Card, engine: str, key: str) -> Path:
     """Where a network's answers to the test set with this key are kept; needs no network to be loaded."""
-    return (folder or home() / "surveys") / f"{network_key(card, engine)}-{key}.npy"
+    return home() / "surveys" / f"{network_key(card, engine)}-{key}.npy"
 
 
 def network_key(card: Card, engine: str) -> str:

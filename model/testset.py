@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from model.folders import is_folder
 from model.language import gettext as _
 from model.spelling import places_of
 from model.survey import data_key
+from model.thumbnail import png
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,6 @@ class PictureSet:
             raise DataError(
                 _("{path} cannot be read: {reason}").format(path=self.paths[place], reason=error.strerror)
             ) from error
-
-
-def png(image: np.ndarray) -> bytes:
-    """A picture, uint8 (height, width, 3), as a PNG file."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def read_testset(name: str, source: Path, size: int) -> PictureSet:

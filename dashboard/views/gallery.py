@@ -103,7 +103,7 @@ def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndar
 
 folders = known_folders()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = sets.choose_set(folders, {SAMPLES: _("samples")}) if folders else SAMPLES
+    source = sets.choose_set(folders, {SAMPLES: _("Vitrine's samples")}) if folders else SAMPLES
     wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
     model, card = parts.use_model()
 if source == SAMPLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -389,3 +390,16 @@ def test_a_network_of_very_many_classes_is_not_evaluated(data: Path, monkeypatch
     test = visit_page("evaluation")
     assert not test.exception and not test.metric
     assert "the network has 10 classes; up to 9 can be evaluated" in test.error[0].value
+
+
+def test_pictures_that_changed_between_two_networks_are_not_compared(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(data)
+    whole = read_testset("cifar10", data, 32)
+    part = replace(whole, split=whole.split.take(slice(0, 100)), key="later")
+    found = itertools.cycle((whole, part))
+    monkeypatch.setattr(resources, "testset", lambda *_given: next(found))
+    test = visit_page("evaluation", **{"with": "fast:int8"})
+    assert not test.exception
+    assert "The pictures of cifar10 changed while they were read" in texts(test)
