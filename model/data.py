@@ -101,9 +101,15 @@ def check_source(source: Path) -> None:
 
 
 def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and test pictures of a data set: its test split, or all of a folder without. Raises DataError."""
+    """Name, classes and test pictures of a data set: test/, else val/, else all there are. Raises DataError."""
+    if source is not None and not cifar10_folder(source):
+        check_source(source)
+        folder, classes = test_folder(source)
+        return readable(source.name), classes, read_class_folders(folder, classes, size)
     dataset = load_dataset(source, size, validation=0.0, test=0.0)
-    return dataset.name, dataset.classes, dataset.test if len(dataset.test) else dataset.train
+    if not len(dataset.test):
+        raise DataError(_("{folder} holds no test picture").format(folder=source))
+    return dataset.name, dataset.classes, dataset.test
 
 
 def load_train(source: Path, size: int) -> tuple[str, tuple[str, ...], Split]:

@@ -178,6 +178,11 @@ def test_evaluation_takes_the_test_split_or_everything(tmp_path: Path) -> None:
     draw_folder(tmp_path / "flat", 5)
     assert len(load_test(tmp_path / "split", 16)[2]) == 6
     assert len(load_test(tmp_path / "flat", 16)[2]) == 15
+    draw_folder(tmp_path / "split" / "val", 1, seed=2)
+    (tmp_path / "split" / "train").rename(tmp_path / "train")
+    assert len(load_test(tmp_path / "split", 16)[2]) == 6
+    (tmp_path / "split" / "test").rename(tmp_path / "test")
+    assert len(load_test(tmp_path / "split", 16)[2]) == 3
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
