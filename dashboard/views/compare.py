@@ -42,8 +42,10 @@ def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, k
     assert answer.prediction is not None
     st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
     label = _(answer.prediction.best.label)
-    alt = _("Bars of all classes by {name}; {label} leads").format(name=side.title, label=label)
-    draw(figure, key, alt)
+    alt = _("Bars of all classes by {name}; {label} leads")
+    if len(answer.prediction.scores) > charts.MOST_BARS:
+        alt = _("Bars of the likeliest classes by {name}; {label} leads")
+    draw(figure, key, alt.format(name=side.title, label=label))
     size = megabytes(classifier.card.files[file_of(classifier.card, classifier.engine)].bytes)
     place = st.empty()
     place.caption(size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -357,6 +358,20 @@ def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
     write_card(folder, replace(card, dataset="others"))
     test.run()
     assert test.metric and not test.warning
+
+
+def test_a_picture_whose_name_is_not_utf8_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = draw_folder(tmp_path / "shapes", 1)
+    (source / "circle" / "000.png").rename(source / "circle" / os.fsdecode(b"caf\xe9.png"))
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    test = visit(set="shapes", picture="0")
+    assert not test.exception
+    assert "wrong, it is a circle" in texts(test)
+    (source / "circle" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"no picture")
+    (source / "circle").touch()
+    test = visit_page("gallery", set="shapes")
+    assert not test.exception
+    assert "caf?.png cannot be used" in test.error[0].value.replace("\\", "")
 
 
 def test_a_folder_that_cannot_be_read_can_be_taken_off_the_list(tmp_path: Path) -> None:
