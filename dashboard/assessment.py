@@ -13,6 +13,7 @@ from model.evaluation import Evaluation
 from model.language import gettext as _
 from model.language import marked, ngettext, per_cent, whole
 from model.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
+from model.spelling import spelled
 from model.survey import Question, Survey, select
 from model.testset import PictureSet
 
@@ -104,7 +105,11 @@ def show_cell(survey: Survey, pictures: PictureSet) -> None:
     show_strip(text.format(count=whole(len(places))), "cell", survey, pictures, places)
     if len(places) > STRIP:
         link_to_gallery(
-            pictures, _("All of them in the gallery"), true=given("true"), answer=given("answer"), sort="most sure"
+            pictures,
+            _("All of them in the gallery"),
+            true=spelled(given("true"), pictures.classes),  # the gallery offers the set's classes
+            answer=given("answer"),
+            sort="most sure",
         )
 
 

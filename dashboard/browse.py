@@ -9,10 +9,11 @@ import numpy as np
 import streamlit as st
 
 from dashboard import address, sets, words
-from dashboard.sheet import Cell, data_url, show_sheet
+from dashboard.sheet import Cell, show_sheet, small_url
 from model.bundle import Card
 from model.language import gettext as _
 from model.language import marked
+from model.spelling import places_of
 from model.survey import ORDERS, VERDICTS, Question, Survey
 from model.testset import PictureSet
 
@@ -50,14 +51,8 @@ class Filter:
 
     def question(self, known: tuple[str, ...]) -> Question:
         """The same for a survey; known: the network's classes."""
-        folded = [label.casefold() for label in known]
-
-        def place(label: str) -> int:
-            return folded.index(label.casefold()) if label.casefold() in folded else -1
-
-        return Question(
-            place(self.true), place(self.answer), self.verdict, self.least / 100, self.most / 100, self.order
-        )
+        true, answer = places_of((self.true, self.answer), known)
+        return Question(true, answer, self.verdict, self.least / 100, self.most / 100, self.order)
 
 
 def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
@@ -110,7 +105,7 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
 def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "", badge: str = "") -> Cell:
     return Cell(
         place,
-        data_url(pictures.split.images[place]),
+        small_url(pictures.split.images[place]),
         address.url("", query_of(pictures, place)),
         _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
         lines,

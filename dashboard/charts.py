@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ SURE = 0.6  # below it the two best classes are shown as equals
 CONFIG: dict[str, Any] = {"displayModeBar": False, "displaylogo": False, "scrollZoom": False}
 HOVER_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 ROW = 29  # pixels a bar
+MOST_BARS = 30  # of a network with many classes; a table has them all
 
 
 def class_color(index: int) -> str:
@@ -38,8 +40,11 @@ def class_color(index: int) -> str:
 
 
 def probability_chart(prediction: Prediction) -> go.Figure:
-    """A horizontal bar a class, most probable on top, axis 0 to 100 %; the answer strong, the others pale."""
-    scores = prediction.scores[::-1]  # Plotly draws upwards
+    """A horizontal bar a class, most probable on top, axis 0 to 100 %; the answer strong, the others pale.
+
+    Of many classes, the likeliest MOST_BARS.
+    """
+    scores = prediction.top(MOST_BARS)[::-1]  # Plotly draws upwards
     strong = 1 if prediction.best.probability >= SURE else 2
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
     return bars(
@@ -51,16 +56,16 @@ def probability_chart(prediction: Prediction) -> go.Figure:
 
 
 def empty_chart(classes: Sequence[str]) -> go.Figure:
-    """The same chart before there is an answer: every class, no bar."""
-    return bars(
-        shown(classes[::-1]), [0.0] * len(classes), ["#8A9499"] * len(classes), [1.0] * len(classes), text=False
-    )
+    """The same chart before there is an answer: every class, or the first of many, no bar."""
+    labels = shown(classes[:MOST_BARS][::-1])
+    return bars(labels, [0.0] * len(labels), ["#8A9499"] * len(labels), [1.0] * len(labels), text=False)
 
 
 def shown(classes: Sequence[str]) -> list[str]:
     """The classes' names in the reader's language; where two would then be one, both stay as they are."""
     names = [_(name) for name in classes]
-    return [own if names.count(name) > 1 else name for own, name in zip(classes, names, strict=True)]
+    times = Counter(names)
+    return [own if times[name] > 1 else name for own, name in zip(classes, names, strict=True)]
 
 
 def bars(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import bars, class_color, shown
+from dashboard.charts import MOST_BARS, bars, class_color, shown
 from model.bundle import BundleError, bundle_folders, default_name, read_card
 from model.classifier import engines_of
 from model.language import decimal, per_cent
 from model.language import gettext as _
 from model.prediction import Prediction
+from model.spelling import spelled
 
 SLIGHT = 0.01  # a change of probability under this is none worth a sentence
 FASTER = 1.5  # a ratio of times under this is left to chance
@@ -70,6 +71,20 @@ class Contrast:
         return {label: (one.get(label), two.get(label)) for label in labels}
 
 
+def labels_of(answer: Prediction) -> list[str]:
+    return [score.label for score in answer.scores]
+
+
+def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -> Contrast:
+    """Two answers, the second's classes written as the first's, as long as they stay apart."""
+    known = labels_of(first)
+    labels = [spelled(label, known) for label in labels_of(second)]
+    if len(set(labels)) == len(labels):
+        pairs = zip(second.scores, labels, strict=True)
+        second = replace(second, scores=tuple(replace(score, label=label) for score, label in pairs))
+    return Contrast(names, first, second)
+
+
 def sentences(contrast: Contrast, truth: str = "") -> list[str]:
     """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
     return [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
@@ -114,7 +129,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
 
 def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     """Which of the two is right."""
-    right = [prediction.best.label == truth for prediction in (contrast.first, contrast.second)]
+    right = [answer.best.label == spelled(truth, labels_of(answer)) for answer in (contrast.first, contrast.second)]
     if all(right):
         yield _("Both are right.")
     elif any(right):
@@ -143,11 +158,14 @@ def table(contrast: Contrast) -> pd.DataFrame:
 
 
 def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
-    """A bar a class for each network, the classes of both in one order, each network's answer strong."""
+    """A bar a class for each network, the classes of both in one order, each network's answer strong.
+
+    Of many classes, the MOST_BARS that are likeliest to both.
+    """
     pairs = contrast.shares()
-    labels = list(pairs)[::-1]  # Plotly draws upwards
-    scores = (*contrast.second.scores, *contrast.first.scores)
-    colors = [class_color({score.label: score.index for score in scores}[label]) for label in labels]
+    labels = list(pairs)[:MOST_BARS][::-1]  # Plotly draws upwards
+    places = {score.label: score.index for score in (*contrast.second.scores, *contrast.first.scores)}
+    colors = [class_color(places[label]) for label in labels]
 
     def side(place: int, best: str) -> go.Figure:
         values = [pairs[label][place] or 0.0 for label in labels]

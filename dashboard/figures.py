@@ -1,4 +1,4 @@
-"""What a survey of a test set says, as Plotly figures; nothing of Streamlit."""
+"""What a survey of a test set says, as a table in HTML and as a Plotly figure; nothing of Streamlit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is worked out of an answer when a visitor asks why: maps, alike pictures, trials. Shared by all visitors.
 
-Each holds a place among WORKERS while it computes and asks the network a few pictures at a time, so that answers to
-other visitors keep coming.
+Each asks the network a few pictures at a time, so that answers to other visitors keep coming. What is worked out of one
+answer holds a place among WORKERS meanwhile; the features of a whole data set wait for their turn with the surveys.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def opened_picture(card: Card) -> Opened | None:
     if not name or not number:
         return None
     try:
-        return find_picture(name, number, card.input_size)
+        with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
+            return find_picture(name, number, card.input_size)
     except DataError as error:
         st.error(words.plain(str(error)))
         return None

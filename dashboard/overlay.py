@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 from plotly.colors import hex_to_rgb, sequential
 
+from dashboard.dataurl import data_url
 from model.language import gettext as _
+from model.thumbnail import jpeg
 
 SIDE = 420  # pixels of the picture on the page
 # From black over red to pale yellow, evenly by brightness, so that it reads without colours, too.
@@ -54,8 +55,8 @@ def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
     """The picture's centre square under the map; preview: the picture as a JPEG, marks: float (size, size), 0 to 1."""
     _overlay(
         data={
-            "picture": data_url(encoded(centre_square(preview), "JPEG"), "jpeg"),
-            "map": data_url(encoded(heat(marks), "JPEG"), "jpeg"),
+            "picture": data_url(jpeg(centre_square(preview), SIDE)),
+            "map": data_url(jpeg(heat(marks), SIDE)),
             "ramp": f"linear-gradient(90deg, {', '.join(sequential.Inferno)})",
             "alt": alt,
             "low": _("little"),
@@ -82,13 +83,3 @@ def heat(marks: np.ndarray) -> Image.Image:
     places = np.linspace(0.0, 1.0, len(RAMP))
     channels = [np.interp(values, places, RAMP[:, channel]) for channel in range(3)]
     return Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))
-
-
-def encoded(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, quality=85)
-    return buffer.getvalue()
-
-
-def data_url(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{b64encode(content).decode()}"

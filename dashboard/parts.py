@@ -90,8 +90,12 @@ def show_waiting(card: Card) -> None:
         draw(
             charts.empty_chart(card.classes),
             key="probabilities",
-            alt=_("An empty bar for each class: {classes}").format(classes=", ".join(map(_, card.classes))),
+            alt=_("An empty bar for each class: {classes}").format(
+                classes=", ".join(map(_, card.classes[: charts.MOST_BARS]))
+            ),
         )
+        if len(card.classes) > charts.MOST_BARS:
+            st.caption(_("The first {count} of {all} classes").format(count=charts.MOST_BARS, all=len(card.classes)))
 
 
 def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = False) -> None:
@@ -104,21 +108,32 @@ def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = Fals
     with left:
         show_pictures(item, card, key)
     with right:
-        best = answer.prediction.best
+        best, count = answer.prediction.best, len(answer.prediction.scores)
         st.subheader(words.plain(words.headline(answer.prediction)), anchor=False)
         st.markdown(f"**{words.certainty(answer.prediction).capitalize()}**{verdict(item)}")
         draw(
             charts.probability_chart(answer.prediction),
             key="probabilities" if key == "answer" else f"probabilities-{key}",
-            alt=_("Bars of all {count} classes; {label} leads with {share}").format(
-                count=len(answer.prediction.scores), label=_(best.label), share=per_cent(best.probability)
-            ),
+            alt=(
+                _("Bars of all {count} classes; {label} leads with {share}")
+                if count <= charts.MOST_BARS
+                else _("Bars of the likeliest of {count} classes; {label} leads with {share}")
+            ).format(count=count, label=_(best.label), share=per_cent(best.probability)),
         )
+        say_how_many(count)
         if not item.truth:
             keeping.ask_about(item, card)
         st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {words.plain(words.measured(card))}")
-        with st.expander(_("All {count} as a table").format(count=len(answer.prediction.scores))):
+        with st.expander(_("All {count} as a table").format(count=count)):
             show_table(answer)
+
+
+def say_how_many(count: int) -> None:
+    """What a chart of `count` classes leaves out."""
+    if count > charts.MOST_BARS:
+        st.caption(
+            _("The {count} likeliest classes; the table has all {all}.").format(count=charts.MOST_BARS, all=count)
+        )
 
 
 def verdict(item: Item) -> str:
@@ -127,8 +142,10 @@ def verdict(item: Item) -> str:
         return ""
     truth = words.plain(article(_(item.truth)))
     if item.truth == item.answer.prediction.best.label:
-        return f" · :green[:material/check: {_('right, it is {truth}').format(truth=truth)}]"
-    return f" · :red[:material/close: {_('wrong, it is {truth}').format(truth=truth)}]"
+        right = _("right, it is {truth}").format(truth=truth)
+        return f" · :green[:material/check: {right}]"
+    wrong = _("wrong, it is {truth}").format(truth=truth)
+    return f" · :red[:material/close: {wrong}]"
 
 
 def article(label: str) -> str:
@@ -143,8 +160,9 @@ def show_pictures(item: Item, card: Card, key: str) -> None:
         st.image(item.answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
     with st.container(horizontal=True, vertical_alignment="center", key=f"seen-{key}"):
         st.image(item.answer.seen, width=96, alt=_("The same picture at {size} by {size} pixels").format(size=size))
+        title = _("What the network sees:")
         seen = _("{size} x {size} pixels, cut to the centre square").format(size=size)
-        st.caption(f"{_('What the network sees:')}  \n{seen}", width="content")
+        st.caption(f"{title}  \n{seen}", width="content")
 
 
 def show_table(answer: Answer) -> None:
@@ -159,7 +177,7 @@ def show_table(answer: Answer) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height="content",
+        height="content" if len(table) <= charts.MOST_BARS else "auto",
         column_config=titles,
         alt=_("Every class with its probability"),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 
 import pandas as pd
 
 from dashboard import words
+from dashboard.dataurl import data_url
 from model.history import KeptAnswer, Tally
 from model.language import gettext as _
 from model.language import marked, ngettext, whole
@@ -43,7 +43,7 @@ def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
     """A row an answer: picture, class, how sure, verdict, network, time."""
     rows = [
         {
-            "picture": f"data:image/jpeg;base64,{b64encode(answer.thumbnail).decode()}",
+            "picture": data_url(answer.thumbnail),
             "answer": _(answer.label),
             "sure": answer.probabilities[answer.label],
             "verdict": said_of(answer),

@@ -8,9 +8,9 @@ from typing import NoReturn
 import numpy as np
 import streamlit as st
 
-from dashboard import address, resources, surveys, words
-from model.bundle import Card
-from model.classifier import engines_of
+from dashboard import address, parts, resources, surveys, words
+from model.bundle import Card, no_file
+from model.classifier import DEFAULT_ENGINE, engines_of, file_of
 from model.data import DataError
 from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
@@ -28,10 +28,12 @@ def choose_set(folders: dict[str, Path], other: dict[str, str] | None = None) ->
 
 
 def choose_engine(card: Card) -> str:
-    """The engine to ask; a choice is offered only where there is one."""
+    """The engine to ask; a choice is offered only where there is one. Without any, a sentence, and the page ends."""
     engines = engines_of(card)
+    if not engines:
+        parts.refuse(no_file(card.name, card, file_of(card, DEFAULT_ENGINE)))
     if len(engines) < 2:
-        return engines[0] if engines else "keras"
+        return engines[0]
     return address.choose(_("Engine"), "engine", engines, str, switch=True)
 
 

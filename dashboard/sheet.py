@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+
+from dashboard.dataurl import data_url
+from model.thumbnail import jpeg, png
 
 SIDE = 96  # pixels of a picture on the page
 
@@ -93,14 +94,9 @@ class Cell:
     badge: str = ""
 
 
-def data_url(image: np.ndarray) -> str:
+def small_url(image: np.ndarray) -> str:
     """A picture, uint8 (size, size, 3), small enough for a sheet; the pixels of a small one stay as they are."""
-    picture, buffer = Image.fromarray(image), io.BytesIO()
-    if len(image) <= SIDE:
-        picture.save(buffer, "PNG", compress_level=1)
-        return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
-    picture.resize((SIDE, SIDE), reducing_gap=2.0).save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
+    return data_url(png(image) if len(image) <= SIDE else jpeg(Image.fromarray(image), SIDE))
 
 
 _sheet = st.components.v2.component("vitrine_sheet", html="<div></div>\n<div></div>", css=CSS, js=JS)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
-
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from PIL import Image
 
 from dashboard.charts import class_color
+from dashboard.dataurl import data_url
 from model.language import decimal, marked, ngettext
 from model.language import gettext as _
 from model.stability import CHANGES, Trial, held
+from model.thumbnail import png
 
 KINDS = {
     "turned": marked("turned"),
@@ -61,7 +58,7 @@ def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFr
     """A row a change: the changed picture, what was done, the answer then, and how sure the network is of `label`."""
     return pd.DataFrame(
         {
-            "picture": [data_url(trial.image) for trial in found],
+            "picture": [data_url(png(trial.image)) for trial in found],
             "change": [change(trial) for trial in found],
             "answer": [_(classes[winner(trial)]) for trial in found],
             "sure": [float(trial.probabilities[label]) for trial in found],
@@ -93,9 +90,3 @@ def chart(found: list[Trial], label: int, classes: tuple[str, ...]) -> go.Figure
         yaxis={"fixedrange": True, "automargin": True, "type": "category", "autorange": "reversed", "ticks": ""},
     )
     return figure
-
-
-def data_url(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
+
+from dashboard.dataurl import data_url
 
 STYLE = """<style>
 .stMainBlockContainer { max-width: 1080px; padding-top: 4rem; padding-bottom: 2rem; }
@@ -51,8 +52,7 @@ def tile_style(
     A button keeps its name for a screen reader and its place in the keyboard's order; a picture alone has neither.
     """
     rules = [
-        f".st-key-{key} button {{ background-image: url(data:image/jpeg;base64,{b64encode(content).decode()});"
-        f" width: {side}; height: {side}; }}"
+        f".st-key-{key} button {{ background-image: url({data_url(content)}); width: {side}; height: {side}; }}"
         for key, content in pictures.items()
     ]
     rules += [

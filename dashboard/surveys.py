@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from model.bundle import BundleError, Card
+from model.language import current, ngettext, speaking, whole
 from model.language import gettext as _
-from model.language import ngettext, whole
 from model.pool import POOL
 from model.survey import ask_all, keep, kept, survey_file
 from model.testset import PictureSet
@@ -79,23 +79,29 @@ def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
         if job is not None and not job.ended.is_set():
             return job
         job = JOBS[key] = Job(len(pictures))
-    threading.Thread(target=work, args=(key, job, name, engine, pictures), name="survey", daemon=True).start()
+    about = key, job, name, card, pictures, current()
+    threading.Thread(target=work, args=about, name="survey", daemon=True).start()
     return job
 
 
-def work(key: Key, job: Job, name: str, engine: str, pictures: PictureSet) -> None:
-    """Ask, keep, and leave the list; a failure stays on it until somebody tries again."""
+def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet, language: str) -> None:
+    """Ask, keep, and leave the list; a failure stays on it until somebody tries again, in the language of who asked.
+
+    Nobody is asked where the answers are kept by now: whoever began may have looked just before they were.
+    """
+    _sha256, engine, _data = key
 
     def tell(done: int) -> None:
         job.done = done
 
     try:
-        with TURN:
-            job.started = time.monotonic()
-            classifier = POOL.get(name, engine)
-            job.started = time.monotonic()
-            rows = ask_all(classifier, pictures.split.images, tell)
-            keep(survey_file(classifier.card, engine, pictures.key), rows)
+        with speaking(language), TURN:
+            if answers(card, engine, pictures) is None:
+                job.started = time.monotonic()
+                classifier = POOL.get(name, engine)
+                job.started = time.monotonic()
+                rows = ask_all(classifier, pictures.split.images, tell)
+                keep(survey_file(classifier.card, engine, pictures.key), rows)
         with GUARD:
             JOBS.pop(key, None)
     except (BundleError, OSError, ValueError) as error:

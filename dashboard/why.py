@@ -20,6 +20,7 @@ from model.folders import known_folders
 from model.index import Index
 from model.language import decimal, marked, per_cent
 from model.language import gettext as _
+from model.spelling import spelled
 
 METHODS = {GRADIENT: marked("By its features (Grad-CAM)"), OCCLUSION: marked("By covering parts (occlusion)")}
 NEWS_SECONDS = 0.3  # between looks at how far the training pictures are
@@ -120,16 +121,15 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     assert answer.prediction is not None
     with st.spinner(_("Looking for pictures that are alike")):
         found = insights.alike(answer, classifier, index)
-    labels = [index.classes[int(index.labels[neighbor.index])] for neighbor in found]
+    classes = [spelled(label, classifier.card.classes) for label in index.classes]
+    labels = [classes[int(index.labels[neighbor.index])] for neighbor in found]
     best = answer.prediction.best.label
+    if learnt := index.name == classifier.card.dataset:
+        text = _("Of the {count} training pictures that the network finds most alike, {same} show “{label}”.")
+    else:
+        text = _("Of the {count} pictures of {name} that the network finds most alike, {same} show “{label}”.")
     same = sum(label == best for label in labels)
-    st.markdown(
-        words.plain(
-            _("Of the {count} training pictures that the network finds most alike, {same} show “{label}”.").format(
-                count=len(found), same=same, label=_(best)
-            )
-        )
-    )
+    st.markdown(words.plain(text.format(count=len(found), same=same, label=_(best), name=index.name)))
     captions = [
         f"{words.plain(_(label))} · {decimal(neighbor.likeness, 2)}"
         for label, neighbor in zip(labels, found, strict=True)
@@ -137,8 +137,8 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     small = classifier.card.input_size <= SMALL
     with st.container(horizontal=True, gap="small", key="seen-alike" if small else "alike"):
         for neighbor, label, caption in zip(found, labels, captions, strict=True):
-            alt = _("Training picture of the class {label}").format(label=_(label))
-            st.image(index.images[neighbor.index], caption, width=112, alt=alt)
+            alt = _("Training picture of the class {label}") if learnt else _("Picture of the class {label}")
+            st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=_(label)))
     st.caption(
         _("The number is the cosine of the angle between the network's features: 1 is the same picture to it. ")
         + _("{total} pictures of {name} were compared.").format(total=len(index), name=words.plain(index.name))

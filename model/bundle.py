@@ -179,15 +179,20 @@ def parse_card(content: dict[str, Any]) -> Card:
     return Card(**content | {"classes": tuple(content["classes"]), "files": files})
 
 
+def no_file(bundle: str, card: Card, name: str) -> BundleError:
+    """The error of a file that a bundle does not have; bundle: its folder, or its name."""
+    return BundleError(
+        _("{folder} holds no {name}; its files: {names}").format(
+            folder=bundle, name=name, names=", ".join(card.files) or _("none")
+        )
+    )
+
+
 def check_file(folder: Path, card: Card, name: str) -> Path:
     """The path of a bundle's file after comparing its SHA-256 with the card. Raises BundleError."""
     path = folder / name
     if name not in card.files or not path.is_file():
-        raise BundleError(
-            _("{folder} holds no {name}; its files: {names}").format(
-                folder=folder, name=name, names=", ".join(card.files)
-            )
-        )
+        raise no_file(str(folder), card, name)
     if sha256(path) != card.files[name].sha256:
         raise BundleError(_("{path} is not the file its card describes: its SHA-256 differs").format(path=path))
     return path

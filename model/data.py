@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,8 +31,19 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", "
 SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 
 
+MAX_BYTES = 2**31  # of pictures that are held in memory to be looked at
+
+
 class DataError(ValueError):
     """Data that cannot be used; the message names the path and what was expected."""
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
+
+
+def readable(name: str) -> str:
+    """A file's name as it can be shown: what is not UTF-8 in it comes from the system as signs that no text holds."""
+    return name.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
@@ -89,9 +101,30 @@ def check_source(source: Path) -> None:
 
 
 def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and test pictures of a data set: its test split, or all of a folder without. Raises DataError."""
+    """Name, classes and test pictures of a data set: test/, else val/, else all there are. Raises DataError."""
+    if source is not None and not cifar10_folder(source):
+        check_source(source)
+        folder, classes = test_folder(source)
+        return readable(source.name), classes, read_class_folders(folder, classes, size)
     dataset = load_dataset(source, size, validation=0.0, test=0.0)
-    return dataset.name, dataset.classes, dataset.test if len(dataset.test) else dataset.train
+    if not len(dataset.test):
+        raise DataError(_("{folder} holds no test picture").format(folder=source))
+    return dataset.name, dataset.classes, dataset.test
+
+
+def load_train(source: Path, size: int) -> tuple[str, tuple[str, ...], Split]:
+    """Name, classes and training pictures of a data set, and no other picture is read: all of a folder without splits.
+
+    Raises DataError, also for more of them than MAX_BYTES.
+    """
+    check_source(source)
+    if folder := cifar10_folder(source):
+        dataset = of_size(read_cifar10(folder), size)
+        return dataset.name, dataset.classes, dataset.train
+    folder = train_folder(source)
+    classes = class_names(folder)
+    check_memory(folder, classes, size)
+    return readable(source.name), classes, read_class_folders(folder, classes, size)
 
 
 def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:
@@ -225,42 +258,97 @@ def download_cifar10() -> Dataset:
 
 def read_image_folder(root: Path, size: int) -> Dataset:
     """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
-    found = image_folders(root)
-    if "train" not in found:
-        classes = class_names(root)
-        return Dataset(
-            root.name, classes, read_class_folders(root, classes, size), empty_split(size), empty_split(size)
-        )
-    classes = class_names(found["train"])
-    splits = {}
-    for name in SPLITS:
-        folder = found.get(name)
-        if folder is not None and (unknown := sorted(set(class_names(folder)) - set(classes))):
-            raise DataError(
-                _("{path} is a class that {found} does not have; its classes: {names}").format(
-                    path=folder / unknown[0], found=found["train"], names=", ".join(classes)
-                )
-            )
-        splits[name] = empty_split(size) if folder is None else read_class_folders(folder, classes, size)
-    return Dataset(root.name, classes, splits["train"], splits["validation"], splits["test"])
+    train = train_folder(root)
+    classes = class_names(train)
+    splits = {name: empty_split(size) for name in SPLITS}
+    for name, folder in ({"train": train} | image_folders(root)).items():
+        check_classes(folder, classes, train)
+        splits[name] = read_class_folders(folder, classes, size)
+    return Dataset(readable(root.name), classes, splits["train"], splits["validation"], splits["test"])
 
 
 def image_folders(root: Path) -> dict[str, Path]:
-    """The folders of the splits that a folder of pictures brings, by name; none where classes lie directly in it."""
+    """The folders of the splits that a folder of pictures brings, by name; none where classes lie directly in it.
+
+    A split has sub-folders: without any, a folder `test` is a class of that name.
+    """
     places = {name: [root / folder for folder in folders] for name, folders in SPLITS.items()}
-    return {name: path for name, paths in places.items() if (path := next(filter(Path.is_dir, paths), None))}
+    return {name: path for name, paths in places.items() if (path := next(filter(subfolders, paths), None))}
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """What may be classes, sorted by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def train_folder(root: Path) -> Path:
+    """The folder whose sub-folders hold the training pictures. Raises DataError where there are other splits alone."""
+    found = image_folders(root)
+    if found and "train" not in found:
+        raise DataError(
+            _("{folder} has {names} but no train/; pictures to learn from lie there, one sub-folder a class").format(
+                folder=root, names=", ".join(f"{path.name}/" for path in found.values())
+            )
+        )
+    return found.get("train", root)
+
+
+def test_folder(root: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder whose sub-folders hold the test pictures, and the classes in the order of their numbers.
+
+    It is test/, else val/, else whatever there is. Raises DataError.
+    """
+    found = image_folders(root)
+    folder = found.get("test") or found.get("validation") or found.get("train") or root
+    train = found.get("train", folder)
+    classes = class_names(train)
+    check_classes(folder, classes, train)
+    return folder, classes
+
+
+def check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
+    """Raise DataError for a class that the training pictures lack."""
+    if unknown := [path for path in subfolders(folder) if path.name not in classes]:
+        raise DataError(
+            _("{path} is a class that {found} does not have; its classes: {names}").format(
+                path=unknown[0], found=train, names=", ".join(classes)
+            )
+        )
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    """The sub-folders' names, sorted: the classes in the order of their indices. Raises DataError for under two."""
-    names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    """The sub-folders' names, sorted: the classes in the order of their indices.
+
+    Raises DataError for under two, and for a name that cannot be shown.
+    """
+    names = tuple(path.name for path in subfolders(folder))
     if len(names) < 2:
         raise DataError(
             _("{folder} has {count} sub-folders; it needs one a class, at least two").format(
                 folder=folder, count=len(names)
             )
         )
+    if strange := [name for name in names if name != readable(name)]:
+        raise DataError(
+            _("{path} is not named in UTF-8, so it cannot be a class; give it another name").format(
+                path=folder / strange[0]
+            )
+        )
     return names
+
+
+def check_memory(folder: Path, classes: tuple[str, ...], size: int) -> None:
+    """Raise DataError for more pictures than MAX_BYTES hold, before any is read."""
+    count, most = sum(1 for name in classes for _path in picture_paths(folder / name)), MAX_BYTES // (size * size * 3)
+    if count > most:
+        raise DataError(
+            _(
+                "{folder} holds {count} pictures; at {size} x {size} pixels, {most} fit into memory: "
+                "give a folder with fewer"
+            ).format(folder=folder, count=count, size=size, most=most)
+        )
 
 
 def picture_paths(folder: Path) -> Iterator[Path]:
@@ -281,9 +369,14 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Spl
             )
         paths += members
         labels += [label] * len(members)
+    images = np.empty((len(paths), size, size, 3), np.uint8)
+
+    def read(place: int) -> None:
+        images[place] = read_picture(paths[place], size)
+
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        images = list(pool.map(lambda path: read_picture(path, size), paths))
-    return Split(np.stack(images), np.array(labels, np.int64))
+        deque(pool.map(read, range(len(paths))), maxlen=0)
+    return Split(images, np.array(labels, np.int64))
 
 
 def read_picture(path: Path, size: int) -> np.ndarray:

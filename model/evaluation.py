@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.data import Split
+from model.data import DataError, Split
+from model.language import gettext as _
 
 BINS = 15  # of the calibration error, as in its source
+MOST_CLASSES = 2000  # of a confusion matrix that is made while somebody waits: it has as many numbers as their square
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,16 @@ class Evaluation:
     ece: float
     per_class: dict[str, float]
     confusion: list[list[int]]
+
+
+def check_count(classes: tuple[str, ...]) -> None:
+    """Raise DataError for more classes than a confusion matrix can be shown for."""
+    if len(classes) > MOST_CLASSES:
+        raise DataError(
+            _("the network has {count} classes; up to {most} can be evaluated").format(
+                count=len(classes), most=MOST_CLASSES
+            )
+        )
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Evaluation:

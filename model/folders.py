@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from model.data import DataError, cifar10_folder, class_names, image_folders
+from model.data import DataError, cifar10_folder, readable, test_folder
 from model.home import home
 from model.language import gettext as _
 
@@ -76,7 +76,7 @@ def is_cifar10(path: Path) -> bool:
 
 
 def name_of(path: Path) -> str:
-    return CIFAR10 if is_cifar10(path) else path.name or str(path)
+    return CIFAR10 if is_cifar10(path) else readable(path.name or str(path))
 
 
 def add_folder(text: str) -> str:
@@ -91,7 +91,7 @@ def add_folder(text: str) -> str:
         )
     try:
         if not is_cifar10(path):
-            class_names(image_folders(path).get("train") or path)
+            test_folder(path)
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)) from error
     if path not in known_folders().values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from model.data import Dataset, load_dataset
+from model.data import Split, load_train
 from model.home import home
 from model.neighbors import directions
 
@@ -40,19 +41,19 @@ class Index:
 
 def stamp(source: Path, size: int) -> str:
     """Changes with the name, size or date of any file of a data folder, and with the pictures' size."""
-    digest = hashlib.sha256(f"{source.resolve()} {size}".encode())
+    digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {size}"))
     for folder, folders, files in os.walk(source):
         folders.sort()
         for name in sorted(files):
             about = (Path(folder) / name).lstat()
-            digest.update(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n".encode())
+            digest.update(os.fsencode(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n"))
     return digest.hexdigest()[:16]
 
 
 def kept_index(network: str, source: Path, size: int) -> Index | None:
     """The index of a data folder by a network, which `network` tells from others; None where none is kept whole."""
-    pictures = folder_of(source, size)
     try:
+        pictures = folder_of(source, size)
         about = json.loads((pictures / "about.json").read_text("utf-8"))
         images, labels = opened(pictures / "images.npy"), opened(pictures / "labels.npy")
         rows = opened(pictures / f"{network}.npy")
@@ -66,32 +67,45 @@ def kept_index(network: str, source: Path, size: int) -> Index | None:
 def take_index(network: str, features: Features, source: Path, size: int, tell: Callable[[int, int], None]) -> Index:
     """The index that is kept, or a new one; `tell` hears how many pictures are done, of how many.
 
-    Raises DataError for a folder that cannot be read, and OSError where there is no room to keep it.
+    Indices of what the data folder held before are removed. Raises DataError for a folder that cannot be read or holds
+    too much, and OSError where there is no room to keep it.
     """
     if index := kept_index(network, source, size):
         return index
-    dataset, pictures = load_dataset(source, size, validation=0.0, test=0.0), folder_of(source, size)
-    total = len(dataset.train)
-    rows = directions(features, dataset.train.images, lambda done: tell(done, total))
-    keep_pictures(pictures, dataset)
+    pictures, (name, classes, train) = folder_of(source, size), load_train(source, size)
+    rows = directions(features, train.images, lambda done: tell(done, len(train)))
+    about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": size}
+    keep_pictures(pictures, train, about)
     save(pictures / f"{network}.npy", rows)
-    return Index(dataset.name, dataset.classes, dataset.train.images, dataset.train.labels, rows)
+    remove_older(pictures, about)
+    return Index(name, classes, train.images, train.labels, rows)
 
 
 def folder_of(source: Path, size: int) -> Path:
     return home() / "neighbors" / stamp(source, size)
 
 
-def keep_pictures(folder: Path, dataset: Dataset) -> None:
+def keep_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
     """Write the training pictures once for all networks of their size; the file that says so comes last."""
     if (folder / "about.json").is_file():
         return
-    save(folder / "images.npy", dataset.train.images)
-    save(folder / "labels.npy", dataset.train.labels)
-    about: dict[str, Any] = {"name": dataset.name, "classes": dataset.classes}
+    save(folder / "images.npy", train.images)
+    save(folder / "labels.npy", train.labels)
     temporary = folder / f"about.json.{os.getpid()}"
     temporary.write_text(json.dumps(about), "utf-8")
     os.replace(temporary, folder / "about.json")
+
+
+def remove_older(folder: Path, about: dict[str, Any]) -> None:
+    """Remove what is kept of the same data folder, at the same size, from before it changed."""
+    for other in set(folder.parent.iterdir()) - {folder}:
+        try:
+            known = json.loads((other / "about.json").read_text("utf-8"))
+            older = [known[name] for name in ("source", "size")] == [about[name] for name in ("source", "size")]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if older:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def save(path: Path, values: np.ndarray) -> None:

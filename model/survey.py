@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.bundle import Card
+from model.bundle import Card, no_file
 from model.classifier import Classifier, file_of
 from model.data import Split
 from model.home import home
@@ -78,23 +78,11 @@ def select(survey: Survey, question: Question) -> np.ndarray:
     return chosen
 
 
-def take_survey(
-    classifier: Classifier, split: Split, tell: Callable[[int], None] = lambda done: None, folder: Path | None = None
-) -> Survey:
-    """A classifier's answers to a test set, from the ones kept in `folder` where there are any.
-
-    `tell` hears how many pictures are done. folder: VITRINE_HOME/surveys unless another is named.
-    """
-    path = survey_file(classifier.card, classifier.engine, data_key(split), folder)
-    rows = kept(path, (len(split), len(classifier.card.classes)))
-    if rows is None:
-        rows = ask_all(classifier, split.images, tell)
-        keep(path, rows)
-    return Survey(classifier.card.classes, split, rows)
-
-
 def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], None]) -> np.ndarray:
-    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network."""
+    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network.
+
+    `tell` hears how many pictures are done.
+    """
     rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
     for start in range(0, len(images), STEP):
         rows[start : start + STEP] = classifier.probabilities(images[start : start + STEP])
@@ -102,14 +90,20 @@ def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], No
     return rows
 
 
-def survey_file(card: Card, engine: str, key: str, folder: Path | None = None) -> Path:
+def survey_file(card: Card, engine: str, key: str) -> Path:
     """Where a network's answers to the test set with this key are kept; needs no network to be loaded."""
-    return (folder or home() / "surveys") / f"{network_key(card, engine)}-{key}.npy"
+    return home() / "surveys" / f"{network_key(card, engine)}-{key}.npy"
 
 
 def network_key(card: Card, engine: str) -> str:
-    """Changes with the network's file, with the engine that runs it and with what it is given and asked for."""
-    file = card.files[file_of(card, engine)].sha256
+    """Changes with the network's file, with the engine that runs it and with what it is given and asked for.
+
+    Raises BundleError where the card names no file for the engine.
+    """
+    name = file_of(card, engine)
+    if name not in card.files:
+        raise no_file(card.name, card, name)
+    file = card.files[name].sha256
     facts = repr((file, engine, card.input_size, len(card.classes), card.scaling, card.output))
     return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 

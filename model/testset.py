@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +12,21 @@ from model.data import (
     CIFAR10_CLASSES,
     DataError,
     Split,
+    check_memory,
     cifar10_folder,
-    class_names,
     image_folders,
     picture_paths,
     read_batch,
     read_class_folders,
+    readable,
+    subfolders,
+    test_folder,
 )
 from model.folders import is_folder
 from model.language import gettext as _
+from model.spelling import places_of
 from model.survey import data_key
-
-MAX_BYTES = 2**31  # of all pictures in memory
+from model.thumbnail import png
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class PictureSet:
     """The test pictures of a data folder at a network's size, uint8 (n, size, size, 3), labels by place in `classes`.
 
     paths: the pictures' files in the set's order, none where they are not files of their own; key: changes with any
-    pixel or label.
+    pixel or label; held_out: whether the folder keeps them apart from its training pictures.
     """
 
     name: str
@@ -39,6 +42,7 @@ class PictureSet:
     split: Split
     paths: tuple[Path, ...]
     key: str
+    held_out: bool = True
 
     def __len__(self) -> int:
         return len(self.split)
@@ -52,20 +56,11 @@ class PictureSet:
         if not self.paths:
             return f"{self.name}-{place}.png", png(self.split.images[place])
         try:
-            return self.paths[place].name, self.paths[place].read_bytes()
+            return readable(self.paths[place].name), self.paths[place].read_bytes()
         except OSError as error:
             raise DataError(
                 _("{path} cannot be read: {reason}").format(path=self.paths[place], reason=error.strerror)
             ) from error
-
-
-def png(image: np.ndarray) -> bytes:
-    """A picture, uint8 (height, width, 3), as a PNG file."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def read_testset(name: str, source: Path, size: int) -> PictureSet:
@@ -77,20 +72,24 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
     if not is_folder(source):
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
     paths: tuple[Path, ...] = ()
+    held_out = True
     classes: tuple[str, ...]
     try:
         if folder := cifar10_folder(source):
             classes, split = CIFAR10_CLASSES, read_cifar10_test(folder, size)
         else:
             folder, classes = test_folder(source)
+            held_out = not {"test", "validation"}.isdisjoint(image_folders(source))
+            check_memory(folder, classes, size)
             paths = tuple(path for label in classes for path in picture_paths(folder / label))
-            check_memory(source, len(paths), size)
             split = read_class_folders(folder, classes, size)
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=source, reason=error.strerror)) from error
+    if not len(split):
+        raise DataError(_("{folder} holds no test picture").format(folder=source))
     if len(paths) != len(split):  # files came or went while they were read
         paths = ()
-    return PictureSet(name, classes, split, paths, data_key(split))
+    return PictureSet(name, classes, split, paths, data_key(split), held_out)
 
 
 def read_cifar10_test(folder: Path, size: int) -> Split:
@@ -99,20 +98,17 @@ def read_cifar10_test(folder: Path, size: int) -> Split:
     return read_batch(folder / "test_batch")
 
 
-def test_folder(source: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder whose sub-folders hold the test pictures, and the classes in the order of their numbers."""
-    splits = image_folders(source)
-    folder = splits.get("test") or splits.get("validation") or splits.get("train") or source
-    return folder, class_names(splits.get("train") or folder)
-
-
 def stamp(source: Path) -> tuple[int, ...]:
-    """Changes when a test picture comes, goes or is renamed: when the folders that may hold them last changed."""
+    """Changes when a picture comes, goes or is renamed: when each folder that may hold one last changed."""
     try:
         if folder := cifar10_folder(source):
             return (changed(folder / "test_batch"),)
-        folders = [source, *image_folders(source).values()]
-        return tuple(changed(path) for top in folders for path in (top, *sorted(filter(Path.is_dir, top.iterdir()))))
+        if not is_folder(source):
+            return ()
+        tops = list(image_folders(source).values()) or [source]
+        # Class by class, for a class may be a link, which a walk from further up does not follow.
+        walks = [folder for top in tops for label in subfolders(top) for folder, _folders, _files in os.walk(label)]
+        return tuple(changed(path) for path in (source, *tops, *map(Path, sorted(walks))))
     except OSError:
         return ()
 
@@ -124,30 +120,19 @@ def changed(path: Path) -> int:
         return 0
 
 
-def check_memory(source: Path, count: int, size: int) -> None:
-    if count * size * size * 3 > MAX_BYTES:
-        most = MAX_BYTES // (size * size * 3)
-        raise DataError(
-            _(
-                "{folder} holds {count} test pictures; at {size} x {size} pixels, {most} fit into memory: "
-                "give a folder with fewer"
-            ).format(folder=source, count=count, size=size, most=most)
-        )
-
-
 def match_labels(labels: np.ndarray, classes: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
     """Labels, int (n,), that count in `classes` as labels that count in `known`, a network's classes, by their names.
 
     Raises DataError naming a class that the network does not know.
     """
-    places = {label.casefold(): place for place, label in enumerate(known)}
-    if unknown := [label for label in classes if label.casefold() not in places]:
+    places = places_of(classes, known)
+    if -1 in places:
         raise DataError(
             _("the network has no class {label}; its classes: {classes}").format(
-                label=repr(unknown[0][:60]), classes=shortened(known)
+                label=repr(classes[places.index(-1)][:60]), classes=shortened(known)
             )
         )
-    matched: np.ndarray = np.array([places[label.casefold()] for label in classes], np.int64)[labels]
+    matched: np.ndarray = np.array(places, np.int64)[labels]
     return matched
 
 

@@ -1,9 +1,10 @@
-"""Small JPEGs of a picture, for a page and for the history."""
+"""Pictures as files for a page and for the history: small JPEGs, and pixels as they are."""
 
 from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 SIDE = 160
@@ -23,3 +24,10 @@ def thumbnail(picture: Image.Image, side: int = SIDE) -> bytes:
     edge = min(picture.size)
     left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
     return jpeg(picture.resize((side, side), box=(left, top, left + edge, top + edge), reducing_gap=2.0), side)
+
+
+def png(image: np.ndarray) -> bytes:
+    """A picture, uint8 (height, width, 3), with every pixel as it is."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -129,23 +129,24 @@ def evaluate(
 ) -> None:
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
     from model.classifier import Classifier
-    from model.data import DataError, load_test
+    from model.data import Split, load_test
+    from model.evaluation import check_count
     from model.evaluation import evaluate as measure
     from model.names import read_names, rename_classes
+    from model.testset import match_labels
 
     with plain_errors():
         try:
             classifier = Classifier.load(model, engine)
         except ValueError as error:
             raise fail(error) from None
+        check_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_size)
         if category_names:
             classes = rename_classes(classes, read_names(category_names))
-        if classes != classifier.card.classes:
-            raise DataError(
-                f"the data's classes are {', '.join(classes)}; the model's are {', '.join(classifier.card.classes)}"
-            )
-        whole, *parts = measure(classifier.probabilities, name, split, classes).items()
+        known = classifier.card.classes
+        split = Split(split.images, match_labels(split.labels, classes, known))
+        whole, *parts = measure(classifier.probabilities, name, split, known).items()
     if as_json:
         subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}

@@ -13,6 +13,7 @@ from dashboard.paste import paste_button
 from dashboard.why import show_why
 from model.language import gettext as _
 from model.language import marked
+from model.spelling import spelled
 
 SOURCES = {"Files": marked("Files"), "Folder": marked("Folder"), "Camera": marked("Camera")}
 ICONS = {"Files": ":material/upload_file:", "Folder": ":material/folder:", "Camera": ":material/photo_camera:"}
@@ -43,7 +44,7 @@ if not files:
 classifier = parts.warm(model)
 items = parts.answer_all(files, classifier)
 if len(items) == 1:
-    item = replace(items[0], truth=named.truth if named else "")
+    item = replace(items[0], truth=spelled(named.truth, classifier.card.classes) if named else "")
     parts.show_answer(item, classifier.card)
     show_why(item, classifier)
 else:

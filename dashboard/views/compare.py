@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from dashboard import address, contrast, parts, resources, sources, words
+from dashboard import address, charts, contrast, parts, resources, sources, words
 from dashboard.answers import Answer, Item
 from dashboard.cards import megabytes
 from dashboard.contrast import Contrast, Side
@@ -36,15 +37,20 @@ def choose_sides() -> tuple[Side, Side]:
     return options[one], options[two]
 
 
-def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, speed: float, key: str) -> None:
-    """One network's answer: its headline, its bars, its speed and size."""
+def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, key: str) -> Callable[[float], object]:
+    """One network's answer: its headline, its bars, its size; what is returned adds its speed once that is known."""
     assert answer.prediction is not None
     st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
     label = _(answer.prediction.best.label)
-    alt = _("Bars of all classes by {name}; {label} leads").format(name=side.title, label=label)
-    draw(figure, key, alt)
+    alt = _("Bars of all classes by {name}; {label} leads")
+    if len(answer.prediction.scores) > charts.MOST_BARS:
+        alt = _("Bars of the likeliest classes by {name}; {label} leads")
+    draw(figure, key, alt.format(name=side.title, label=label))
     size = megabytes(classifier.card.files[file_of(classifier.card, classifier.engine)].bytes)
-    st.caption(f"{_('{ms} ms a picture').format(ms=decimal(speed, 2))} · {size}")
+    place = st.empty()
+    place.caption(size)
+    took = _("{ms} ms a picture")
+    return lambda speed: place.caption(f"{took.format(ms=decimal(speed, 2))} · {size}")
 
 
 def show_table(both: Contrast) -> None:
@@ -58,7 +64,7 @@ def show_table(both: Contrast) -> None:
         st.dataframe(
             contrast.table(both),
             hide_index=True,
-            height="content",
+            height="content" if len(both.shares()) <= charts.MOST_BARS else "auto",
             column_config=columns,
             alt=_("Every class with both probabilities"),
         )
@@ -91,18 +97,28 @@ one, two = answers
 if one.prediction is None or two.prediction is None:
     parts.show_failure(Item(name, one if one.error else two))
     st.stop()
-speeds = speeds_of(sides)
-both = Contrast((sides[0].title, sides[1].title), one.prediction, two.prediction)
-lines = [*contrast.sentences(both, sample.truth if sample else ""), contrast.pace(both.names, speeds)]
+both = contrast.contrast_of((sides[0].title, sides[1].title), one.prediction, two.prediction)
+head, *rest = map(words.plain, contrast.sentences(both, sample.truth if sample else ""))
 left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
 with left, st.container(key="picture-compare"):
     st.image(one.preview, width="stretch", alt=_("The picture {name}").format(name=name))
 with right:
-    head, *rest = (words.plain(line) for line in lines if line)
     st.subheader(head, anchor=False)
-    st.markdown("  \n".join(rest))
-shown = zip(st.columns(2, gap="medium"), sides, contrast.charts(both), answers, classifiers, speeds, strict=True)
-for place, (column, side, figure, answer, classifier, speed) in enumerate(shown):
+    said = st.empty()
+    said.markdown("  \n".join(rest))
+add_speeds = []
+shown = zip(st.columns(2, gap="medium"), sides, contrast.charts(both), answers, classifiers, strict=True)
+for place, (column, side, figure, answer, classifier) in enumerate(shown):
     with column:
-        show_side(side, figure, answer, classifier, speed, f"side-{place}")
+        add_speeds.append(show_side(side, figure, answer, classifier, f"side-{place}"))
+parts.say_how_many(len(both.shares()))
 show_table(both)
+try:  # last, for it takes a while the first time
+    speeds = speeds_of(sides)
+except BundleError as error:
+    st.error(words.plain(str(error)))
+    st.stop()
+if line := contrast.pace(both.names, speeds):
+    said.markdown("  \n".join([*rest, words.plain(line)]))
+for add, speed in zip(add_speeds, speeds, strict=True):
+    add(speed)

@@ -8,9 +8,10 @@ import streamlit as st
 from dashboard import assessment, parts, resources, sets, versus, words
 from model.bundle import BundleError, Card
 from model.data import DataError, Split
-from model.evaluation import Evaluation, score
+from model.evaluation import Evaluation, check_count, score
 from model.folders import known_folders
 from model.language import gettext as _
+from model.spelling import places_of
 from model.survey import Survey
 from model.testset import PictureSet, match_labels
 
@@ -18,14 +19,27 @@ from model.testset import PictureSet, match_labels
 def matched(pictures: PictureSet, card: Card) -> np.ndarray:
     """The set's labels by the network's classes; where they do not fit, a sentence, and the page ends there."""
     try:
+        check_count(card.classes)
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
         st.error(_("{name} cannot be used here: {reason}").format(name=pictures.name, reason=words.plain(str(error))))
         st.stop()
 
 
-def show_one(survey: Survey, pictures: PictureSet) -> None:
+def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
+    """A warning where figures are partly of pictures that a network has learnt by heart."""
+    if not pictures.held_out:
+        for card in {card.name: card for card in networks if card.dataset == pictures.name}.values():
+            st.warning(
+                _("{network} was trained on most of these pictures, so the figures flatter it.").format(
+                    network=words.plain(card.name)
+                )
+            )
+
+
+def show_one(survey: Survey, pictures: PictureSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
+    say_where_trained(pictures, card)
     found = score(survey.probabilities, survey.split.labels, survey.classes)
     assessment.show_metrics(found)
     show_cells(found, survey, pictures)
@@ -50,7 +64,8 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
         their_card = resources.card(other[0])
     except BundleError as error:
         parts.refuse(error)
-    if set(their_card.classes) != set(card.classes):
+    order = places_of(card.classes, their_card.classes)
+    if sorted(order) != list(range(len(their_card.classes))):
         st.error(
             _("{first} and {second} cannot be compared: they do not know the same classes").format(
                 first=words.plain(model), second=words.plain(other[0])
@@ -58,9 +73,13 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
         )
         return
     theirs = sets.read(source, folders[source], their_card)
+    if len(theirs) != len(pictures):
+        st.error(_("The pictures of {name} changed while they were read: load the page again.").format(name=source))
+        return
     rows = sets.ask(other[0], their_card, other[1], theirs)
     if rows is not None:
-        rows = rows[:, [their_card.classes.index(label) for label in card.classes]]
+        rows = rows[:, order]
+        say_where_trained(pictures, card, their_card)
         names = (f"{model} ({engine})", f"{other[0]} ({other[1]})")
         versus.compare(names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures)
 
@@ -79,15 +98,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 with place:
     engine = sets.choose_engine(card)
     other = versus.choose_other(model, engine)
-pictures = sets.read(source, folders[source], card)
-labels = matched(pictures, card)
 body = st.container()
-sets.offer_folders(folders)
+sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
 with body:
+    pictures = sets.read(source, folders[source], card)
+    labels = matched(pictures, card)
     rows = sets.ask(model, card, engine, pictures)
     if rows is not None:
         survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
         if other is None:
-            show_one(survey, pictures)
+            show_one(survey, pictures, card)
         else:
             show_two(survey, pictures, model, card, engine, other)

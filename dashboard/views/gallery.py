@@ -19,6 +19,7 @@ from model.data import DataError, Split
 from model.folders import known_folders
 from model.language import gettext as _
 from model.language import whole
+from model.spelling import spelled
 from model.survey import Survey, select
 from model.testset import PictureSet, match_labels
 
@@ -52,7 +53,8 @@ def show_samples(model: str) -> None:
     else:
         classifier = parts.warm(model)
         (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
-        parts.show_answer(replace(item, truth=chosen.truth), classifier.card)
+        truth = spelled(chosen.truth, classifier.card.classes)
+        parts.show_answer(replace(item, truth=truth), classifier.card)
         show_why(item, classifier)
         st.divider()
     show_grid(samples)
@@ -101,17 +103,18 @@ def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndar
 
 folders = known_folders()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = sets.choose_set(folders, {SAMPLES: _("samples")}) if folders else SAMPLES
+    source = sets.choose_set(folders, {SAMPLES: _("Vitrine's samples")}) if folders else SAMPLES
     wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
     model, card = parts.use_model()
 if source == SAMPLES:
     show_samples(model)
     sets.offer_folders(folders)
 else:
-    pictures = sets.read(source, folders[source], card)
+    place = st.container()
+    sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
+    with place:
+        pictures = sets.read(source, folders[source], card)
     with wanted_place:
         wanted, engine = browse.choose_filter(pictures.classes, card)
-    place = st.container()
-    sets.offer_folders(folders)
     with place:
         show_set(model, card, engine, pictures, wanted)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import resources
+from model.bundle import BundleError
 from tests.dashboard.test_views import SAMPLES, texts, visit_page
 from tests.drawn import save_untrained
 
@@ -32,6 +34,19 @@ def test_a_sample_is_answered_by_both() -> None:
     assert texts(test).count(" ms a picture · ") == 2
     table = test.dataframe[0].value
     assert len(table) == 10 and not table["change"].isna().any()
+
+
+def test_the_answers_stand_where_the_speeds_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: object) -> None:
+        raise BundleError("the file is gone")
+
+    monkeypatch.setattr(resources, "PAIRS", {})
+    monkeypatch.setattr(resources, "measure_speeds", fail)
+    test = visit_page("compare", sample="horse-zaniskari.jpg", first="fast:keras", second="fast:int8")
+    assert not test.exception
+    assert test.subheader[0].value == "Both say “horse”"
+    assert len(test.dataframe[0].value) == 10
+    assert [error.value for error in test.error] == ["the file is gone"]
 
 
 def test_an_upload_by_two_networks_of_other_classes(own_home: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import contrast
-from dashboard.contrast import Contrast, Side
+from dashboard.contrast import Contrast, Side, contrast_of
 from model.prediction import Prediction
 from tests.drawn import save_untrained
 
@@ -17,7 +17,7 @@ def predicted(*shares: float, classes: tuple[str, ...] = PETS) -> Prediction:
 
 
 def compared(first: Prediction, second: Prediction) -> Contrast:
-    return Contrast(("one", "two"), first, second)
+    return contrast_of(("one", "two"), first, second)
 
 
 def test_two_that_agree_and_hardly_change() -> None:
@@ -50,6 +50,14 @@ def test_networks_of_other_classes_are_compared_where_they_can_be() -> None:
     assert table.loc["ship", ["first", "change"]].isna().all()
     none = compared(predicted(0.6, 0.3, 0.1), predicted(0.2, 0.8, classes=("car", "ship")))
     assert contrast.sentences(none)[2:] == ["They have no class in common."]
+
+
+def test_classes_that_differ_in_capitals_are_the_same() -> None:
+    lines = contrast.sentences(compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.1, classes=("CAT", "Dog"))), "Cat")
+    assert lines[0] == "Both say “cat”"
+    assert lines[3:] == ["The largest change: “cat” goes from 90.0% to 80.0%.", "Both are right."]
+    apart = compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.1, 0.1, classes=("Cat", "cat", "dog")))
+    assert sorted(apart.shares()) == ["Cat", "cat", "dog", "frog"]
 
 
 def test_both_charts_have_the_classes_in_one_order_and_colour() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dashboard.address import number
 from dashboard.browse import Filter
-from dashboard.sheet import SIDE, data_url
+from dashboard.sheet import SIDE, small_url
 from model.survey import Question
 from tests.drawn import draw_images
 
@@ -19,13 +19,13 @@ def decoded(url: str) -> np.ndarray:
 
 def test_a_small_picture_keeps_its_pixels() -> None:
     image = draw_images(1)[0]
-    url = data_url(image)
+    url = small_url(image)
     assert url.startswith("data:image/png;base64,")
     np.testing.assert_array_equal(decoded(url), image)
 
 
 def test_a_large_picture_is_made_small() -> None:
-    url = data_url(draw_images(1, 224)[0])
+    url = small_url(draw_images(1, 224)[0])
     assert url.startswith("data:image/jpeg;base64,")
     assert decoded(url).shape == (SIDE, SIDE, 3)
 

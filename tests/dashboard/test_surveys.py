@@ -12,6 +12,7 @@ from dashboard import surveys
 from dashboard.surveys import Job, duration
 from model.bundle import Card, read_card
 from model.pool import POOL
+from model.survey import keep, survey_file
 from model.testset import PictureSet, read_testset
 from tests.drawn import draw_folder, save_untrained
 
@@ -39,6 +40,19 @@ def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str,
     rows = surveys.answers(card, engine, pictures)
     assert rows is not None
     np.testing.assert_allclose(rows, POOL.get(name).probabilities(pictures.split.images), atol=1e-6)
+
+
+def test_nothing_that_is_kept_is_asked_again(
+    subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name, card, engine, pictures = subject
+    with surveys.TURN:
+        job = surveys.start(*subject)  # from a page that was drawn before
+        keep(survey_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
+        monkeypatch.setattr(surveys, "ask_all", lambda *_: pytest.fail("the answers are kept"))
+    assert job.ended.wait(120)
+    assert (job.error, job.done) == ("", 0)
+    assert surveys.job_of(card, engine, pictures) is None
 
 
 def test_a_failure_stays_until_somebody_tries_again(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +14,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import resources, surveys
-from model.bundle import DEFAULT, find_bundle, read_card
+from model import evaluation
+from model.bundle import DEFAULT, find_bundle, read_card, write_card
 from model.data import CIFAR10_CLASSES
+from model.folders import add_folder
 from model.survey import keep, survey_file
 from model.testset import read_testset
-from tests.dashboard.test_views import texts, visit, visit_page
+from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
 
 N = 130
@@ -314,3 +320,101 @@ def test_a_data_folder_may_hold_some_of_the_classes_only(tmp_path: Path, monkeyp
     test = visit_page("evaluation")
     assert not test.exception
     assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
+
+
+def test_a_folder_may_write_the_classes_with_capitals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label, sample in (("Frog", "frog-brown.png"), ("Ship", "ship-nagasaki.jpg")):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(20):
+            shutil.copy(SAMPLES / sample, tmp_path / "mine" / label / f"{number}{Path(sample).suffix}")
+    monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "mine"))
+    assert "right, it is a frog" in texts(visit(set="mine", picture="0"))
+    pictures = read_testset("mine", tmp_path / "mine", 32)
+    rows = np.full((40, 10), 0.02, np.float32)
+    rows[:, 6] = 0.82
+    keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
+    test = visit_page("evaluation", true="frog")
+    assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
+    (link,) = [link for link in test.get("page_link") if "All of them" in link.proto.label]
+    assert "true=Frog" in link.proto.query_string
+    test = visit_page("gallery", true="Frog")
+    assert {cell["place"] for cell in cells(test)} == set(range(20))
+
+
+def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = home / "bundles" / "mine"
+    save_untrained(folder)
+    card = replace(read_card(folder), dataset="shapes")
+    write_card(folder, card)
+    source = draw_folder(tmp_path / "shapes", 2)
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    rows = np.full((6, 3), 1 / 3, np.float32)
+    keep(survey_file(read_card(folder), "keras", read_testset("shapes", source, 32).key), rows)
+    said = "mine was trained on most of these pictures, so the figures flatter it."
+    test = visit_page("evaluation").selectbox(key="model").select("mine").run()
+    assert [line.value for line in test.warning] == [said]
+    write_card(folder, replace(card, dataset="others"))
+    test.run()
+    assert test.metric and not test.warning
+
+
+def test_a_picture_whose_name_is_not_utf8_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = draw_folder(tmp_path / "shapes", 1)
+    (source / "circle" / "000.png").rename(source / "circle" / os.fsdecode(b"caf\xe9.png"))
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    test = visit(set="shapes", picture="0")
+    assert not test.exception
+    assert "wrong, it is a circle" in texts(test)
+    (source / "circle" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"no picture")
+    (source / "circle").touch()
+    test = visit_page("gallery", set="shapes")
+    assert not test.exception
+    assert "caf?.png cannot be used" in test.error[0].value.replace("\\", "")
+
+
+def test_a_folder_that_cannot_be_read_can_be_taken_off_the_list(tmp_path: Path) -> None:
+    source = draw_folder(tmp_path / "shapes", 2)
+    add_folder(str(source))
+    for view in ("gallery", "evaluation"):
+        (source / "circle" / "000.png").write_bytes(b"no picture")
+        test = visit_page(view, set="shapes")
+        assert not test.exception
+        assert "cannot be used" in test.error[0].value
+        assert "forget-shapes" in [button.key for button in test.button]
+    shutil.copy(SAMPLES / "frog-brown.png", source / "circle" / "000.png")
+    test = visit_page("evaluation", set="shapes")
+    assert "the network has no class 'circle'" in test.error[0].value.replace("\\", "")
+    assert "forget-shapes" in [button.key for button in test.button]
+
+
+def test_a_card_without_a_file_is_a_sentence(data: Path, home: Path) -> None:
+    folder = home / "bundles" / "mine"
+    save_untrained(folder, CIFAR10_CLASSES)
+    content = json.loads((folder / "card.json").read_text("utf-8"))
+    (folder / "card.json").write_text(json.dumps(content | {"files": {}}), "utf-8")
+    for view in ("gallery", "evaluation"):
+        test = visit_page(view).selectbox(key="model").select("mine").run()
+        assert not test.exception
+        assert "mine holds no model.keras; its files: none" in test.error[0].value.replace("\\", "")
+
+
+def test_a_network_of_very_many_classes_is_not_evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "MOST_CLASSES", 9)
+    test = visit_page("evaluation")
+    assert not test.exception and not test.metric
+    assert "the network has 10 classes; up to 9 can be evaluated" in test.error[0].value
+
+
+def test_pictures_that_changed_between_two_networks_are_not_compared(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(data)
+    whole = read_testset("cifar10", data, 32)
+    part = replace(whole, split=whole.split.take(slice(0, 100)), key="later")
+    found = itertools.cycle((whole, part))
+    monkeypatch.setattr(resources, "testset", lambda *_given: next(found))
+    test = visit_page("evaluation", **{"with": "fast:int8"})
+    assert not test.exception
+    assert "The pictures of cifar10 changed while they were read" in texts(test)

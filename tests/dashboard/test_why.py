@@ -88,6 +88,15 @@ def test_the_five_nearest_training_pictures(tmp_path: Path, monkeypatch: pytest.
     assert "Of the 5 training pictures" in texts(opened("alike"))
 
 
+def test_classes_with_other_capitals_are_the_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label, sample in (("Frog", TESTED), ("Ship", "ship-yacht.png")):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(5):
+            shutil.copy(SAMPLES / sample, tmp_path / "mine" / label / f"{number}.png")
+    monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "mine"))
+    assert "Of the 5 pictures of mine that the network finds most alike, 5 show “frog”" in texts(opened("alike"))
+
+
 def test_training_pictures_that_do_not_read_are_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = draw_folder(tmp_path / "mine", 1)
     (folder / "circle" / "bad.png").write_bytes(b"no picture")

@@ -178,6 +178,11 @@ def test_evaluation_takes_the_test_split_or_everything(tmp_path: Path) -> None:
     draw_folder(tmp_path / "flat", 5)
     assert len(load_test(tmp_path / "split", 16)[2]) == 6
     assert len(load_test(tmp_path / "flat", 16)[2]) == 15
+    draw_folder(tmp_path / "split" / "val", 1, seed=2)
+    (tmp_path / "split" / "train").rename(tmp_path / "train")
+    assert len(load_test(tmp_path / "split", 16)[2]) == 6
+    (tmp_path / "split" / "test").rename(tmp_path / "test")
+    assert len(load_test(tmp_path / "split", 16)[2]) == 3
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
@@ -204,6 +209,22 @@ def test_a_class_that_training_lacks_is_named(tmp_path: Path) -> None:
         DataError, match=r"triangle is a class that .*train does not have; its classes: circle, square, stripes"
     ):
         load_dataset(tmp_path)
+
+
+def test_test_pictures_alone_are_no_classes_to_learn(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "val", 1)
+    draw_folder(tmp_path / "test", 1)
+    with pytest.raises(DataError, match="has val/, test/ but no train/; pictures to learn from lie there"):
+        load_dataset(tmp_path, 16)
+
+
+def test_classes_may_be_called_as_splits_are(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    (tmp_path / "circle").rename(tmp_path / "test")
+    (tmp_path / "stripes").rename(tmp_path / "train")
+    (tmp_path / "train" / ".cache").mkdir()
+    dataset = load_dataset(tmp_path, 16, validation=0.0, test=0.0)
+    assert (dataset.classes, len(dataset.train), len(dataset.test)) == (("square", "test", "train"), 6, 0)
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:

@@ -63,6 +63,26 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     assert known_folders() == {}
 
 
+def test_what_the_pages_can_read_is_taken_and_nothing_else(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "tests" / "test", 1)
+    draw_folder(tmp_path / "tests" / "val", 1)
+    assert add_folder(str(tmp_path / "tests")) == "tests"
+    draw_folder(tmp_path / "other" / "train", 1)
+    draw_folder(tmp_path / "other" / "test", 1, classes=("circle", "square"))
+    (tmp_path / "other" / "test" / "oval").mkdir()
+    with pytest.raises(DataError, match=r"oval is a class that .*train does not have"):
+        add_folder(str(tmp_path / "other"))
+
+
+def test_a_folder_whose_name_is_not_utf8_has_one_that_can_be_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    draw_folder(folder, 1)
+    monkeypatch.setenv("VITRINE_DATA", str(folder))
+    assert known_folders() == {"caf?": folder}
+
+
 def test_only_what_was_added_can_be_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_DATA", str(draw_folder(tmp_path / "shapes", 1)))
     for name in ("shapes", "other"):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model import data
 from model.data import DataError
 from model.index import kept_index, take_index
 from tests.drawn import SHAPES, draw_folder
@@ -58,6 +60,35 @@ def test_a_cut_off_file_is_no_index(tmp_path: Path, own_home: Path) -> None:
         path.write_bytes(whole[: len(whole) // 2])
         assert kept_index("net", source, 16) is None, name
         path.write_bytes(whole)
+    assert kept_index("net", source, 16) is not None
+
+
+def test_of_a_data_folder_that_changes_the_newest_index_is_kept(tmp_path: Path, own_home: Path) -> None:
+    source, other = draw_folder(tmp_path / "shapes", 2, 16), draw_folder(tmp_path / "other", 2, 16)
+    for folder, size in ((source, 16), (source, 8), (other, 16)):
+        take_index("net", brightness, folder, size, lambda done, total: None)
+    next((source / SHAPES[0]).iterdir()).unlink()
+    take_index("net", brightness, source, 16, lambda done, total: None)
+    assert len(list((own_home / "neighbors").iterdir())) == 3
+    for folder, size in ((source, 16), (other, 16)):
+        assert kept_index("net", folder, size) is not None
+
+
+def test_more_pictures_than_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = draw_folder(tmp_path / "shapes" / "train", 2, 16).parent
+    draw_folder(source / "test", 2, 16)
+    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 6)
+    assert len(take_index("net", brightness, source, 16, lambda done, total: None)) == 6
+    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 6 - 1)
+    monkeypatch.setattr(data, "read_picture", lambda *_: pytest.fail("it is too much"))
+    with pytest.raises(DataError, match="train holds 6 pictures; at 16 x 16 pixels, 5 fit into memory"):
+        take_index("other", brightness, source, 16, lambda done, total: None)
+
+
+def test_files_whose_names_are_not_utf8_are_taken(tmp_path: Path) -> None:
+    source = draw_folder(tmp_path / os.fsdecode(b"caf\xe9"), 1, 16)
+    (source / "circle" / "000.png").rename(source / "circle" / os.fsdecode(b"caf\xe9.png"))
+    assert len(take_index("net", brightness, source, 16, lambda done, total: None)) == 3
     assert kept_index("net", source, 16) is not None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from model.classifier import Classifier
 from model.data import Split
-from model.survey import Question, Survey, data_key, select, take_survey
+from model.survey import Question, Survey, ask_all, data_key, keep, kept, select
 from tests.drawn import SHAPES, draw_images, save_untrained
 
 ROWS = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
@@ -42,15 +42,17 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     return Classifier.load(folder)
 
 
-def test_answers_are_computed_once_and_kept(classifier: Classifier, tmp_path: Path) -> None:
+def test_answers_are_computed_in_steps_and_kept(classifier: Classifier, tmp_path: Path) -> None:
     split = Split(draw_images(300, 16), np.arange(300) % len(SHAPES))
     told: list[int] = []
-    first = take_survey(classifier, split, told.append, tmp_path)
+    rows = ask_all(classifier, split.images, told.append)
     assert told == [64, 128, 192, 256, 300]
-    np.testing.assert_array_equal(first.probabilities, classifier.probabilities(split.images))
-    again = take_survey(classifier, split, lambda done: pytest.fail("they were kept"), tmp_path)
-    np.testing.assert_array_equal(again.probabilities, first.probabilities)
-    assert again.probabilities.dtype == np.float32
+    np.testing.assert_array_equal(rows, classifier.probabilities(split.images))
+    keep(tmp_path / "rows.npy", rows)
+    again = kept(tmp_path / "rows.npy", (300, len(SHAPES)))
+    assert again is not None and again.dtype == np.float32
+    np.testing.assert_array_equal(again, rows)
+    assert kept(tmp_path / "rows.npy", (300, 4)) is None
 
 
 def test_another_label_or_pixel_is_another_set(classifier: Classifier, tmp_path: Path) -> None:
@@ -61,17 +63,17 @@ def test_another_label_or_pixel_is_another_set(classifier: Classifier, tmp_path:
     assert len({data_key(split), data_key(other), data_key(Split(images, split.labels))}) == 3
 
 
-def test_a_file_cut_short_is_computed_anew(classifier: Classifier, tmp_path: Path) -> None:
-    split = Split(draw_images(9, 16), np.arange(9) % 3)
-    first = take_survey(classifier, split, folder=tmp_path)
-    (path,) = tmp_path.iterdir()
+def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
+    path, rows = tmp_path / "rows.npy", np.full((9, 3), 1 / 3, np.float32)
+    keep(path, rows)
     path.write_bytes(path.read_bytes()[:-20])
-    again = take_survey(classifier, split, folder=tmp_path)
-    np.testing.assert_array_equal(again.probabilities, first.probabilities)
+    assert kept(path, (9, 3)) is None
+    keep(path, rows)
+    assert kept(path, (9, 3)) is not None
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_an_empty_set_has_an_empty_survey(classifier: Classifier, tmp_path: Path) -> None:
+def test_an_empty_set_has_an_empty_survey(classifier: Classifier) -> None:
     split = Split(np.zeros((0, 16, 16, 3), np.uint8), np.zeros(0, np.int64))
-    survey = take_survey(classifier, split, folder=tmp_path)
+    survey = Survey(SHAPES, split, ask_all(classifier, split.images, lambda done: None))
     assert len(survey) == 0 and select(survey, Question(order="highest loss")).tolist() == []

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model import testset
+from model import data
 from model.data import DataError
 from model.testset import match_labels, read_testset, stamp
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images
@@ -63,9 +64,51 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
 
 def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_folder(tmp_path, 3)
-    monkeypatch.setattr(testset, "MAX_BYTES", 16 * 16 * 3 * 5)
-    with pytest.raises(DataError, match="holds 9 test pictures; at 16 x 16 pixels, 5 fit into memory"):
+    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 5)
+    with pytest.raises(DataError, match="holds 9 pictures; at 16 x 16 pixels, 5 fit into memory"):
         read_testset("shapes", tmp_path, 16)
+
+
+def test_a_set_without_pictures_is_refused(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 1)
+    content = {b"data": np.zeros((0, 3072), np.uint8), b"labels": []}
+    (folder / "test_batch").write_bytes(pickle.dumps(content, protocol=4))
+    with pytest.raises(DataError, match="holds no test picture"):
+        read_testset("cifar10", tmp_path, 32)
+
+
+def test_it_is_known_whether_the_pictures_were_held_out(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 2)
+    assert not read_testset("shapes", tmp_path, 16).held_out
+    assert not read_testset("shapes", tmp_path / "train", 16).held_out
+    draw_folder(tmp_path / "val", 1)
+    assert read_testset("shapes", tmp_path, 16).held_out
+
+
+def test_a_class_that_training_lacks_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 2)
+    draw_folder(tmp_path / "test", 2)
+    (tmp_path / "test" / "circle").rename(tmp_path / "test" / "oval")
+    with pytest.raises(DataError, match=r"oval is a class that .*train does not have; its classes: circle, square"):
+        read_testset("shapes", tmp_path, 16)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    (tmp_path / "stripes").rename(tmp_path / "train")
+    found = read_testset("things", tmp_path, 16)
+    assert (found.classes, len(found), found.held_out) == (("circle", "square", "train"), 6, False)
+
+
+def test_a_file_whose_name_is_not_utf8_comes_under_one_that_can_be_shown(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 1)
+    (tmp_path / "circle" / "000.png").rename(tmp_path / "circle" / os.fsdecode(b"caf\xe9.png"))
+    name, content = read_testset("shapes", tmp_path, 16).file(0)
+    assert name == "caf?.png" and content.startswith(b"\x89PNG")
+    (tmp_path / "square").rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(DataError, match="is not named in UTF-8") as caught:
+        read_testset("shapes", tmp_path, 16)
+    assert str(caught.value).encode("utf-8")
 
 
 def test_the_stamp_changes_with_the_pictures(tmp_path: Path) -> None:
@@ -75,11 +118,17 @@ def test_the_stamp_changes_with_the_pictures(tmp_path: Path) -> None:
     assert stamp(tmp_path) == before
     os.utime(tmp_path / "test" / "circle", ns=(1, 1))  # as when a file comes or goes
     assert stamp(tmp_path) != before
+    draw_folder(tmp_path / "test" / "circle" / "below", 1)
+    before = stamp(tmp_path)
+    os.utime(tmp_path / "test" / "circle" / "below" / "square", ns=(1, 1))  # its pictures are the class's as well
+    assert stamp(tmp_path) != before
     assert stamp(tmp_path / "gone") == ()
 
 
 def test_labels_are_matched_by_name() -> None:
     labels = np.array([0, 1, 1, 0])
     assert match_labels(labels, ("dog", "Cat"), ("cat", "ship", "dog")).tolist() == [2, 0, 0, 2]
+    known = ("A", "B", "a", "b")
+    assert match_labels(np.arange(4), known, known).tolist() == [0, 1, 2, 3]
     with pytest.raises(DataError, match="the network has no class 'frog'; its classes: cat, dog"):
         match_labels(labels, ("cat", "frog"), ("cat", "dog"))

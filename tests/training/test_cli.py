@@ -159,5 +159,5 @@ def test_evaluate_refuses_in_one_line(bundle: Path, cifar10: Path, tmp_path: Pat
     )
     assert "nowhere is not a folder" in complaint("evaluate", "--model", bundle, "--data", "nowhere")
     shapes = draw_folder(tmp_path / "shapes", 2)
-    words = "the data's classes are circle, square, stripes; the model's are airplane, automobile, "
+    words = "the network has no class 'circle'; its classes: airplane, automobile, "
     assert words in complaint("evaluate", "--model", bundle, "--data", shapes)
