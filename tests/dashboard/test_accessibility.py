@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from benchmarks.screenshots import PAGES
 from benchmarks.servers import Server
 
 # Streamlit's drop area is a <section role="presentation" tabindex="-1">, whose button is what the keyboard reaches.
 OF_STREAMLIT = {("presentation-role-conflict", '[data-testid="stFileUploaderDropzone"]')}
+
+# Streamlit fades what a run has not drawn yet, and a page may run again when its parts report back: colours are only
+# what a person reads once nothing has run, faded or moved for a second.
+AT_REST = """() => {
+  const fading = document.getAnimations().some(a => a instanceof CSSTransition && a.playState === "running")
+  const busy = fading || document.querySelector('[data-stale="true"], [data-testid="stSpinner"]')
+    || !document.querySelector('[data-test-script-state="notRunning"]')
+  if (busy || !window.restingSince) window.restingSince = performance.now()
+  return !busy && performance.now() - window.restingSince > 1000
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -19,8 +29,7 @@ def test_axe_finds_nothing(browser: Browser, server: Server, name: str, scheme: 
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(server.url + PAGES[name])
-    expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()
-    page.wait_for_timeout(1000)  # charts draw after the script has run
+    page.wait_for_function(AT_REST)
     found = [
         f"{violation['id']}: {node['html'][:200]}\n    {node['failureSummary']}"
         for violation in Axe().run(page).response["violations"]
