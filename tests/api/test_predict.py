@@ -11,13 +11,14 @@ from starlette.testclient import TestClient
 
 from api.bodies import MOST_PARTS
 from api.multipart import MOST_FIELDS
-from model.bundle import find_bundle, read_card
+from model.bundle import DEFAULT, find_bundle, read_card
 from model.classifier import Classifier
 from model.images import MAX_BYTES
 from model.pool import Pool
 from tests.api.conftest import MakeClient
 from tests.drawn import save_untrained
 from tests.hostile import BAD, odd
+from tests.shipped import LISTED
 
 CLASSES = read_card(find_bundle("default")).classes
 JPEG = {"Content-Type": "image/jpeg"}
@@ -33,7 +34,7 @@ def test_answer_is_the_classifiers(client: TestClient, photo: bytes) -> None:
     assert [(score["label"], score["index"], score["probability"]) for score in answer["predictions"]] == [
         (score.label, score.index, score.probability) for score in expected.scores
     ]
-    assert answer["model"] == "fast"
+    assert answer["model"] == DEFAULT
     assert 0 < answer["milliseconds"] < 60_000
 
 
@@ -95,14 +96,14 @@ def test_model_and_engine_are_chosen(make_client: MakeClient, photo: bytes, tmp_
     refused = client.post("/predict?model=mine&engine=int8", files={"image": photo})
     assert refused.status_code == 422
     assert "model 'mine' has no engine 'int8'; its engines: keras" in refused.json()["error"]
-    assert client.post("/predict?model=default", files={"image": photo}).json()["model"] == "fast"
+    assert client.post("/predict?model=default", files={"image": photo}).json()["model"] == DEFAULT
 
 
 def test_an_unknown_model_is_404_with_the_known_ones(client: TestClient, photo: bytes) -> None:
     for name in ("fats", "../../etc/passwd", "", "x" * 5000, "a\nb"):
         answer = client.post("/predict", params={"model": name}, files={"image": photo})
         assert answer.status_code == 404
-        assert "models: default, fast" in answer.json()["error"]
+        assert f"models: {LISTED}" in answer.json()["error"]
         assert len(answer.json()["error"]) < 400
     assert "did you mean 'fast'?" in client.post("/predict?model=fats", files={"image": photo}).json()["error"]
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from api.__main__ import command
 from api.settings import OTHERS, Settings, SettingsError, read_settings, settings_table, unknown_variables, variable
+from tests.shipped import LISTED
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -82,7 +83,7 @@ def test_every_variable_of_other_parts_is_in_readme() -> None:
     ("options", "words"),
     [
         (["--engine", "int7"], "VITRINE_ENGINE is 'int7'"),
-        (["--model", "fats"], "unknown model 'fats'; models: default, fast; did you mean 'fast'?"),
+        (["--model", "fats"], f"unknown model 'fats'; models: {LISTED}; did you mean 'fast'?"),
         (["--port", "70000"], "VITRINE_PORT is 70000"),
         (["--host", "no such host"], "cannot listen on no such host"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),

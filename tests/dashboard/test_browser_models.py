@@ -10,10 +10,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from benchmarks.servers import Server
-from model.bundle import DEFAULT, INT8_FILE, find_bundle
 from tests.dashboard.test_browser import SAMPLES, open_page, upload
+from tests.shipped import FAST_INT8
 
-INT8 = find_bundle(DEFAULT) / INT8_FILE
 CLASSES = "plane, car, bird, Katze, deer, dog, frog, Pferd, ship, truck"
 
 
@@ -27,7 +26,7 @@ def vitrine(server: Server, *arguments: str) -> str:
 def test_a_network_is_added_used_renamed_removed_and_brought_back(page: Page, server: Server, tmp_path: Path) -> None:
     open_page(page, server, "/models")
     page.get_by_role("button", name="Add a network").click()
-    page.get_by_role("dialog").locator('input[type="file"]').set_input_files(str(INT8))
+    page.get_by_role("dialog").locator('input[type="file"]').set_input_files(str(FAST_INT8))
     page.get_by_label("Name").fill("small")
     page.get_by_label("Classes, in their order").fill(CLASSES)
     page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
@@ -51,7 +50,7 @@ def test_a_network_is_added_used_renamed_removed_and_brought_back(page: Page, se
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("button", name=".tflite", exact=True).click()
-    assert download.value.path().read_bytes() == INT8.read_bytes()
+    assert download.value.path().read_bytes() == FAST_INT8.read_bytes()
     assert download.value.suggested_filename == "tiny.tflite"
     page.keyboard.press("Escape")
 
@@ -64,7 +63,7 @@ def test_a_network_is_added_used_renamed_removed_and_brought_back(page: Page, se
 
 
 def test_a_switch_on_the_command_line_takes_effect_in_the_open_page(page: Page, server: Server) -> None:
-    vitrine(server, "add", str(INT8), "--name", "other", "--classes", CLASSES)
+    vitrine(server, "add", str(FAST_INT8), "--name", "other", "--classes", CLASSES)
     open_page(page, server)
     upload(page, SAMPLES / "horse-zaniskari.jpg")
     expect(page.get_by_role("heading", name="Horse")).to_be_visible()

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server, serve
+from model.bundle import DEFAULT
 from model.data import CIFAR10_CLASSES
 from tests.dashboard.test_browser import open_page
 from tests.drawn import draw_cifar10
@@ -28,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, no_data: dict[str, str]) ->
 
 def ask(page: Page) -> None:
     """Have the network asked about every picture, unless it has been."""
-    button = page.get_by_role("button", name="Ask fast (keras) about all 130 pictures")
+    button = page.get_by_role("button", name=f"Ask {DEFAULT} (keras) about all 130 pictures")
     done = page.locator(f"{TILES} b").first
     expect(button.or_(done)).to_be_visible(timeout=120_000)
     if button.is_visible():
@@ -112,10 +113,10 @@ def test_a_table_twin_opens(page: Page, server: Server) -> None:
 
 
 def test_two_engines_are_set_side_by_side(page: Page, server: Server) -> None:
-    open_page(page, server, "/evaluation?with=fast:int8")
-    ask_button = page.get_by_role("button", name="Ask fast (int8) about all 130 pictures")
-    keras_button = page.get_by_role("button", name="Ask fast (keras) about all 130 pictures")
-    verdict = page.get_by_text("fast (int8)").and_(page.get_by_text("pictures"))
+    open_page(page, server, f"/evaluation?with={DEFAULT}:int8")
+    ask_button = page.get_by_role("button", name=f"Ask {DEFAULT} (int8) about all 130 pictures")
+    keras_button = page.get_by_role("button", name=f"Ask {DEFAULT} (keras) about all 130 pictures")
+    verdict = page.get_by_text(f"{DEFAULT} (int8)").and_(page.get_by_text("pictures"))
     expect(ask_button.or_(keras_button).or_(verdict).first).to_be_visible()
     if keras_button.is_visible():
         keras_button.click()

@@ -6,6 +6,7 @@ import pytest
 
 from dashboard import contrast
 from dashboard.contrast import Contrast, Side, contrast_of
+from model.bundle import DEFAULT
 from model.prediction import Prediction
 from tests.drawn import save_untrained
 
@@ -86,13 +87,13 @@ def test_the_default_is_compared_with_another_network_or_else_with_another_file_
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     options = contrast.sides()
-    assert list(options)[:2] == ["fast:keras", "fast:int8"]
+    assert list(options)[:2] == [f"{DEFAULT}:keras", f"{DEFAULT}:int8"]
     if len({side.name for side in options.values()}) == 1:
-        assert contrast.second_choice(options) == "fast:int8"
+        assert contrast.second_choice(options) == f"{DEFAULT}:int8"
     save_untrained(tmp_path / "bundles" / "mine")
     (tmp_path / "bundles" / "broken").mkdir()
     (tmp_path / "bundles" / "broken" / "card.json").write_text("{")
     options = contrast.sides()
     assert options["mine:keras"] == Side("mine", "keras")
     assert "broken:keras" not in options
-    assert options[contrast.second_choice(options)].name != "fast"
+    assert options[contrast.second_choice(options)].name != DEFAULT

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from model import history
+from model.bundle import DEFAULT
 from model.prediction import Prediction
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import encode, picture
@@ -71,7 +72,7 @@ def test_the_switch_keeps_each_answer_once() -> None:
     upload(test)
     test.run()
     (kept,) = history.list_answers()
-    assert (kept.label, kept.model) == ("horse", "fast")
+    assert (kept.label, kept.model) == ("horse", DEFAULT)
     assert kept.thumbnail.startswith(b"\xff\xd8")
     assert kept.model_sha256
     test.toggle(key="keep").set_value(False).run()

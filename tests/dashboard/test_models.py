@@ -11,12 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
 from model import store
-from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
+from model.bundle import DEFAULT, KERAS_FILE, find_bundle, read_card
 from model.intake import MAX_BYTES, Wishes, add_file
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.foreign import layer, sequential, write_keras
+from tests.shipped import FAST, FAST_CARD, FAST_INT8, NAMES
 
-INT8 = find_bundle(DEFAULT) / INT8_FILE
 LETTERS = "a,b,c,d,e,f,g,h,i,j"
 
 
@@ -30,7 +30,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(name: str, content: bytes = b"") -> None:
     """A stored network that answers like the shipped one, told apart by bytes after its end."""
-    store.add(INT8.read_bytes() + content, ".tflite", name, read_card(find_bundle(DEFAULT)))
+    store.add(FAST_INT8.read_bytes() + content, ".tflite", name, FAST_CARD)
 
 
 def keys(test: AppTest) -> set[str]:
@@ -46,8 +46,7 @@ def test_every_network_has_a_card_with_its_figures() -> None:
     test = visit_page("models")
     assert not test.exception
     shown = texts(test)
-    assert "**2 networks**" in shown
-    card = read_card(find_bundle(DEFAULT))
+    assert f"**{len(NAMES) + 1} networks**" in shown
     for words in (
         "right on CIFAR-10, all 10,000 test pictures",
         "8.0 MB",
@@ -55,9 +54,11 @@ def test_every_network_has_a_card_with_its_figures() -> None:
         "ships with Vitrine",
     ):
         assert words in shown
-    assert f"`{card.sha256[:12]}`" in shown
+    assert f"`{FAST_CARD.sha256[:12]}`" in shown
     assert "added by you" in shown
-    assert [metric.value for metric in test.metric] == ["89.8%", "89.8%"]
+    measured = [read_card(find_bundle(name)) for name in NAMES] + [FAST_CARD]
+    shares = [card.accuracy["cifar10 test, all 10,000"]["keras"] for card in measured]
+    assert [metric.value for metric in test.metric] == [f"{share:.1%}" for share in shares]
     assert {"open-fast", "open-mine", "add"} <= keys(test)
     assert not any(key.startswith("remove-") for key in keys(test))
 
@@ -69,7 +70,7 @@ def test_one_that_is_opened_shows_card_classes_and_layers() -> None:
     card, classes, layers = (frame.value for frame in test.dataframe)
     assert dict(zip(card["card"], card[""], strict=True))["parameters"] == "2.0 million"
     assert list(classes["class"])[:2] == ["airplane", "automobile"]
-    assert layers["parameters"].sum() == read_card(find_bundle(DEFAULT)).parameters
+    assert layers["parameters"].sum() == FAST_CARD.parameters
     assert "ms a picture" in texts(test)
     assert "remove-fast" not in keys(test)  # it ships: there is nothing to delete
 
@@ -144,7 +145,7 @@ def test_the_button_opens_the_dialog() -> None:
 
 def test_a_file_can_be_uploaded() -> None:
     test = dialog()
-    test.file_uploader(key="network-file").upload("my net.tflite", INT8.read_bytes())
+    test.file_uploader(key="network-file").upload("my net.tflite", FAST_INT8.read_bytes())
     test.text_input(key="network-classes").set_value(LETTERS).run()
     test.button(key="network-add").click().run()
     assert not test.exception
@@ -196,7 +197,7 @@ def test_a_file_is_made_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_damaged_network_is_a_sentence_and_can_be_removed(own_home: Path) -> None:
-    card = read_card(find_bundle(DEFAULT))
+    card = FAST_CARD
     store.add(b"no network at all", ".keras", "broken", card)
     test = opened("broken")
     assert not test.exception
@@ -218,11 +219,11 @@ def test_a_shared_page_shows_and_changes_nothing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("VITRINE_SHARE", "1")
     test = opened("mine")
     assert "looked at here and not changed" in texts(test)
-    assert keys(test) == {"open-fast", "open-mine"}
+    assert keys(test) == {"open-mine", *(f"open-{name}" for name in NAMES)}
 
 
 def test_an_added_network_answers_on_the_classify_page() -> None:
-    add_file(find_bundle(DEFAULT) / KERAS_FILE, Wishes("copy", LETTERS))
+    add_file(FAST / KERAS_FILE, Wishes("copy", LETTERS))
     test = visit(model="copy", sample="frog-brown.png")
     assert not test.exception
     assert test.subheader[0].value == "G"  # the seventh class, as it is called here
@@ -231,22 +232,22 @@ def test_an_added_network_answers_on_the_classify_page() -> None:
 def test_a_switch_takes_effect_in_a_page_that_is_open() -> None:
     put("mine")
     test = visit()
-    assert test.selectbox(key="model").value == "fast"
+    assert test.selectbox(key="model").value == DEFAULT
     store.set_default("mine")
     test.run()
     assert test.selectbox(key="model").value == "mine"
-    test.selectbox(key="model").set_value("fast").run()
-    store.set_default("fast")
+    test.selectbox(key="model").set_value(DEFAULT).run()
+    store.set_default(DEFAULT)
     store.set_default("mine")
     test.run()
-    assert test.selectbox(key="model").value == "fast"  # the visitor's own choice stays
+    assert test.selectbox(key="model").value == DEFAULT  # the visitor's own choice stays
     test.selectbox(key="model").set_value("mine").run()
     store.remove("mine")
     test.run()
     assert not test.exception
     put("other", b"other")
     test.run()
-    assert test.selectbox(key="model").value == "fast"
+    assert test.selectbox(key="model").value == DEFAULT
 
 
 def test_a_choice_lasts_from_page_to_page() -> None:
@@ -261,7 +262,7 @@ def test_a_network_that_has_gone_from_the_address_is_the_default() -> None:
     put("mine")
     test = visit(model="gone", sample="frog-brown.png")
     assert not test.exception
-    assert test.selectbox(key="model").value == "fast"
+    assert test.selectbox(key="model").value == DEFAULT
     assert test.subheader[0].value == "Frog"
 
 
@@ -270,7 +271,7 @@ def test_the_same_bytes_with_other_classes_answer_with_their_names() -> None:
     content = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
     for classes, expected in ((LETTERS, "H"), (LETTERS.upper().replace("H", "Horse"), "Horse")):
         store.remove("mine", for_good=True) if store.list_models() else None
-        add_file(INT8, Wishes("mine", classes))
+        add_file(FAST_INT8, Wishes("mine", classes))
         test = visit(model="mine")
         test.file_uploader[0].upload("horse.jpg", content).run()
         assert test.subheader[0].value == expected

@@ -114,7 +114,7 @@ def test_pictures_show_before_any_network_is_asked(data: Path) -> None:
     shown = cells(test)
     assert len(shown) == 60
     assert [cell["lines"] for cell in shown[:2]] == [["airplane"], ["automobile"]]
-    assert f"Ask fast (keras) about all {N} pictures" in labels(test)
+    assert f"Ask {DEFAULT} (keras) about all {N} pictures" in labels(test)
     assert not surveys.JOBS
 
 
@@ -247,7 +247,7 @@ def test_without_data_evaluation_says_how_to_get_some() -> None:
 def test_nothing_is_computed_until_asked_for(data: Path) -> None:
     test = visit_page("evaluation")
     assert not test.exception and not test.metric and not surveys.JOBS
-    assert f"Ask fast (keras) about all {N} pictures" in labels(test)
+    assert f"Ask {DEFAULT} (keras) about all {N} pictures" in labels(test)
 
 
 def test_evaluation_shows_figures_and_pictures(data: Path) -> None:
@@ -284,13 +284,14 @@ def test_tables_are_made_when_they_are_opened(data: Path) -> None:
 def test_two_engines_are_compared(data: Path) -> None:
     answer(data)
     answer(data, "int8", moved=3)
-    test = visit_page("evaluation", **{"with": "fast:int8"})
+    test = visit_page("evaluation", **{"with": f"{DEFAULT}:int8"})
     assert not test.exception
     said = texts(test).replace("\\", "")
-    assert "fast (int8) answers 3 of 130 pictures (2.3%) otherwise than fast (keras): 0 it puts right, 2 it" in said
+    assert f"{DEFAULT} (int8) answers 3 of 130 pictures (2.3%) otherwise than {DEFAULT} (keras): " in said
+    assert ": 0 it puts right, 2 it" in said
     assert "may well be chance" in said
     table = test.dataframe[0].value
-    assert list(table.columns) == ["", "fast (keras)", "fast (int8)"]
+    assert list(table.columns) == ["", f"{DEFAULT} (keras)", f"{DEFAULT} (int8)"]
     assert table.iloc[0].tolist() == ["accuracy", "80.0%", "78.5%"]
     assert [cell["place"] for cell in cells(test)] == [1, 2]
     assert "Measure their speed" in labels(test)
@@ -415,6 +416,6 @@ def test_pictures_that_changed_between_two_networks_are_not_compared(
     part = replace(whole, split=whole.split.take(slice(0, 100)), key="later")
     found = itertools.cycle((whole, part))
     monkeypatch.setattr(resources, "testset", lambda *_given: next(found))
-    test = visit_page("evaluation", **{"with": "fast:int8"})
+    test = visit_page("evaluation", **{"with": f"{DEFAULT}:int8"})
     assert not test.exception
     assert "The pictures of cifar10 changed while they were read" in texts(test)

@@ -39,6 +39,7 @@ def make(folder: Path) -> Path:
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Shipped bundles `fast` and `shared`, own bundles `mine` and another `shared`."""
     monkeypatch.setattr(bundle, "BUNDLES", tmp_path / "shipped")
+    monkeypatch.setattr(bundle, "DEFAULT", "fast")
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     for name in ("shipped/fast", "shipped/shared", "home/bundles/mine", "home/bundles/shared"):
         make(tmp_path / name)

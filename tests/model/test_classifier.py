@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.bundle import DEFAULT, BundleError, find_bundle, read_card, write_card
+from model.bundle import BundleError, read_card, write_card
 from model.classifier import BATCH, ENGINES, Classifier, load_keras
 from model.images import InvalidImage
 from model.quantize import quantize
 from tests.drawn import SHAPES, draw_images, encode, save_untrained
+from tests.shipped import FAST_CARD
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,6 @@ def test_layers_that_change_pictures_while_training_leave_them_alone(tmp_path: P
         keras.layers.Flatten(),
     ]
     keras.Sequential(parts).save(tmp_path / "a.keras")
-    forward = load_keras(tmp_path / "a.keras", dataclasses.replace(read_card(find_bundle(DEFAULT)), input_size=8))
+    forward = load_keras(tmp_path / "a.keras", dataclasses.replace(FAST_CARD, input_size=8))
     images = draw_images(20, 8)
     assert np.array_equal(forward(images), images.reshape(20, -1))

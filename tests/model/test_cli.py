@@ -15,15 +15,17 @@ from typer.testing import CliRunner, Result
 import model.historycli
 import model.storecli  # noqa: F401  (both add their commands)
 from benchmarks.servers import ROOT
-from model.bundle import DEFAULT, INT8_FILE, find_bundle, read_card
+from model.bundle import DEFAULT
 from model.cli import app
 from tests.drawn import encode, open_image, picture
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
+from tests.shipped import FAST_CARD, FAST_INT8, LISTED, NAMES
 
 SAMPLES = ROOT / "sample_images"
 HORSE, CAT = SAMPLES / "horse-zaniskari.jpg", SAMPLES / "cat-chelsea.png"
-INT8 = find_bundle(DEFAULT) / INT8_FILE
 FAST = ("--engine", "int8")
+# How `list` begins a shipped network's line.
+SHIPPED_LINES = [["*", name, "ships"] if name == DEFAULT else [name, "ships", "10"] for name in NAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +147,7 @@ def test_a_server_that_is_not_there_is_a_sentence_a_file() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--model", "fsat"), "unknown model 'fsat'; models: default, fast; did you mean 'fast'?"),
+        (("--model", "fsat"), f"unknown model 'fsat'; models: {LISTED}; did you mean 'fast'?"),
         (("--engine", "onnx"), "unknown engine 'onnx'; engines: keras, int8"),
         (("--url", "localhost"), "'localhost' is no server's address"),
     ],
@@ -240,14 +242,14 @@ def test_a_strange_file_name_does_nothing_to_the_terminal(tmp_path: Path) -> Non
 
 
 def test_the_stores_round_trip(tmp_path: Path) -> None:
-    said = works("add", INT8, "--name", "mine", "--classes", "a,b,c,d,e,f,g,h,i,j")
+    said = works("add", FAST_INT8, "--name", "mine", "--classes", "a,b,c,d,e,f,g,h,i,j")
     assert said.splitlines() == [
         "stored as mine: 10 classes, 32 x 32 pixels, 2.0 MB",
         "scaling: none (its input is uint8)",
     ]
-    assert works("add", INT8) == f"{INT8} is stored already, as mine\n"
+    assert works("add", FAST_INT8) == f"{FAST_INT8} is stored already, as mine\n"
     listed = [line.split()[:3] for line in works("list").splitlines()]
-    assert listed == [["*", "fast", "ships"], ["mine", "added", "10"]]
+    assert listed == [*SHIPPED_LINES, ["mine", "added", "10"]]
     assert "a, b, c" in works("show", "mine")
     assert works("default", "mine") == "mine\n"
     assert predict_json(HORSE)[0] | {"predictions": []} == {
@@ -261,13 +263,13 @@ def test_the_stores_round_trip(tmp_path: Path) -> None:
     assert works("rename", "mine", "yours") == "mine is now yours\n"
     assert works("default") == "yours\n"
     works("export", "yours", tmp_path / "out.tflite")
-    assert (tmp_path / "out.tflite").read_bytes() == INT8.read_bytes()
+    assert (tmp_path / "out.tflite").read_bytes() == FAST_INT8.read_bytes()
     assert works("remove", "yours", "--yes") == "removed yours\n"
-    assert [line.split()[:2] for line in works("list").splitlines()] == [["*", "fast"]]
+    assert [line.split()[:3] for line in works("list").splitlines()] == SHIPPED_LINES
 
 
 def test_remove_asks() -> None:
-    works("add", INT8, "--name", "mine")
+    works("add", FAST_INT8, "--name", "mine")
     refused = call("remove", "mine", given="n\n")
     assert refused.exit_code == 1
     assert "Remove mine for good? [y/N]" in refused.stdout
@@ -277,23 +279,23 @@ def test_remove_asks() -> None:
 
 
 def test_list_and_show_as_json() -> None:
-    works("add", INT8, "--name", "mine")
+    works("add", FAST_INT8, "--name", "mine")
     entries = json.loads(works("list", "--json"))
     assert [(entry["name"], entry["origin"], entry["default"]) for entry in entries] == [
-        ("fast", "ships", True),
+        *((name, "ships", name == DEFAULT) for name in NAMES),
         ("mine", "added", False),
     ]
     shown = json.loads(works("show", "fast", "--json"))
-    assert shown["card"]["parameters"] == read_card(find_bundle("fast")).parameters
+    assert shown["card"]["parameters"] == FAST_CARD.parameters
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("add", "nowhere.h5"), "nowhere.h5 is not a file"),
-        (("add", str(INT8), "--name", "fast"), "'fast' is the name of a model outside the store"),
-        (("show", "nobody"), "unknown model 'nobody'; models: default, fast"),
-        (("export", "nobody", "x.h5"), "unknown model 'nobody'; models: default, fast"),
+        (("add", str(FAST_INT8), "--name", "fast"), "'fast' is the name of a model outside the store"),
+        (("show", "nobody"), f"unknown model 'nobody'; models: {LISTED}"),
+        (("export", "nobody", "x.h5"), f"unknown model 'nobody'; models: {LISTED}"),
         (("export", "fast", "x.onnx"), "x.onnx should end in one of .keras, .h5, .tflite"),
         (("remove", "nobody", "--yes"), "no model 'nobody' in the store"),
         (("rename", "nobody", "x"), "no model 'nobody' in the store"),

@@ -10,22 +10,20 @@ import pytest
 from model import convert as converting
 from model import store
 from model.bundle import (
-    DEFAULT,
     H5_FILE,
     INT8_FILE,
     KERAS_FILE,
     TFLITE_FILE,
     BundleError,
     Card,
-    find_bundle,
     read_card,
     write_card,
 )
 from model.classifier import Classifier
 from model.convert import can_convert, convert, export
 from tests.drawn import draw_images
+from tests.shipped import FAST, FAST_CARD, FAST_INT8
 
-FAST = find_bundle(DEFAULT)
 CARD = Card("mine", ("cat", "dog", "frog"), 16, 0, 0, "", "", "", scaling="unit", output="logits")
 
 
@@ -52,7 +50,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("suffix", "file"), [(".keras", KERAS_FILE), (".tflite", INT8_FILE)])
 def test_a_file_that_is_there_comes_byte_for_byte(suffix: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(converting, "ask_apart", lambda *_: pytest.fail("converted"))
-    assert convert(FAST, read_card(FAST), suffix) == (FAST / file).read_bytes()
+    assert convert(FAST, FAST_CARD, suffix) == (FAST / file).read_bytes()
 
 
 def as_bundle(folder: Path, file: str, content: bytes, card: Card) -> Classifier:
@@ -73,7 +71,7 @@ def test_what_is_exported_is_byte_for_byte_what_was_added(tmp_path: Path, home: 
 
 def test_a_model_that_ships_can_be_exported_too(tmp_path: Path, home: Path) -> None:
     export("default", tmp_path / "out.tflite")
-    assert (tmp_path / "out.tflite").read_bytes() == (FAST / INT8_FILE).read_bytes()
+    assert (tmp_path / "out.tflite").read_bytes() == FAST_INT8.read_bytes()
 
 
 def test_export_refuses_what_it_cannot_write(tmp_path: Path, home: Path) -> None:
@@ -113,7 +111,7 @@ def test_an_int8_file_takes_pictures_and_gives_probabilities(stranger: Path, tmp
 
 
 def test_a_tflite_file_cannot_be_turned_back(stranger: Path) -> None:
-    card = replace(read_card(FAST), files={INT8_FILE: read_card(FAST).files[INT8_FILE]})
+    card = replace(FAST_CARD, files={INT8_FILE: FAST_CARD.files[INT8_FILE]})
     assert [suffix for suffix in converting.KINDS if can_convert(card, suffix)] == [".tflite"]
     with pytest.raises(BundleError, match=r"'fast' is a \.tflite file, which cannot be turned into \.h5"):
         convert(FAST, card, ".h5")

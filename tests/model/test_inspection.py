@@ -12,12 +12,13 @@ import pytest
 from keras import layers
 
 from model.allowed import NotAllowed
-from model.bundle import DEFAULT, INT8_FILE, Card, find_bundle
+from model.bundle import Card
 from model.classifier import load_keras, load_tflite
 from model.inspection import Facts, inspect, look
 from model.outputs import OUTPUTS
 from tests.drawn import draw_images
 from tests.foreign import CLASSES, SIDE, layer, sequential, write_keras, write_keras2
+from tests.shipped import FAST_INT8
 
 
 def save(path: Path, *parts: Any, shape: tuple[int | None, ...] = (SIDE, SIDE, 3), dtype: str = "float32") -> Path:
@@ -49,7 +50,7 @@ def test_a_network_of_keras_2(tmp_path: Path) -> None:
 
 
 def test_an_int8_network_in_its_own_process() -> None:
-    facts = inspect(find_bundle(DEFAULT) / INT8_FILE)
+    facts = inspect(FAST_INT8)
     assert facts == Facts(32, 10, 1971640, 0, "none", "probabilities", "its input is uint8")
 
 
@@ -66,14 +67,14 @@ def test_a_file_that_takes_for_ever_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [40, 5000, 1_000_000, 2_000_000])
 def test_a_damaged_tflite_file_is_refused(tmp_path: Path, cut: int) -> None:
-    content = bytearray((find_bundle(DEFAULT) / INT8_FILE).read_bytes())
+    content = bytearray(FAST_INT8.read_bytes())
     (tmp_path / "a.tflite").write_bytes(content[:cut])
     with pytest.raises(NotAllowed):
         inspect(tmp_path / "a.tflite")
 
 
 def test_scrambled_tflite_files_are_refused_or_answered_but_end_nothing(tmp_path: Path) -> None:
-    content = (find_bundle(DEFAULT) / INT8_FILE).read_bytes()
+    content = FAST_INT8.read_bytes()
     rng = np.random.default_rng(0)
     for number in range(4):
         scrambled = bytearray(content)
@@ -205,5 +206,5 @@ def test_the_int8_input_says_what_it_stands_for(float_network: Path) -> None:
 def test_a_path_with_spaces_works(tmp_path: Path) -> None:
     folder = tmp_path / "my models; rm -rf"
     folder.mkdir()
-    shutil.copy(find_bundle(DEFAULT) / INT8_FILE, folder / "a b.tflite")
+    shutil.copy(FAST_INT8, folder / "a b.tflite")
     assert inspect(folder / "a b.tflite").classes == 10

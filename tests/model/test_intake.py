@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model import intake, store
-from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, BundleError, find_bundle, find_named, read_card
+from model.bundle import KERAS_FILE, BundleError, find_named, read_card
 from model.classifier import Classifier
 from model.convert import export
 from model.database import StoreError
@@ -18,8 +18,7 @@ from model.inspection import look
 from model.intake import Wishes, add_file
 from tests.drawn import draw_images
 from tests.foreign import SIDE, layer, sequential, write_h5, write_keras, write_keras2
-
-INT8 = find_bundle(DEFAULT) / INT8_FILE
+from tests.shipped import FAST, FAST_INT8
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +69,7 @@ def test_the_scaling_wished_is_what_the_network_gets(tmp_path: Path, at_once: No
 
 def test_a_tflite_file_is_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "my best (v2).tflite"
-    path.write_bytes(INT8.read_bytes())
+    path.write_bytes(FAST_INT8.read_bytes())
     names = tmp_path / "names.json"
     names.write_text(json.dumps([f"kind {number}" for number in range(10)]))
     assert add_file(path, Wishes(classes=str(names))).model.name == "my-best-v2"
@@ -78,12 +77,12 @@ def test_a_tflite_file_is_named_after_its_file(tmp_path: Path) -> None:
 
 
 def test_the_same_file_again_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_file(INT8, Wishes("mine"))
+    add_file(FAST_INT8, Wishes("mine"))
     monkeypatch.setattr(intake, "inspect", lambda *_: pytest.fail("looked at twice"))
-    again = add_file(INT8, Wishes("other"))
+    again = add_file(FAST_INT8, Wishes("other"))
     assert (again.model.title, again.facts) == ("mine", None)
     with pytest.raises(StoreError, match=r"stored already, as 'mine' with the classes class0, .* remove that first"):
-        add_file(INT8, Wishes(classes=",".join("abcdefghij")))
+        add_file(FAST_INT8, Wishes(classes=",".join("abcdefghij")))
     assert len(store.list_models()) == 1
 
 
@@ -114,7 +113,7 @@ def reads(marker: Path) -> dict[str, Any]:
 
 def fetches(marker: Path) -> dict[str, Any]:
     """A function of Keras's own that downloads into a folder, called as if it were a layer."""
-    config = {"fname": str(marker), "origin": f"file://{INT8}", "cache_dir": str(marker.parent)}
+    config = {"fname": str(marker), "origin": f"file://{FAST_INT8}", "cache_dir": str(marker.parent)}
     return {"module": "keras.utils", "class_name": "get_file", "config": config, "registered_name": "get_file"}
 
 
@@ -156,13 +155,13 @@ def test_other_files_are_a_sentence(tmp_path: Path, name: str, content: bytes, w
 
 
 def test_a_file_that_is_not_what_its_name_says_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "a.h5").write_bytes(INT8.read_bytes())
+    (tmp_path / "a.h5").write_bytes(FAST_INT8.read_bytes())
     assert "its content is that of a .tflite file" in refusal(tmp_path / "a.h5")
 
 
 def test_a_file_beyond_the_limit_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MAX_BYTES", 2**20)
-    assert "has 1.9 MB; model files can have up to 1 MB" in refusal(INT8)
+    assert "has 1.9 MB; model files can have up to 1 MB" in refusal(FAST_INT8)
 
 
 @pytest.mark.parametrize(
@@ -176,20 +175,20 @@ def test_a_file_beyond_the_limit_is_a_sentence(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_wishes_that_do_not_fit_are_a_sentence(wishes: tuple[Any, ...], words: str) -> None:
-    assert words in refusal(INT8, *wishes)
+    assert words in refusal(FAST_INT8, *wishes)
 
 
 def test_a_folder_and_a_missing_file_are_a_sentence(tmp_path: Path) -> None:
     assert refusal(tmp_path, "mine").endswith("is not a file")
     assert refusal(tmp_path / "nowhere.h5").endswith("nowhere.h5 is not a file")
-    (tmp_path / "....h5").write_bytes(INT8.read_bytes())
+    (tmp_path / "....h5").write_bytes(FAST_INT8.read_bytes())
     assert "makes no name for a model; give one with --name" in refusal(tmp_path / "....h5")
 
 
 def test_the_shipped_networks_own_files_can_be_added(at_once: None) -> None:
     """What Vitrine made itself is taken like anything else."""
-    add_file(find_bundle(DEFAULT) / KERAS_FILE, Wishes("copy", scaling="none"))
+    add_file(FAST / KERAS_FILE, Wishes("copy", scaling="none"))
     images = draw_images(3)
     assert np.allclose(
-        Classifier.load("copy").probabilities(images), Classifier.load(DEFAULT).probabilities(images), atol=1e-6
+        Classifier.load("copy").probabilities(images), Classifier.load("fast").probabilities(images), atol=1e-6
     )

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import keras
 
-from model.bundle import DEFAULT, INT8_FILE, KERAS_FILE, find_bundle, read_card
+from model.bundle import KERAS_FILE
 from model.layers import Layer, list_layers
-
-FAST = find_bundle(DEFAULT)
+from tests.shipped import FAST, FAST_CARD, FAST_INT8
 
 
 def test_the_layers_of_a_keras_file_with_shapes_and_parameters() -> None:
@@ -15,11 +14,11 @@ def test_the_layers_of_a_keras_file_with_shapes_and_parameters() -> None:
     assert layers[0] == Layer("image", "InputLayer", "32 x 32 x 3", 0)
     assert layers[2] == Layer("whitening", "Conv2D", "31 x 31 x 24", 2 * 2 * 3 * 24 + 24)
     assert (layers[-1].kind, layers[-1].output) == ("Activation", "10")
-    assert sum(layer.parameters for layer in layers) == read_card(FAST).parameters
+    assert sum(layer.parameters for layer in layers) == FAST_CARD.parameters
 
 
 def test_the_operations_of_a_tflite_file() -> None:
-    layers = list_layers(FAST / INT8_FILE)
+    layers = list_layers(FAST_INT8)
     assert layers[0] == Layer("1", "quantize", "32 x 32 x 3", 0)
     assert layers[3] == Layer("4", "conv 2d", "31 x 31 x 24", 2 * 2 * 3 * 24 + 24)
     assert [layer.kind for layer in layers[-3:]] == ["fully connected", "softmax", "dequantize"]

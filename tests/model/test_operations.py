@@ -12,17 +12,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from model.allowed import NotAllowed
-from model.bundle import DEFAULT, INT8_FILE, find_bundle
 from model.operations import OPERATIONS, read_operations
+from tests.shipped import FAST_INT8
 
-FAST = (find_bundle(DEFAULT) / INT8_FILE).read_bytes()
+NETWORK = FAST_INT8.read_bytes()
 
 
 def crafted(change: Callable[[Any], object]) -> bytes:
     """The shipped network after a change of what its file says."""
-    model = schema.ModelT.InitFromPackedBuf(FAST, 0)
+    model = schema.ModelT.InitFromPackedBuf(NETWORK, 0)
     change(model)
-    builder = flatbuffers.Builder(len(FAST))
+    builder = flatbuffers.Builder(len(NETWORK))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -93,8 +93,8 @@ def test_scrambled_bytes_are_read_or_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     refused = 0
     for _ in range(150):
-        content = bytearray(FAST)
-        for place in (len(FAST) - rng.integers(1, 12_000, 60)).tolist():  # the end describes, the rest is weights
+        content = bytearray(NETWORK)
+        for place in (len(NETWORK) - rng.integers(1, 12_000, 60)).tolist():  # the end describes, the rest is weights
             content[place] = int(rng.integers(256))
         try:
             read(tmp_path, bytes(content))

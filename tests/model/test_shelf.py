@@ -23,10 +23,9 @@ from model.bundle import (
 )
 from model.classifier import Classifier
 from tests.drawn import draw_images
+from tests.shipped import FAST_CARD, FAST_INT8, LISTED, NAMES
 
-SHIPPED = find_bundle(DEFAULT)
-NETWORK = (SHIPPED / INT8_FILE).read_bytes()
-CARD = read_card(SHIPPED)
+NETWORK = FAST_INT8.read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +36,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put(name: str, content: bytes = NETWORK) -> None:
-    store.add(content, ".tflite", name, CARD)
+    store.add(content, ".tflite", name, FAST_CARD)
 
 
 def test_a_stored_model_is_a_bundle_like_any_other() -> None:
     put("mine")
-    assert list(bundle_folders()) == [DEFAULT, "mine"]
+    assert list(bundle_folders()) == [*NAMES, "mine"]
     card = read_card(find_named("mine"))
-    assert (card.name, card.classes) == ("mine", CARD.classes)
-    stored, shipped = Classifier.load("mine"), Classifier.load(DEFAULT, "int8")
+    assert (card.name, card.classes) == ("mine", FAST_CARD.classes)
+    stored, shipped = Classifier.load("mine"), Classifier.load("fast", "int8")
     assert stored.engine == "int8"
     images = draw_images(5)
     assert (stored.probabilities(images) == shipped.probabilities(images)).all()
@@ -57,7 +56,7 @@ def test_default_follows_the_store_and_falls_back() -> None:
     store.set_default("mine")
     assert read_card(find_bundle("default")).name == "mine"
     removed = store.remove("mine")
-    assert find_bundle("default") == SHIPPED
+    assert find_bundle("default") == find_bundle(DEFAULT)
     store.restore(removed)
     assert default_name() == "mine"
     store.remove("mine", for_good=True)
@@ -69,7 +68,7 @@ def test_default_follows_the_store_and_falls_back() -> None:
 
 def test_an_unknown_name_lists_the_stored_ones_too() -> None:
     put("mine")
-    with pytest.raises(BundleError, match=r"unknown model 'mime'; models: default, fast, mine; did you mean 'mine'\?"):
+    with pytest.raises(BundleError, match=rf"unknown model 'mime'; models: {LISTED}, mine; did you mean 'mine'\?"):
         find_named("mime")
 
 
@@ -78,7 +77,7 @@ def test_a_bundle_trained_under_a_stored_name_comes_first(home: Path) -> None:
     folder = home / "bundles" / "mine"
     folder.mkdir(parents=True)
     (folder / INT8_FILE).write_bytes(NETWORK)
-    write_card(folder, CARD)
+    write_card(folder, FAST_CARD)
     assert find_named("mine") == folder
 
 
@@ -87,7 +86,7 @@ def test_changes_of_another_process_are_seen_at_once() -> None:
     assert "yours" not in bundle_folders()
     code = "from model import store; store.rename('mine', 'yours'); store.set_default('yours')"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert list(bundle_folders()) == [DEFAULT, "yours"]
+    assert list(bundle_folders()) == [*NAMES, "yours"]
     assert default_name() == "yours"
 
 

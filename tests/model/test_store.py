@@ -11,6 +11,7 @@ import pytest
 from model import store
 from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named
 from model.database import StoreError
+from tests.shipped import NAMES
 
 CARD = Card("x", ("cat", "dog"), 32, 12, 34, "", "", "2026-01-31", scaling="unit", output="logits")
 
@@ -179,7 +180,10 @@ def test_rename_takes_versions_and_default_along() -> None:
         (lambda: store.rename("nobody", "new"), "no model 'nobody' in the store; stored: mine, mine@1, other"),
         (lambda: store.rename("mine@1", "new"), "all versions are renamed together"),
         (lambda: store.remove("min"), "no model 'min' in the store; .* did you mean 'mine'?"),
-        (lambda: store.set_default("nobody"), "unknown model 'nobody'; models: fast, mine, mine@1, other"),
+        (
+            lambda: store.set_default("nobody"),
+            f"unknown model 'nobody'; models: {', '.join(NAMES)}, mine, mine@1, other",
+        ),
     ],
 )
 def test_a_wrong_name_is_a_sentence(call: Callable[[], object], words: str) -> None:

@@ -1,0 +1,13 @@
+"""The networks that ship, for tests that need one, or the names of all."""
+
+from __future__ import annotations
+
+from model.bundle import BUNDLES, CARD_FILE, INT8_FILE, find_bundle, read_card
+
+NAMES = sorted(path.parent.name for path in BUNDLES.glob(f"*/{CARD_FILE}"))
+LISTED = ", ".join(["default", *NAMES])
+
+# A small one, whichever is the default.
+FAST = find_bundle("fast")
+FAST_CARD = read_card(FAST)
+FAST_INT8 = FAST / INT8_FILE
