@@ -20,7 +20,7 @@ from model.home import home
 from model.language import gettext as _
 
 BUNDLES = Path(__file__).parent / "bundles"
-DEFAULT = "fast"  # the shipped bundle that `default` names until the user chooses another
+DEFAULT = "best"  # the shipped bundle that `default` names until the user chooses another
 KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
 H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of models that were made elsewhere
 NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
@@ -46,8 +46,8 @@ class Card:
 
     accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: test set -> expected
     calibration error by engine; flops: multiplications and additions of one picture's pass; temperature: what the
-    logits were divided by to calibrate the probabilities, 1 for none; scaling and output: names of model.scaling, for
-    networks that were made elsewhere.
+    logits were divided by to calibrate the probabilities, on average, 1 for none; scaling and output: names of
+    model.scaling, for networks that were made elsewhere.
     """
 
     name: str

@@ -69,7 +69,8 @@ def fit(
         extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
         status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
         plain = plain_copy(network, recipe, len(dataset.classes))
-        temperature = calibrate(plain, stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed))
+        held_out = stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed)
+        plain, temperature = calibrate(plain, held_out, recipe.calibration)
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", metrics(status, policy, card))
         for leftover in (CHECKPOINT, ANSWERS) if status == "finished" else ():

@@ -102,6 +102,7 @@ class Recipe:
     batch_size: int = 64
     seed: int = 0
     label_smoothing: float = 0.0
+    calibration: str = "temperature"  # temperature | adaptive: one for each picture, by how certain the network is
     monitor: str = "accuracy"  # accuracy | loss: what decides on validation pictures which epoch was the best
     patience: int = 10  # epochs without a better one before it stops
     averaging: bool = False  # lookahead averaging of the weights (arXiv 1907.08610)
@@ -120,6 +121,7 @@ class Recipe:
 
 
 CHOICES = {
+    "calibration": ("temperature", "adaptive"),
     "monitor": ("accuracy", "loss"),
     "augmentation.flip": ("none", "random", "alternating"),
     "optimizer.name": ("adam", "sgd", "muon"),

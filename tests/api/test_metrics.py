@@ -6,6 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from model.bundle import DEFAULT
+
 
 def values(client: TestClient) -> dict[tuple[str, str], float]:
     """Every sample by its name and the values of its labels, which are in the order of their names."""
@@ -28,8 +30,8 @@ def test_requests_latency_classes_and_queue(client: TestClient, photo: bytes, fr
     assert found["vitrine_requests_total", "/predict,400"] == 1
     assert found["vitrine_requests_total", "/api/predict,200"] == 1
     assert found["vitrine_requests_total", "/api/models/{name},404"] == 1
-    assert found["vitrine_answers_total", "horse,fast"] == 2
-    assert found["vitrine_answers_total", "frog,fast"] == 1
+    assert found["vitrine_answers_total", f"horse,{DEFAULT}"] == 2
+    assert found["vitrine_answers_total", f"frog,{DEFAULT}"] == 1
     assert found["vitrine_queue", ""] == 0
     assert found["vitrine_request_seconds_count", "/predict"] == 2
     assert 0 < found["vitrine_request_seconds_sum", "/predict"] < 60

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from model.bundle import CARD_FILE, find_bundle, read_card
+from model.bundle import CARD_FILE, DEFAULT, find_bundle, read_card
 from model.pool import Pool
 from tests.api.conftest import MakeClient
 from tests.drawn import save_untrained
@@ -53,8 +53,8 @@ def test_a_damaged_model_does_not_hide_the_others(make_client: MakeClient, tmp_p
 
 
 def test_a_card(client: TestClient) -> None:
-    card = client.get("/api/models/fast").json()
-    written = json.loads((find_bundle("fast") / CARD_FILE).read_text())
+    card = client.get(f"/api/models/{DEFAULT}").json()
+    written = json.loads((find_bundle(DEFAULT) / CARD_FILE).read_text())
     assert card.items() >= written.items()
     assert card["engines"] == ["keras", "int8"]
     assert client.get("/api/models/default").json() == card

@@ -65,8 +65,8 @@ def make_run(home: Path, name: str, epochs: int = 1, **files: dict[str, Any]) ->
     return folder
 
 
-def test_the_shipped_run_is_listed_with_one_figure_and_a_sentence() -> None:
-    test = visit()
+def test_a_shipped_run_is_listed_with_one_figure_and_a_sentence() -> None:
+    test = visit(show=["fast"])
     assert not test.exception
     assert test.dataframe[0].value.set_index("run").loc["fast", "status"] == "finished"
     assert len(test.get("plotly_chart")) == 1

@@ -70,7 +70,7 @@ def test_what_is_exported_is_byte_for_byte_what_was_added(tmp_path: Path, home: 
 
 
 def test_a_model_that_ships_can_be_exported_too(tmp_path: Path, home: Path) -> None:
-    export("default", tmp_path / "out.tflite")
+    export("fast", tmp_path / "out.tflite")
     assert (tmp_path / "out.tflite").read_bytes() == FAST_INT8.read_bytes()
 
 
