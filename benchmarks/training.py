@@ -13,14 +13,15 @@ import numpy as np
 from benchmarks.machine import machine
 from model.airbench import prepare_airbench
 from model.architectures import build_model
-from model.data import Dataset, Split, empty_split
 from model.flops import count_flops
+from model.splits import Dataset, Split, empty_split
 from training.batches import TrainingBatches
 from training.fit import starting_network
 from training.history import read_history
 from training.loop import Loop
 from training.optimizer import precision
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe
+from training.recipefile import load_recipe
 
 STEPS, EPOCHS, ROUNDS = 4, 4, 2  # the first epoch of each training compiles and does not count
 BACKWARD = 3  # a training step costs about three forward passes

@@ -11,8 +11,8 @@ from dashboard import runs as facts
 from dashboard import words
 from dashboard.following import why_it_ended
 from model.bundle import BundleError, check_name
-from model.data import DataError
 from model.language import gettext as _
+from model.splits import DataError
 from training.background import can_go_on, go_on
 from training.history import Run, RunError, own_runs, remove_run, rename_run, restore_run
 from training.process import data_of

@@ -22,13 +22,13 @@ from dashboard.answers import Answer
 from dashboard.resources import identity
 from dashboard.surveys import TURN, Job
 from model.classifier import Classifier
-from model.data import DataError
 from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
 from model.index import Features, Index, kept_index, take_index
 from model.language import current, speaking
 from model.language import gettext as _
 from model.neighbors import Neighbor, features_of, nearest
 from model.pool import settle
+from model.splits import DataError
 from model.stability import Trial, trials
 from model.survey import network_key
 

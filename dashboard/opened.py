@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import address, resources, words
 from model.bundle import Card
-from model.data import DataError
 from model.folders import is_cifar10, known_folders
 from model.language import gettext as _
+from model.splits import DataError
 
 NAMES = ("set", "picture")
 CIFAR10_SIDE = 32

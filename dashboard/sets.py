@@ -11,10 +11,10 @@ import streamlit as st
 from dashboard import address, parts, resources, surveys, words
 from model.bundle import Card, no_file
 from model.classifier import DEFAULT_ENGINE, engines_of, file_of
-from model.data import DataError
 from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
 from model.language import whole
+from model.splits import DataError
 from model.testset import PictureSet
 
 NEWS_SECONDS = 0.3  # between looks at how far a survey is

@@ -9,13 +9,14 @@ import streamlit as st
 
 from dashboard import words
 from model.bundle import BundleError
-from model.data import DataError
 from model.language import gettext as _
 from model.language import marked, ngettext
+from model.splits import DataError
 from training.background import start, under_way
 from training.history import RunError, own_runs
 from training.process import data_of
-from training.recipe import Recipe, RecipeError, flatten, load_recipe, recipe_names
+from training.recipe import Recipe, RecipeError, flatten
+from training.recipefile import load_recipe, recipe_names
 
 EXAMPLE = "augmentation.flip=random"
 FIELDS = {  # the values that most want to set, with the smallest and the step

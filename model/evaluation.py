@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.data import DataError, Split
 from model.language import gettext as _
+from model.splits import DataError, Split
 
 BINS = 15  # of the calibration error, as in its source
 MOST_CLASSES = 2000  # of a confusion matrix that is made while somebody waits: it has as many numbers as their square

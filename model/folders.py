@@ -6,9 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from model.data import DataError, cifar10_folder, readable, test_folder
+from model.cifar10 import cifar10_folder
+from model.classfolders import test_folder
 from model.home import home
 from model.language import gettext as _
+from model.splits import DataError, readable
 
 CIFAR10 = "cifar10"
 FILE = "folders.json"

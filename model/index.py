@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from model.data import Split, load_train
+from model.data import load_train
 from model.home import home
 from model.neighbors import directions
+from model.splits import Split
 
 Features = Callable[[np.ndarray], np.ndarray]
 

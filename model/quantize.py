@@ -17,11 +17,12 @@ import numpy as np
 from model.bundle import Card, check_file, find_bundle, read_card
 from model.classifier import Classifier, file_of, load_keras, load_tflite, read_network
 from model.comparison import Disagreement, disagreements
-from model.data import DataError, load_dataset
+from model.data import load_dataset
 from model.evaluation import Evaluation, score_sets
 from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
+from model.splits import DataError
 
 if TYPE_CHECKING:
     import keras

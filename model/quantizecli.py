@@ -23,8 +23,8 @@ def quantize(
 ) -> None:
     """Make a network's int8 file anew, and compare the two: accuracy, size, and pictures on which they disagree."""
     from model.bundle import BundleError
-    from model.data import DataError
     from model.quantize import compare_with_int8
+    from model.splits import DataError
 
     if out is not None and out.suffix != ".tflite":
         raise typer.BadParameter(f"{out} should end in .tflite")

@@ -12,9 +12,9 @@ import numpy as np
 
 from model.bundle import Card, no_file
 from model.classifier import Classifier, file_of
-from model.data import Split
 from model.home import home
 from model.metrics import losses
+from model.splits import Split
 
 VERDICTS = ("all", "right", "wrong")
 ORDERS = ("place", "least sure", "most sure", "highest loss")

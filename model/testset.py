@@ -8,23 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from model.data import (
-    CIFAR10_CLASSES,
-    DataError,
-    Split,
-    check_memory,
-    cifar10_folder,
-    image_folders,
-    picture_paths,
-    read_batch,
-    read_class_folders,
-    readable,
-    subfolders,
-    test_folder,
-)
+from model.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
+from model.classfolders import check_memory, image_folders, picture_paths, read_class_folders, subfolders, test_folder
 from model.folders import is_folder
 from model.language import gettext as _
 from model.spelling import places_of
+from model.splits import DataError, Split, readable
 from model.survey import data_key
 from model.thumbnail import png
 

@@ -159,7 +159,7 @@ def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("portuguese")
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
     from dashboard.words import headline, percent
-    from model.data import CIFAR10_CLASSES
+    from model.cifar10 import CIFAR10_CLASSES
     from model.prediction import Prediction
     from model.titles import test_set
 

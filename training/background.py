@@ -31,7 +31,7 @@ from training.history import (
     write_json,
 )
 from training.process import describe, is_alive, is_stopping
-from training.recipe import load_recipe, recipe_names
+from training.recipefile import load_recipe, recipe_names
 
 OUTPUT = "output.txt"
 LAST_WORDS = 2**16  # bytes of the output that are searched for an error

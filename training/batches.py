@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.data import Split
+from model.splits import Split
 from training.augmentation import augment, crop, resize
 from training.recipe import Recipe
 

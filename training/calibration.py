@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.data import Split
+from model.splits import Split
 from training.augmentation import compress
 from training.recipe import AugmentationSettings
 

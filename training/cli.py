@@ -48,7 +48,7 @@ def fit(
     from training import series
     from training.history import CHECKPOINT, resumable, unused
     from training.launch import choose_device
-    from training.recipe import load_recipe
+    from training.recipefile import load_recipe
 
     surroundings = Surroundings(data, category_names, tensorboard)
     with plain_errors():
@@ -129,10 +129,11 @@ def evaluate(
 ) -> None:
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
     from model.classifier import Classifier
-    from model.data import Split, load_test
+    from model.data import load_test
     from model.evaluation import check_count
     from model.evaluation import evaluate as measure
     from model.names import read_names, rename_classes
+    from model.splits import Split
     from model.testset import match_labels
 
     with plain_errors():

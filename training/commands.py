@@ -42,8 +42,8 @@ class Surroundings:
 def plain_errors() -> Iterator[None]:
     """What a user can put right ends the command with one line, and what was saved stays."""
     from model.bundle import BundleError
-    from model.data import DataError
     from model.names import NamesError
+    from model.splits import DataError
     from training.history import RunError
     from training.launch import DeviceError
     from training.recipe import RecipeError

@@ -11,8 +11,8 @@ import numpy as np
 
 from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
 from model.classifier import read_network
-from model.data import Dataset, Split
 from model.language import gettext as _
+from model.splits import Dataset, Split
 from training.augmentation import augment
 from training.batches import TrainingBatches
 from training.callbacks import TrainingError

@@ -13,10 +13,10 @@ import keras
 
 from model.bundle import INT8_FILE, KERAS_FILE, Card, write_card
 from model.classifier import Classifier, engines_of, file_of
-from model.data import Dataset
 from model.evaluation import evaluate
 from model.flops import count_flops
 from model.quantize import quantize
+from model.splits import Dataset
 from training.history import read_history
 from training.recipe import Recipe
 

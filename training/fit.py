@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 
 from model.architectures import ARCHITECTURES, build_model
-from model.data import Dataset
 from model.language import gettext as _
 from model.quiet import quiet
+from model.splits import Dataset
 from training.batches import TrainingBatches
 from training.calibration import calibrate, stored_as_trained
 from training.callbacks import TrainingError
@@ -23,7 +23,8 @@ from training.loop import Loop
 from training.optimizer import precision
 from training.phases import picture_sizes
 from training.process import claimed
-from training.recipe import HeadSettings, ModelSettings, Recipe, flatten, to_toml
+from training.recipe import HeadSettings, ModelSettings, Recipe, flatten
+from training.recipefile import to_toml
 
 WHITENING_IMAGES = 5000
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.data import Dataset, load_dataset
+from model.data import load_dataset
 from model.home import home
 from model.names import read_names, rename_classes, unique
 from model.quiet import quiet
+from model.splits import Dataset
 from training.history import own_runs
 from training.process import interruptible
 from training.recipe import Recipe

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from model.architectures import ARCHITECTURES
-from model.data import Split
+from model.splits import Split
 from training.augmentation import resize
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
 from training.callbacks import (

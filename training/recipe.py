@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from model.language import gettext as _
-
-RECIPES = Path(__file__).parent / "recipes"
 
 
 class RecipeError(ValueError):
@@ -163,94 +158,6 @@ BOUNDS = {
 }
 
 
-def recipe_names() -> list[str]:
-    """The shipped recipes' names, sorted."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
-
-
-def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
-    """A shipped recipe by name, or a .toml file by path, with `key=value` overrides (`optimizer.learning_rate=0.003`).
-
-    Raises RecipeError for an unknown name, key or value.
-    """
-    path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
-    if path.suffix != ".toml" or not path.is_file():
-        near = get_close_matches(name, recipe_names(), 1)
-        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
-        raise RecipeError(
-            _("unknown recipe {name!r}; recipes: {names}{hint}").format(
-                name=name, names=", ".join(recipe_names()), hint=hint
-            )
-        )
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(_("{path} is not a TOML file: {error}").format(path=path, error=error)) from error
-    table.setdefault("name", path.stem)
-    for override in overrides:
-        assign(table, override)
-    recipe: Recipe = from_table(Recipe, table)
-    return recipe
-
-
-def assign(table: dict[str, Any], override: str) -> None:
-    """Set one `dotted.key=value` in a nested table; the value is read as TOML, or as a bare word."""
-    key, separator, text = override.partition("=")
-    if not separator or not key.strip():
-        raise RecipeError(_("{override!r} is not of the form key=value, such as epochs=5").format(override=override))
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, leaf = key.strip().split(".")
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise RecipeError(
-                _("unknown key {key!r}: {parent!r} holds a value, not a table").format(key=key.strip(), parent=parent)
-            )
-    table[leaf] = value
-
-
-def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
-    """Build a settings dataclass from a nested table, checking every key and type."""
-    hints = get_type_hints(kind)
-    values = {}
-    for key, value in table.items():
-        if key not in hints:
-            near = get_close_matches(key, hints, 1)
-            hint = _("; did you mean {name!r}?").format(name=prefix + near[0]) if near else ""
-            raise RecipeError(
-                _("unknown key {key!r}; keys: {names}{hint}").format(
-                    key=prefix + key, names=", ".join(prefix + name for name in hints), hint=hint
-                )
-            )
-        if dataclasses.is_dataclass(hints[key]):
-            if not isinstance(value, dict):
-                raise RecipeError(
-                    _("{key!r} is a table, not a value: set one of its keys, such as {key}.…").format(key=prefix + key)
-                )
-            values[key] = from_table(hints[key], value, f"{prefix}{key}.")
-        else:
-            values[key] = coerce(value, hints[key], prefix + key)
-    return kind(**values)
-
-
-def coerce(value: Any, wanted: Any, key: str) -> Any:
-    """`value` as the type of its field, or a RecipeError that names the key; bool is not taken for a number."""
-    if get_origin(wanted) is tuple:
-        items = value if isinstance(value, list | tuple) else None
-        if items is None:
-            raise RecipeError(_("{key} wants a list such as [1, 2], not {value!r}").format(key=key, value=value))
-        return tuple(coerce(item, get_args(wanted)[0], key) for item in items)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not wanted:
-        names = {int: _("a whole number"), float: _("a number"), str: _("a word"), bool: _("true or false")}
-        raise RecipeError(_("{key} wants {kind}, not {value!r}").format(key=key, kind=names[wanted], value=value))
-    return value
-
-
 def check(recipe: Recipe) -> None:
     """Raise RecipeError for a value that no run could use."""
     flat = flatten(recipe)
@@ -303,18 +210,3 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + item.name] = value
     return flat
-
-
-def to_toml(recipe: Recipe) -> str:
-    """The whole recipe, every value resolved, as TOML that `load_recipe` reads back."""
-    import json
-
-    top, tables = [], []
-    for item in dataclasses.fields(recipe):
-        value = getattr(recipe, item.name)
-        if dataclasses.is_dataclass(value):
-            lines = [f"{key} = {json.dumps(entry)}" for key, entry in flatten(value).items()]
-            tables.append("\n".join([f"[{item.name}]", *lines]))
-        else:
-            top.append(f"{item.name} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n\n".join(["\n".join(top), *tables]) + "\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from model.language import gettext as _
 from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run
-from training.recipe import Recipe, RecipeError, load_recipe, recipe_names
+from training.recipe import Recipe, RecipeError
+from training.recipefile import load_recipe, recipe_names
 
 ABLATIONS = Path(__file__).parent / "ablations"
 

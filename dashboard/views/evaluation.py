@@ -7,11 +7,11 @@ import streamlit as st
 
 from dashboard import assessment, parts, resources, sets, versus, words
 from model.bundle import BundleError, Card
-from model.data import DataError, Split
 from model.evaluation import Evaluation, check_count, score
 from model.folders import known_folders
 from model.language import gettext as _
 from model.spelling import places_of
+from model.splits import DataError, Split
 from model.survey import Survey
 from model.testset import PictureSet, match_labels
 

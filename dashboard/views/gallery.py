@@ -15,11 +15,11 @@ from dashboard.sheet import Cell
 from dashboard.style import tile_style
 from dashboard.why import show_why
 from model.bundle import Card
-from model.data import DataError, Split
 from model.folders import known_folders
 from model.language import gettext as _
 from model.language import whole
 from model.spelling import spelled
+from model.splits import DataError, Split
 from model.survey import Survey, select
 from model.testset import PictureSet, match_labels
 

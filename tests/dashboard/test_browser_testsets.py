@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server, serve
 from model.bundle import DEFAULT
-from model.data import CIFAR10_CLASSES
+from model.cifar10 import CIFAR10_CLASSES
 from tests.dashboard.test_browser import open_page
 from tests.drawn import draw_cifar10
 

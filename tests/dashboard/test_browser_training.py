@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.servers import Server, serve
 from tests.drawn import draw_folder
 from training.history import read_json, read_run, write_json
-from training.recipe import load_recipe, to_toml
+from training.recipefile import load_recipe, to_toml
 
 CURVES = ".js-plotly-plot .scatterlayer .trace"
 # A network so small that an epoch takes a moment, and epochs enough that it does not end by itself.

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import resources, surveys
 from model import evaluation
 from model.bundle import DEFAULT, find_bundle, read_card, write_card
-from model.data import CIFAR10_CLASSES
+from model.cifar10 import CIFAR10_CLASSES
 from model.folders import add_folder
 from model.survey import keep, survey_file
 from model.testset import read_testset

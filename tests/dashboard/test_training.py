@@ -16,7 +16,7 @@ from tests.drawn import draw_folder
 from training.background import list_starts
 from training.history import CHECKPOINT, PROCESS, append_epoch, read_json, write_json
 from training.process import claimed, is_alive, stop
-from training.recipe import load_recipe, to_toml
+from training.recipefile import load_recipe, to_toml
 
 PROGRESS: dict[str, Any] = {"epoch": 2, "epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200}
 

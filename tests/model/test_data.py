@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data import CIFAR10_CLASSES, DataError, load_dataset, load_test
+from model.cifar10 import CIFAR10_CLASSES
+from model.data import load_dataset, load_test
+from model.splits import DataError
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
 

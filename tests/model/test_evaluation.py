@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model import evaluation
-from model.data import Split
+from model.splits import Split
 
 CLASSES = ("cat", "dog", "ship")
 PROBABILITIES = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.3, 0.7, 0.0], [0.2, 0.8, 0.0]], np.float32)

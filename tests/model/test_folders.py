@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model.data import DataError
 from model.folders import FILE, add_folder, forget_folder, known_folders
+from model.splits import DataError
 from tests.drawn import draw_cifar10, draw_folder
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import data
-from model.data import DataError
+from model import classfolders
 from model.index import kept_index, take_index
+from model.splits import DataError
 from tests.drawn import SHAPES, draw_folder
 
 
@@ -77,10 +77,10 @@ def test_of_a_data_folder_that_changes_the_newest_index_is_kept(tmp_path: Path, 
 def test_more_pictures_than_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = draw_folder(tmp_path / "shapes" / "train", 2, 16).parent
     draw_folder(source / "test", 2, 16)
-    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 6)
+    monkeypatch.setattr(classfolders, "MAX_BYTES", 16 * 16 * 3 * 6)
     assert len(take_index("net", brightness, source, 16, lambda done, total: None)) == 6
-    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 6 - 1)
-    monkeypatch.setattr(data, "read_picture", lambda *_: pytest.fail("it is too much"))
+    monkeypatch.setattr(classfolders, "MAX_BYTES", 16 * 16 * 3 * 6 - 1)
+    monkeypatch.setattr(classfolders, "read_picture", lambda *_: pytest.fail("it is too much"))
     with pytest.raises(DataError, match="train holds 6 pictures; at 16 x 16 pixels, 5 fit into memory"):
         take_index("other", brightness, source, 16, lambda done, total: None)
 

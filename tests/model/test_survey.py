@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.classifier import Classifier
-from model.data import Split
+from model.splits import Split
 from model.survey import Question, Survey, ask_all, data_key, keep, kept, select
 from tests.drawn import SHAPES, draw_images, save_untrained
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import data
-from model.data import DataError
+from model import classfolders
+from model.splits import DataError
 from model.testset import match_labels, read_testset, stamp
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
 
 def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_folder(tmp_path, 3)
-    monkeypatch.setattr(data, "MAX_BYTES", 16 * 16 * 3 * 5)
+    monkeypatch.setattr(classfolders, "MAX_BYTES", 16 * 16 * 3 * 5)
     with pytest.raises(DataError, match="holds 9 pictures; at 16 x 16 pixels, 5 fit into memory"):
         read_testset("shapes", tmp_path, 16)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model.bundle import BundleError
-from model.data import DataError
+from model.splits import DataError
 from tests.drawn import draw_folder
 from training import background
 from training.background import can_go_on, go_on, last_words, list_starts, start, under_way

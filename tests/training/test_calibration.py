@@ -8,8 +8,8 @@ import pytest
 
 from model.bundle import Card
 from model.classifier import load_tflite, read_network
-from model.data import Split
 from model.quantize import quantize
+from model.splits import Split
 from training.calibration import (
     Adaptive,
     best_adaptive,

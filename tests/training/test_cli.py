@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from model.cifar10 import CIFAR10_CLASSES
 from model.classifier import Classifier
-from model.data import CIFAR10_CLASSES, load_test
+from model.data import load_test
 from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli import app
 from training.series import standings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model.bundle import BUNDLES, sha256
-from model.data import Dataset
+from model.splits import Dataset
 from tests.drawn import save_untrained
 from training import distillation
 from training.augmentation import augment
@@ -15,7 +15,8 @@ from training.callbacks import TrainingError
 from training.distillation import ANSWERS, DistilledBatches, load_teacher, soften, teacher_answers, view
 from training.fit import fit
 from training.history import read_run
-from training.recipe import AugmentationSettings, DistillationSettings, ModelSettings, Recipe, RecipeError, load_recipe
+from training.recipe import AugmentationSettings, DistillationSettings, ModelSettings, Recipe, RecipeError
+from training.recipefile import load_recipe
 
 RECIPE = Recipe(
     name="pupil",

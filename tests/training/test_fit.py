@@ -13,21 +13,15 @@ import pytest
 from model.architectures import build_model
 from model.bundle import read_card
 from model.classifier import Classifier
-from model.data import Dataset
+from model.splits import Dataset
 from tests.drawn import draw_images
 from training import callbacks
 from training.callbacks import BestWeights, RunWriter, TrainingError
 from training.fit import Outcome, fit
 from training.fused import FusedBatchNormalization, FusedGelu, fuse
 from training.history import History, append_epoch, read_run, write_json
-from training.recipe import (
-    AugmentationSettings,
-    ModelSettings,
-    OptimizerSettings,
-    Recipe,
-    ScheduleSettings,
-    load_recipe,
-)
+from training.recipe import AugmentationSettings, ModelSettings, OptimizerSettings, Recipe, ScheduleSettings
+from training.recipefile import load_recipe
 
 # Everything that a recipe can turn on, on a network of 8,000 weights: seven steps an epoch.
 RECIPE = Recipe(

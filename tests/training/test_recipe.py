@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import Recipe, RecipeError, flatten, load_recipe, recipe_names, to_toml
+from training.recipe import Recipe, RecipeError, flatten
+from training.recipefile import load_recipe, recipe_names, to_toml
 
 
 @pytest.mark.parametrize("name", recipe_names())

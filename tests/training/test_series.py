@@ -16,7 +16,8 @@ from training.history import (
     restore_run,
     write_json,
 )
-from training.recipe import Recipe, RecipeError, recipe_names, to_toml
+from training.recipe import Recipe, RecipeError
+from training.recipefile import recipe_names, to_toml
 from training.series import (
     Member,
     ablation,

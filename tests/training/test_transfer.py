@@ -8,7 +8,8 @@ import pytest
 
 from model.bundle import BUNDLES
 from model.classifier import Classifier
-from model.data import Dataset, load_dataset
+from model.data import load_dataset
+from model.splits import Dataset
 from tests.drawn import draw_folder
 from training.callbacks import RunWriter, TrainingError
 from training.fit import fit
@@ -21,8 +22,8 @@ from training.recipe import (
     Recipe,
     RecipeError,
     ScheduleSettings,
-    load_recipe,
 )
+from training.recipefile import load_recipe
 
 HEAD = Recipe(
     name="head",
