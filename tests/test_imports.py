@@ -21,7 +21,9 @@ ARROWS = {
 OURS = set(ARROWS) | {"tests"}
 FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}, "api": {"streamlit"}}
 # Of training, the page may read runs and recipes and start the command line; it does not train.
-DASHBOARD_MAY_READ = {f"training.{name}" for name in ("history", "process", "background", "recipe", "remarks", "gains")}
+DASHBOARD_MAY_READ = {
+    f"training.{name}" for name in ("history", "process", "background", "recipe", "recipefile", "remarks", "gains")
+}
 
 
 def imported(path: Path) -> Iterator[str]:
