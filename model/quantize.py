@@ -19,10 +19,10 @@ from model.classifier import Classifier, file_of, load_keras, load_tflite, read_
 from model.comparison import Disagreement, disagreements
 from model.data import load_dataset
 from model.evaluation import Evaluation, score_sets
-from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
-from model.splits import DataError
+from model.splits import Split
+from model.testset import match_labels
 
 if TYPE_CHECKING:
     import keras
@@ -97,16 +97,10 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     card = read_card(folder)
     source = check_file(folder, card, file_of(card, "keras"))
     dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
-    if dataset.classes != card.classes:
-        raise DataError(
-            _("the data's classes are {names}; the model's are {known}").format(
-                names=", ".join(dataset.classes), known=", ".join(card.classes)
-            )
-        )
+    split = Split(dataset.test.images, match_labels(dataset.test.labels, dataset.classes, card.classes))
     with quiet():
         network = complete(read_network(source), card)
     quantize(network, dataset.train.images, path)
-    split = dataset.test
     files = {"keras": source, "int8": path}
     # The int8 file has inside what the card says of a network from elsewhere.
     inside = dataclasses.replace(card, scaling="none", output=OUTPUT_INSIDE.get(card.output, card.output))

@@ -63,10 +63,12 @@ def fit(
             recipe, name = str(folder / "recipe.toml"), folder.name
         chosen = load_recipe(recipe, tuple(settings or ()))
         title = check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}")
-        if resume:
-            train(series.Member(title, chosen), surroundings, resume=(folder / CHECKPOINT).exists())
-        else:
-            train(series.Member(unused(title), chosen), surroundings, resume=False)
+        begun = resume and (folder / CHECKPOINT).exists()
+        member = series.Member(title if resume else unused(title), chosen)
+        try:
+            train(member, surroundings, begun)
+        except KeyboardInterrupt:
+            raise fail(RuntimeError(_("stopped; what was saved so far goes on with --resume"))) from None
 
 
 def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
@@ -78,8 +80,6 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
         outcome = launch(member.recipe, dataset, member.name, resume, typer.echo, surroundings.tensorboard)
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         raise fail(error) from None
-    except KeyboardInterrupt:
-        raise fail(RuntimeError(_("stopped; what was saved so far goes on with --resume"))) from None
     report(outcome.bundle)
     return outcome.status
 

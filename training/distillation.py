@@ -12,6 +12,7 @@ import numpy as np
 from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
 from model.classifier import read_network
 from model.language import gettext as _
+from model.spelling import places_of
 from model.splits import Dataset, Split
 from training.augmentation import augment
 from training.batches import TrainingBatches
@@ -75,7 +76,8 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
         path = check_file(folder, card, KERAS_FILE)
     except BundleError as error:
         raise TrainingError(f"distillation.teacher: {error}") from None
-    if card.classes != dataset.classes or card.input_size != recipe.model.input_size:
+    places = places_of(dataset.classes, card.classes)
+    if -1 in places or len(places) != len(card.classes) or card.input_size != recipe.model.input_size:
         raise TrainingError(
             _(
                 "distillation.teacher: {network} knows {classes} at {size} x {size} pixels; the data has {others} at "
@@ -99,7 +101,7 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
             answered = np.concatenate([teacher.predict_on_batch(chunk) for chunk in chunks])
             answers.append(answered.astype(np.float16))
             write_answers(run / ANSWERS, made_from, answers)
-    return np.stack(answers[: settings.views])
+    return np.stack(answers[: settings.views])[:, :, places]
 
 
 def load_teacher(path: Path, policy: str) -> keras.Model:

@@ -72,7 +72,11 @@ def complete(members: list[Member], train: Callable[[Member, bool], str]) -> lis
             )
         if begun and read_run(folder).status == "finished":
             continue
-        if train(member, (folder / CHECKPOINT).exists()) == "interrupted":
+        try:
+            status = train(member, (folder / CHECKPOINT).exists())
+        except KeyboardInterrupt:  # before its first epoch ended
+            status = "interrupted"
+        if status == "interrupted":
             raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
     return [read_run(own_runs() / member.name) for member in members]
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.bundle import BUNDLES, sha256
+from model.bundle import BUNDLES, read_card, sha256, write_card
 from model.splits import Dataset
 from tests.drawn import save_untrained
 from training import distillation
@@ -103,6 +104,15 @@ def test_a_pupil_learns_from_a_teacher_alone(dataset: Dataset, tmp_path: Path) -
     run = read_run(tmp_path / "second")
     assert run.accuracy["shapes test, all 36"]["keras"] > 0.8
     assert not (tmp_path / "second" / ANSWERS).exists()
+
+
+def test_a_teacher_may_know_the_classes_in_another_order(teacher: Path, dataset: Dataset, tmp_path: Path) -> None:
+    answers = teacher_answers(taught(teacher, 1), dataset, tmp_path, "float32", print)
+    card = read_card(teacher)
+    turned = shutil.copytree(teacher, tmp_path / "turned")
+    write_card(turned, dataclasses.replace(card, classes=tuple(name.title() for name in reversed(card.classes))))
+    again = teacher_answers(taught(turned, 1), dataset, tmp_path, "float32", print)
+    np.testing.assert_array_equal(again, answers[..., ::-1])
 
 
 def test_a_teacher_of_other_classes_is_refused(dataset: Dataset, tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_a_series_ends_where_a_run_was_stopped_and_goes_on_there() -> None:
     assert calls == ["quick-seed0", "quick-seed1", "quick-seed1", "quick-seed2"]
 
 
+def test_ctrl_c_before_the_first_epoch_says_how_to_go_on() -> None:
+    def train(member: Member, resume: bool) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(RunError, match="stopped at quick-seed0; the same command goes on there"):
+        complete(seeds(Recipe(), "quick", 2), train)
+
+
 def test_a_run_with_other_values_is_not_taken_for_a_member() -> None:
     members = seeds(Recipe(), "quick", 1)
     pretend(Member("quick-seed0", Recipe(epochs=3)))
