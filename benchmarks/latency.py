@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.machine import machine, row, timed
-from model.bundle import KERAS_FILE, find_bundle
+from model.bundle import BUNDLES, CARD_FILE, KERAS_FILE, find_bundle
 from model.classifier import Classifier
 from model.images import read_image, to_array
 
@@ -39,6 +40,10 @@ def main(n: int = 500) -> None:
     model_step = timed(lambda: classifier.probabilities(one), n)
     print(row("probabilities, keras", model_step))
     print(row("probabilities, int8", timed(lambda: int8.probabilities(one), n)))
+    for other in sorted({path.parent.name for path in BUNDLES.glob(f"*/{CARD_FILE}")} - {classifier.card.name}):
+        for engine in ("keras", "int8"):
+            alone = partial(Classifier.load(other, engine).probabilities, one)
+            print(row(f"probabilities, {engine}, of {other}", timed(alone, n)))
     print(row("classify: bytes to Prediction, keras", timed(lambda: classifier.classify(content), n)))
     print(row("classify: bytes to Prediction, int8", timed(lambda: int8.classify(content), n)))
     plain = timed(lambda: network.predict(one, verbose=0), n // 5)

@@ -98,6 +98,7 @@ SETTLED = """(seen) => new Promise((resolve, reject) => {
     subtree: true, attributeOldValue: true, attributeFilter: ['data-test-script-state'],
   });
   const look = () => {
+    seen = seen || state() === 'running';  // the element may be a new one, which changes no attribute
     const busy = document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
     if (seen && state() === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
     else if (performance.now() > limit) reject(new Error(`not settled: ${state()} ${seen} ${busy?.outerHTML}`));
