@@ -14,6 +14,7 @@ OF_STREAMLIT = {("presentation-role-conflict", '[data-testid="stFileUploaderDrop
 
 # Streamlit fades what a run has not drawn yet, and a page may run again when its parts report back: colours are only
 # what a person reads once nothing has run, faded or moved for a second.
+STILL = "*, *::before, *::after { transition: none !important } [data-stale] { opacity: 1 !important }"
 AT_REST = """() => {
   const fading = document.getAnimations().some(a => a instanceof CSSTransition && a.playState === "running")
   const busy = fading || document.querySelector('[data-stale="true"], [data-testid="stSpinner"]')
@@ -30,6 +31,7 @@ def test_axe_finds_nothing(browser: Browser, server: Server, name: str, scheme: 
     page = context.new_page()
     page.goto(server.url + PAGES[name])
     page.wait_for_function(AT_REST)
+    page.add_style_tag(content=STILL)  # for a run that begins while axe looks
     found = [
         f"{violation['id']}: {node['html'][:200]}\n    {node['failureSummary']}"
         for violation in Axe().run(page).response["violations"]
