@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -87,21 +88,16 @@ def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
 
 STATES = {"empty", "why"}  # of Classify, no pages of their own
 
-# Resolves to performance.now() once the page that a click or an address asked for stands there and can be used.
-SETTLED = """(seen) => new Promise((resolve, reject) => {
+# Resolves to performance.now() once the page at an address stands there and can be used.
+SETTLED = """(path) => new Promise((resolve, reject) => {
   const state = () => document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
   const limit = performance.now() + 30000;
-  // A short run may begin and end before this is called: then only the old value tells of it.
-  new MutationObserver(changes => {
-    seen = seen || state() === 'running' || changes.some(change => change.oldValue === 'running');
-  }).observe(document.documentElement, {
-    subtree: true, attributeOldValue: true, attributeFilter: ['data-test-script-state'],
-  });
   const look = () => {
-    seen = seen || state() === 'running';  // the element may be a new one, which changes no attribute
+    // The address changes in the run of the new page, so a page that is there and not running has been drawn.
+    const there = location.pathname === path && state() === 'notRunning';
     const busy = document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
-    if (seen && state() === 'notRunning' && !busy) requestAnimationFrame(() => resolve(performance.now()));
-    else if (performance.now() > limit) reject(new Error(`not settled: ${state()} ${seen} ${busy?.outerHTML}`));
+    if (there && !busy) requestAnimationFrame(() => resolve(performance.now()));
+    else if (performance.now() > limit) reject(new Error(`not settled: ${location} ${state()} ${busy?.outerHTML}`));
     else requestAnimationFrame(look);
   };
   look();
@@ -111,15 +107,17 @@ SETTLED = """(seen) => new Promise((resolve, reject) => {
 def loaded(page: Page, url: str) -> float:
     """Milliseconds from asking for an address to the page that can be used, in a browser that knows the site."""
     page.goto(url, wait_until="commit")
-    return float(page.evaluate(SETTLED, True))
+    return float(page.evaluate(SETTLED, urlsplit(url).path))
 
 
 def switched(page: Page, name: str) -> float:
     """Milliseconds from a click in the navigation to the other page that can be used."""
-    page.get_by_role("link", name=name.capitalize(), exact=True).hover()
-    page.evaluate(f"void (window.settled = ({SETTLED})(false))")
+    link = page.get_by_role("link", name=name.capitalize(), exact=True)
+    link.hover()
+    path = urlsplit(str(link.get_attribute("href"))).path
+    page.evaluate(f"void (window.settled = ({SETTLED})({path!r}))")
     start = float(page.evaluate("performance.now()"))
-    page.get_by_role("link", name=name.capitalize(), exact=True).click()
+    link.click()
     return float(page.evaluate("window.settled")) - start
 
 
@@ -129,11 +127,11 @@ def pages(browser: Browser, url: str, n: int = 5) -> list[str]:
     page = browser.new_page()
     addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name not in STATES}
     for name, path in addresses.items():
-        other = "Models" if name != "models" else "Classify"
+        other = "models" if name != "models" else "classify"
         loads, clicks = [], []
         for _ in range(n + 1):  # the first one fills the browser's cache
             loads.append(loaded(page, url + path))
-            page.get_by_role("link", name=other, exact=True).click()
+            switched(page, other)
             page.wait_for_timeout(1500)
             clicks.append(switched(page, name))
         rows += [row(f"{name}: from its address", loads[1:]), row(f"{name}: from a click", clicks[1:])]

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.outputs import softmax
 from model.splits import Split
 from training.augmentation import compress
 from training.recipe import AugmentationSettings
@@ -33,12 +34,6 @@ class Adaptive:
         """What multiplies the logits (n, classes) of each picture, float (n,)."""
         scaled: np.ndarray = self.start + self.slope * certainty(self.guess * logits)
         return scaled
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: np.ndarray = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return result
 
 
 def certainty(logits: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
     except BundleError as error:
         raise TrainingError(f"distillation.teacher: {error}") from None
     places = places_of(dataset.classes, card.classes)
-    if -1 in places or len(places) != len(card.classes) or card.input_size != recipe.model.input_size:
+    if sorted(places) != list(range(len(card.classes))) or card.input_size != recipe.model.input_size:
         raise TrainingError(
             _(
                 "distillation.teacher: {network} knows {classes} at {size} x {size} pixels; the data has {others} at "

@@ -8,6 +8,7 @@ import pytest
 
 from model.bundle import Card
 from model.classifier import load_tflite, read_network
+from model.outputs import softmax
 from model.quantize import quantize
 from model.splits import Split
 from training.calibration import (
@@ -16,7 +17,6 @@ from training.calibration import (
     best_temperature,
     calibrate,
     negative_log_likelihood,
-    softmax,
     stored_as_trained,
 )
 from training.recipe import AugmentationSettings
