@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
@@ -19,6 +22,7 @@ from training.batches import TrainingBatches
 from training.fit import starting_network
 from training.history import read_history
 from training.loop import Loop
+from training.memory import keep_memory
 from training.optimizer import precision
 from training.recipe import Recipe
 from training.recipefile import load_recipe
@@ -78,6 +82,14 @@ class EpochClock(keras.callbacks.Callback):  # type: ignore[misc]
         self.seconds.append(perf_counter() - self.started)
 
 
+def apart(
+    rates: Callable[[Recipe, Dataset], list[float]], recipe: Recipe, dataset: Dataset, start: Callable[[], None] | None
+) -> list[float]:
+    """The rates in a process of their own: how it asks for memory is part of what is measured."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=start) as pool:
+        return pool.submit(rates, recipe, dataset).result()
+
+
 def product_peak(dtype: str, side: int = 4096, n: int = 5) -> float:
     """The median rate of a bare matrix product, in operations a second."""
     matrix = keras.ops.ones((side, side), dtype)
@@ -95,8 +107,8 @@ def main() -> None:
     ours: list[float] = []
     plain: list[float] = []
     for _ in range(ROUNDS):
-        ours += recipe_rates(recipe, dataset)
-        plain += plain_rates(recipe, dataset)
+        ours += apart(recipe_rates, recipe, dataset, keep_memory)
+        plain += apart(plain_rates, recipe, dataset, None)
     dtype = "bfloat16" if precision(recipe) == "mixed_bfloat16" else "float32"
     peak = product_peak(dtype)
     flops = BACKWARD * count_flops(build_model(recipe.model.architecture, 10))

@@ -12,12 +12,14 @@ from benchmarks.servers import Server
 # Streamlit's drop area is a <section role="presentation" tabindex="-1">, whose button is what the keyboard reaches.
 OF_STREAMLIT = {("presentation-role-conflict", '[data-testid="stFileUploaderDropzone"]')}
 
-# Streamlit fades what a run has not drawn yet, and a page may run again when its parts report back: colours are only
-# what a person reads once nothing has run, faded or moved for a second.
+# Streamlit fades what a run has not drawn yet, a page may run again when its parts report back, and its style sheet
+# comes like any other part, with a skeleton in its place until then: colours are only what a person reads once nothing
+# has run, faded or been missing for a second.
 STILL = "*, *::before, *::after { transition: none !important } [data-stale] { opacity: 1 !important }"
 AT_REST = """() => {
+  const unfinished = '[data-stale="true"], [data-testid="stSpinner"], [data-testid="stSkeleton"]'
   const fading = document.getAnimations().some(a => a instanceof CSSTransition && a.playState === "running")
-  const busy = fading || document.querySelector('[data-stale="true"], [data-testid="stSpinner"]')
+  const busy = fading || document.querySelector(unfinished)
     || !document.querySelector('[data-test-script-state="notRunning"]')
   if (busy || !window.restingSince) window.restingSince = performance.now()
   return !busy && performance.now() - window.restingSince > 1000
