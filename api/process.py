@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 
+from model.malloc import M_MMAP_THRESHOLD, set_malloc
+
 MOST_OPEN = 65536  # files and connections; a usual limit of 1,024 is less than a thousand idle clients need
-M_MMAP_THRESHOLD = -3  # glibc's number for it
 LARGE = 4 * 2**20  # bytes; a pass of 16 small pictures needs less in one piece, and stays quick
 
 
@@ -28,7 +28,4 @@ def give_large_memory_back() -> None:
     Left alone it keeps them for the thread that decoded it: forty pictures of 49 megapixels in 16 threads left 3 GB
     behind, and 60 MB with this.
     """
-    if sys.platform.startswith("linux"):
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, and no need of it
-        if mallopt is not None:
-            mallopt(M_MMAP_THRESHOLD, LARGE)
+    set_malloc({M_MMAP_THRESHOLD: LARGE})

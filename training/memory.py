@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
+from model.malloc import M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD, set_malloc
 
-# glibc's numbers for what mallopt can set
-M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 NEVER = 2**31 - 1
 
 
@@ -15,10 +12,6 @@ def keep_memory() -> None:
 
     A training step frees hundreds of megabytes of activations. Left alone, glibc hands them back to the system, which
     has to bring and clear them again in the next step: on one machine with two cores `fast` trained on 52 pictures a
-    second, and on 105 with this. Other C libraries have no such switch.
+    second, and on 105 with this.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
-    if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, NEVER)
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_ARENA_MAX, 1)
+    set_malloc({M_TRIM_THRESHOLD: NEVER, M_MMAP_MAX: 0, M_ARENA_MAX: 1})
