@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,8 +23,8 @@ from training.batches import TrainingBatches
 from training.fit import starting_network
 from training.history import read_history
 from training.loop import Loop
-from training.memory import keep_memory
 from training.optimizer import precision
+from training.prepare import ONEDNN, keep_memory, use_onednn
 from training.recipe import Recipe
 from training.recipefile import load_recipe
 
@@ -83,11 +84,19 @@ class EpochClock(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def apart(
-    rates: Callable[[Recipe, Dataset], list[float]], recipe: Recipe, dataset: Dataset, start: Callable[[], None] | None
+    rates: Callable[[Recipe, Dataset], list[float]], recipe: Recipe, dataset: Dataset, prepared: bool
 ) -> list[float]:
-    """The rates in a process of their own: how it asks for memory is part of what is measured."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=start) as pool:
-        return pool.submit(rates, recipe, dataset).result()
+    """The rates in a process of their own: how it asks for memory and for kernels is part of what is measured."""
+    given = os.environ.get(ONEDNN)
+    if prepared:
+        use_onednn()  # here, as the other process imports TensorFlow before it runs anything
+    try:
+        start = keep_memory if prepared else None
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=start) as pool:
+            return pool.submit(rates, recipe, dataset).result()
+    finally:
+        if given is None:
+            os.environ.pop(ONEDNN, None)
 
 
 def product_peak(dtype: str, side: int = 4096, n: int = 5) -> float:
@@ -107,8 +116,8 @@ def main() -> None:
     ours: list[float] = []
     plain: list[float] = []
     for _ in range(ROUNDS):
-        ours += apart(recipe_rates, recipe, dataset, keep_memory)
-        plain += apart(plain_rates, recipe, dataset, None)
+        ours += apart(recipe_rates, recipe, dataset, True)
+        plain += apart(plain_rates, recipe, dataset, False)
     dtype = "bfloat16" if precision(recipe) == "mixed_bfloat16" else "float32"
     peak = product_peak(dtype)
     flops = BACKWARD * count_flops(build_model(recipe.model.architecture, 10))

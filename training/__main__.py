@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from training.cli import app
-from training.memory import keep_memory
+from training.prepare import prepare_process
 
 if __name__ == "__main__":
-    keep_memory()
+    prepare_process()
     app(prog_name="python -m training")
