@@ -21,9 +21,9 @@ from tests.shipped import LISTED
 
 @pytest.fixture
 def bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's own bundles are; `small` is one."""
+    """Where the user's own bundles are; `tiny` is one."""
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
-    save_untrained(tmp_path / "bundles" / "small")
+    save_untrained(tmp_path / "bundles" / "tiny")
     return tmp_path / "bundles"
 
 
@@ -45,29 +45,29 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_threads_that_ask_together_wait_for_one_load(bundles: Path, loads: list[str]) -> None:
     pool = Pool()
     with ThreadPoolExecutor(8) as threads:
-        loaded = list(threads.map(lambda _: pool.get("small"), range(8)))
-    assert loads == ["small keras"]
+        loaded = list(threads.map(lambda _: pool.get("tiny"), range(8)))
+    assert loads == ["tiny keras"]
     assert len({id(one.forward) for one in loaded}) == 1
     assert pool.warm()
 
 
 def test_a_copy_under_another_name_is_not_loaded_again(bundles: Path, loads: list[str]) -> None:
     pool = Pool()
-    pool.get("small")
-    shutil.copytree(bundles / "small", bundles / "renamed")
-    assert pool.get("renamed").forward is pool.get("small").forward
-    assert loads == ["small keras"]
+    pool.get("tiny")
+    shutil.copytree(bundles / "tiny", bundles / "renamed")
+    assert pool.get("renamed").forward is pool.get("tiny").forward
+    assert loads == ["tiny keras"]
 
 
 def test_a_name_that_changes_hands_is_answered_by_its_new_network(bundles: Path) -> None:
     pool = Pool()
     blank = np.zeros((1, 32, 32, 3), np.uint8)
-    before = pool.get("small").probabilities(blank)
-    shutil.rmtree(bundles / "small")
+    before = pool.get("tiny").probabilities(blank)
+    shutil.rmtree(bundles / "tiny")
     with pytest.raises(UnknownModel):
-        pool.get("small")
-    save_untrained(bundles / "small", ("cat", "dog"))
-    after = pool.get("small")
+        pool.get("tiny")
+    save_untrained(bundles / "tiny", ("cat", "dog"))
+    after = pool.get("tiny")
     assert after.card.classes == ("cat", "dog")
     assert after.probabilities(blank).shape == (1, 2) != before.shape
 
@@ -78,15 +78,15 @@ def test_while_a_name_changes_hands_nobody_gets_one_networks_row_with_anothers_n
     # Both have three classes: only their names tell which network answered.
     save_untrained(tmp_path / "other", ("north", "south", "west"))
     blank = np.zeros((1, 32, 32, 3), np.uint8)
-    versions = {path: Classifier.load(path) for path in (bundles / "small", tmp_path / "other")}
+    versions = {path: Classifier.load(path) for path in (bundles / "tiny", tmp_path / "other")}
     right = {one.card.classes: one.probabilities(blank)[0].round(4).tolist() for one in versions.values()}
-    shutil.copytree(bundles / "small", tmp_path / "first")
+    shutil.copytree(bundles / "tiny", tmp_path / "first")
     pool, ended = Pool(), threading.Event()
 
     def swap() -> None:
         while not ended.is_set():
             for source in (tmp_path / "other", tmp_path / "first"):
-                shutil.copytree(source, bundles / "small", dirs_exist_ok=True)  # file by file, as a slow disk would
+                shutil.copytree(source, bundles / "tiny", dirs_exist_ok=True)  # file by file, as a slow disk would
                 time.sleep(0.1)
 
     swapper = threading.Thread(target=swap)
@@ -96,7 +96,7 @@ def test_while_a_name_changes_hands_nobody_gets_one_networks_row_with_anothers_n
         deadline = time.monotonic() + 100
         while min(answers.values()) < 5 and time.monotonic() < deadline:
             try:
-                loaded = pool.get("small")
+                loaded = pool.get("tiny")
             except BundleError:  # caught half-written, and said so
                 continue
             assert loaded.probabilities(blank)[0].round(4).tolist() == right[loaded.card.classes]
@@ -111,12 +111,12 @@ def test_a_failure_is_told_to_all_who_wait_and_then_forgotten(
     bundles: Path, loads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = Pool()
-    content = (bundles / "small" / "model.keras").read_bytes()
-    (bundles / "small" / "model.keras").write_bytes(b"torn")
+    content = (bundles / "tiny" / "model.keras").read_bytes()
+    (bundles / "tiny" / "model.keras").write_bytes(b"torn")
 
     def ask(_: int) -> str:
         try:
-            pool.get("small")
+            pool.get("tiny")
             return ""
         except BundleError as error:
             return str(error)
@@ -124,17 +124,17 @@ def test_a_failure_is_told_to_all_who_wait_and_then_forgotten(
     with ThreadPoolExecutor(4) as threads:
         assert all("SHA-256 differs" in said for said in threads.map(ask, range(4)))
     assert not pool.warm()
-    (bundles / "small" / "model.keras").write_bytes(content)
-    assert pool.get("small").card.name == "small"
+    (bundles / "tiny" / "model.keras").write_bytes(content)
+    assert pool.get("tiny").card.name == "tiny"
 
 
 def test_the_least_recently_asked_makes_room(bundles: Path, loads: list[str]) -> None:
     for name in ("second", "third"):
         save_untrained(bundles / name, ("cat", "dog", name))
     pool = Pool(most=2)
-    for name in ("small", "second", "small", "third", "small"):
+    for name in ("tiny", "second", "tiny", "third", "tiny"):
         pool.get(name)
-    assert loads == ["small keras", "second keras", "third keras"]
+    assert loads == ["tiny keras", "second keras", "third keras"]
     pool.get("second")
     assert loads[-1] == "second keras"
 
@@ -143,9 +143,9 @@ def test_the_engine_that_is_wished_preferred_or_there(bundles: Path) -> None:
     assert choose("fast").engine == "keras"
     assert choose("fast", preferred="int8").engine == "int8"
     assert choose("fast", "int8").engine == "int8"
-    assert choose("small", preferred="int8").engine == "keras"
-    with pytest.raises(UnknownEngine, match="model 'small' has no engine 'int8'; its engines: keras"):
-        choose("small", "int8")
+    assert choose("tiny", preferred="int8").engine == "keras"
+    with pytest.raises(UnknownEngine, match="model 'tiny' has no engine 'int8'; its engines: keras"):
+        choose("tiny", "int8")
     assert set(engines.ENGINES) == {"keras", "int8"}
 
 
