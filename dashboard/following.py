@@ -98,7 +98,9 @@ def end(name: str, stopping: bool) -> None:
 def why_it_ended(run: Run) -> str:
     """What the command of a run that was cut off said last, where it was started from the page.
 
-    One that was stopped keeps that state while a process that was to go on with it fails before its first step.
+    One that was stopped keeps that state while a process that was to go on with it fails before its first step; what
+    the stopped one itself said last is no reason for anything.
     """
-    failed = run.status == "cut off" or (run.alive is False and run.status != "finished")
-    return last_words(run.path) if failed else ""
+    if run.status in ("running", "finished"):
+        return ""
+    return last_words(run.path, errors_only=run.status == "interrupted" and run.alive is not False)

@@ -143,7 +143,7 @@ def dismiss(folder: Path) -> None:
         folder.rmdir()
 
 
-def last_words(folder: Path) -> str:
+def last_words(folder: Path, errors_only: bool = False) -> str:
     """Why a run in the background ended early, as its command said it: the last error, or else the last line."""
     try:
         with (folder / OUTPUT).open("rb") as file:
@@ -152,7 +152,7 @@ def last_words(folder: Path) -> str:
     except OSError:
         return ""
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    said = errors or [line for line in lines if line]
+    said = errors or [line for line in lines if line and not errors_only]
     return "".join(character for character in said[-1] if character.isprintable())[:500] if said else ""
 
 

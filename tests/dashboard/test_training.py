@@ -255,13 +255,19 @@ def test_a_run_that_was_cut_off_goes_on(home: Path, tmp_path: Path) -> None:
         stop(folder)
 
 
-def test_a_stopped_run_that_could_not_go_on_says_why(home: Path) -> None:
-    ended = {"pid": 2**22 + 1, "started": 0.0, "host": socket.gethostname()}
-    folder = make_run(home, "mine", metrics={"status": "interrupted"}, process=ended)
+@pytest.mark.parametrize("process", [{"pid": 2**22 + 1, "started": 0.0, "host": socket.gethostname()}, {}])
+def test_a_stopped_run_that_could_not_go_on_says_why(process: dict[str, Any], home: Path) -> None:
+    folder = make_run(home, "mine", metrics={"status": "interrupted"}, process=process)
     (folder / "output.txt").write_text("error: /pictures is not a folder\n")
     test = visit(show="mine")
     assert test.dataframe[0].value.set_index("run").loc["mine", "status"] == "stopped"
     assert "It said last: /pictures is not a folder" in texts(test)
+
+
+def test_a_run_that_was_stopped_and_nothing_more_has_no_last_words(home: Path) -> None:
+    folder = make_run(home, "mine", metrics={"status": "interrupted"})
+    (folder / "output.txt").write_text("bundle /there (1.0 MB)\n")
+    assert "It said last" not in texts(visit(show="mine"))
 
 
 def test_a_run_from_the_command_line_asks_for_its_data_before_it_goes_on(home: Path) -> None:
