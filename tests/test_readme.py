@@ -184,6 +184,12 @@ def test_the_table_of_networks_is_the_cards() -> None:
     assert "\n".join(shipped_rows()) in README
 
 
+def test_small_is_as_small_as_its_recipe_says() -> None:
+    size = read_card(BUNDLES / "small").files[INT8_FILE].bytes
+    assert size <= 300_000
+    assert f"its int8 file has {size / 1000:.0f} KB" in README
+
+
 def test_the_table_of_recipes_is_what_the_command_prints() -> None:
     assert "\n".join(markdown(standings())) in README
 
