@@ -144,7 +144,10 @@ def dismiss(folder: Path) -> None:
 
 
 def last_words(folder: Path, errors_only: bool = False) -> str:
-    """Why a run in the background ended early, as its command said it: the last error, or else the last line."""
+    """Why a run in the background ended early, as its command said it: the last error, or else the last line.
+
+    errors_only: for a run that ended as it was asked to, whose last line is no error.
+    """
     try:
         with (folder / OUTPUT).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS))
