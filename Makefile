@@ -36,9 +36,11 @@ screenshots:
 # Brings the catalogues up to date with the sentences in the code; new ones wait there for a translator.
 CATALOGUE := model/locale/pt/LC_MESSAGES/vitrine.po
 translations:
-	@scripts/setup.sh test
+	@scripts/setup.sh test && mkdir -p .vitrine
 	@$(PYTHON) -m babel.messages.frontend extract -F babel.cfg -k _ -k marked --no-location --sort-output --omit-header -w 120 -o .vitrine/vitrine.pot .
+	@sed '/^$$/q' $(CATALOGUE) > .vitrine/head.po  # Babel would fill it with fields that nobody keeps
 	@$(PYTHON) -m babel.messages.frontend update -N -l pt -i .vitrine/vitrine.pot -o $(CATALOGUE) --ignore-obsolete --omit-header -w 120
+	@cat .vitrine/head.po $(CATALOGUE) > .vitrine/whole.po && mv .vitrine/whole.po $(CATALOGUE)
 
 # Pins every package, the indirect ones too, for every system; the project itself comes last.
 requirements:

@@ -61,6 +61,20 @@ def choose_model() -> str:
     return model
 
 
+def show_unknown(model: str) -> None:
+    """Say that the address names a network that is not here, and which one answers.
+
+    Streamlit takes such a name out of the address by itself, so the sentence goes with the next click.
+    """
+    try:
+        names = list(bundle_folders())
+        if model and model not in names:
+            text = _("There is no network {name} here: the default answers, {model}.")
+            st.warning(words.plain(text.format(name=repr(model[:60]), model=default_name(names))))
+    except BundleError:
+        return  # the page that needs a network says so
+
+
 def follow(names: Sequence[str]) -> None:
     """Correct the choice before it is drawn. names: the default first.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import resources, words
 from dashboard.opened import Opened, forget_picture
 from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
@@ -25,10 +25,16 @@ def choose_sample(name: str) -> None:
 
 
 def chosen_sample() -> Opened | None:
-    """The sample that the address names."""
-    wanted = st.query_params.get("sample")
-    found = next((sample for sample in list_samples() if sample.name == wanted), None) if wanted else None
-    return Opened(found.name, found.path.read_bytes(), found.truth) if found else None
+    """The sample that the address names; one that is not there is a sentence on the page."""
+    wanted = st.query_params.get("sample", "")
+    if not wanted:
+        return None
+    found = next((sample for sample in list_samples() if sample.name == wanted), None)
+    if found is None:
+        text = _("There is no sample {name} here; choose one of these.")
+        st.warning(words.plain(text.format(name=repr(wanted[:60]))))
+        return None
+    return Opened(found.name, found.path.read_bytes(), found.truth)
 
 
 def shoot() -> list[tuple[str, bytes]]:

@@ -56,6 +56,21 @@ def test_the_empty_page_waits_for_a_picture() -> None:
     assert tiles(test) == [*("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")]
 
 
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"model": "nobody"}, "There is no network 'nobody' here: the default answers, best."),
+        ({"sample": "../../etc/passwd"}, "There is no sample '../../etc/passwd' here; choose one of these."),
+    ],
+)
+def test_an_address_that_names_what_is_not_here_is_a_sentence(query: dict[str, str], sentence: str) -> None:
+    test = visit(**query)
+    assert not test.exception
+    assert [element.value.replace("\\", "") for element in test.warning] == [sentence]
+    assert "What will it be?" in texts(test)
+    assert not visit(model="fast", sample="frog-brown.png").warning
+
+
 def test_one_upload_shows_headline_words_and_number() -> None:
     test = visit()
     test.file_uploader[0].upload("horse.jpg", (SAMPLES / "horse-zaniskari.jpg").read_bytes()).run()
@@ -115,12 +130,6 @@ def test_clear_empties_the_page() -> None:
         test.file_uploader[0].upload(f"{number}.png", encode(picture(number), "PNG"))
     test.run()
     next(button for button in test.button if button.label == "Clear").click().run()
-    assert "What will it be?" in texts(test)
-
-
-def test_an_unknown_sample_in_the_address_is_an_empty_page() -> None:
-    test = visit(sample="../../etc/passwd")
-    assert not test.exception
     assert "What will it be?" in texts(test)
 
 
