@@ -36,7 +36,7 @@ def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], Non
     with left:
         opened = show_tiles(good, "many")
     with right:
-        parts.show_answer(good[opened], classifier.card, key="opened", narrow=True)
+        parts.show_answer(good[opened], classifier, key="opened", narrow=True)
         show_why(good[opened], classifier, key="opened", narrow=True)
     show_overview(items)
 

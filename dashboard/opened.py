@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import address, resources, words
 from model.bundle import Card
+from model.classifier import engines_of
 from model.folders import is_cifar10, known_folders
 from model.language import gettext as _
 from model.splits import DataError
@@ -42,6 +43,12 @@ def opened_picture(card: Card) -> Opened | None:
     except DataError as error:
         st.error(words.plain(str(error)))
         return None
+
+
+def opened_engine(card: Card) -> str | None:
+    """The engine whose answers the view showed that the picture was opened from; None where the address names none."""
+    engine = st.query_params.get("engine", "")
+    return engine if engine in engines_of(card) else None
 
 
 def find_picture(name: str, number: str, size: int) -> Opened:

@@ -112,9 +112,9 @@ def show_waiting(card: Card) -> None:
             st.caption(_("The first {count} of {all} classes").format(count=charts.MOST_BARS, all=len(card.classes)))
 
 
-def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = False) -> None:
+def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow: bool = False) -> None:
     """One file's answer in full: the picture, what the network saw, the answer in words, a bar a class, a table."""
-    answer = item.answer
+    answer, card = item.answer, classifier.card
     if answer.prediction is None:
         show_failure(item)
         return
@@ -137,7 +137,8 @@ def show_answer(item: Item, card: Card, key: str = "answer", narrow: bool = Fals
         say_how_many(count)
         if not item.truth:
             keeping.ask_about(item, card)
-        st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {words.plain(words.measured(card))}")
+        network = words.plain(words.measured(card, classifier.engine))
+        st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {network}")
         with st.expander(_("All {count} as a table").format(count=count)):
             show_table(answer)
 

@@ -6,6 +6,7 @@ import re
 
 from dashboard.charts import SURE
 from model.bundle import Card
+from model.classifier import engines_of
 from model.language import gettext as _
 from model.language import per_cent
 from model.prediction import Prediction
@@ -42,13 +43,14 @@ def percent(probability: float) -> str:
     return per_cent(probability, 0)
 
 
-def measured(card: Card) -> str:
-    """The network's name with its accuracy and the test set it was measured on."""
-    if card.headline is None:
-        return card.name
-    title, figures = card.headline
+def measured(card: Card, engine: str) -> str:
+    """The network's name with the engine's accuracy and the test set that it was measured on."""
+    network = card.name if engine == next(iter(engines_of(card)), engine) else f"{card.name} ({engine})"
+    title, figures = card.headline or ("", {})
+    if engine not in figures:
+        return network
     return _("{network} · {share} right on {data}").format(
-        network=card.name, share=per_cent(figures["keras"]), data=test_set(title)
+        network=network, share=per_cent(figures[engine]), data=test_set(title)
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import parts, sources
 from dashboard.many import show_many
-from dashboard.opened import opened_picture
+from dashboard.opened import opened_engine, opened_picture
 from dashboard.paste import paste_button
 from dashboard.why import show_why
 from model.language import gettext as _
@@ -35,17 +35,18 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
 
 files = sources.shoot() if source == "Camera" else sources.drop_area(folder=source == "Folder")
 sources.show_samples()
-named = opened_picture(card) or sources.chosen_sample()
+opened = opened_picture(card)
+named = opened or sources.chosen_sample()
 if named:
     files = [(named.name, named.content)]
 if not files:
     parts.show_waiting(card)
     st.stop()
-classifier = parts.warm(model)
+classifier = parts.warm(model, opened_engine(card) if opened else None)
 items = parts.answer_all(files, classifier)
 if len(items) == 1:
     item = replace(items[0], truth=spelled(named.truth, classifier.card.classes) if named else "")
-    parts.show_answer(item, classifier.card)
+    parts.show_answer(item, classifier)
     show_why(item, classifier)
 else:
     show_many(items, classifier, sources.clear)

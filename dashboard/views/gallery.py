@@ -54,7 +54,7 @@ def show_samples(model: str) -> None:
         classifier = parts.warm(model)
         (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
         truth = spelled(chosen.truth, classifier.card.classes)
-        parts.show_answer(replace(item, truth=truth), classifier.card)
+        parts.show_answer(replace(item, truth=truth), classifier)
         show_why(item, classifier)
         st.divider()
     show_grid(samples)

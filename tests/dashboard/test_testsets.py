@@ -215,9 +215,18 @@ def test_a_picture_of_the_set_opens_on_classify(data: Path) -> None:
     test = visit(set="cifar10", picture="7", verdict="wrong")
     assert not test.exception
     assert "it is a horse" in texts(test)
+    assert "(int8)" not in texts(test).replace("\\", "")
     test.button(key="tile-frog-brown").click().run()
     assert set(test.query_params) == {"sample"}
     assert "it is a frog" in texts(test)
+
+
+def test_a_picture_opened_from_the_int8_answers_is_answered_by_int8(data: Path) -> None:
+    test = visit(set="cifar10", picture="7", engine="int8")
+    assert not test.exception
+    assert "(int8) ·" in texts(test).replace("\\", "")
+    test.button(key="tile-frog-brown").click().run()
+    assert "(int8)" not in texts(test).replace("\\", "")
 
 
 @pytest.mark.parametrize(
