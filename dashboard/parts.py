@@ -66,9 +66,11 @@ def show_unknown(model: str) -> None:
 
     Streamlit takes such a name out of the address by itself, so the sentence goes with the next click.
     """
+    if not model:
+        return
     try:
         names = list(bundle_folders())
-        if model and model not in names:
+        if model not in names:
             text = _("There is no network {name} here: the default answers, {model}.")
             st.warning(words.plain(text.format(name=repr(model[:60]), model=default_name(names))))
     except BundleError:
