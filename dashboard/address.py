@@ -11,6 +11,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from dashboard import words
+from model.language import gettext as _
+
 KEPT = ("model", "lang")  # what a link to another page takes along
 VIEW = ("set", "engine", "true", "answer", "verdict", "sort", "sure", "page")  # what a view of a test set is made of
 
@@ -34,13 +37,14 @@ def choose(
     label: str,
     name: str,
     options: Sequence[str],
-    words: Callable[[str], str],
+    shown: Callable[[str], str],
     switch: bool = False,
     width: int | Literal["stretch"] = "stretch",
     named: bool = True,
 ) -> str:
     """A select box, or a row of switches, whose value is the address's; the first option stands for no entry there."""
     key = f"choose-{name}"
+    pass_over(name, options, label, shown)
     st.session_state[key] = given(name, options)
 
     def changed() -> None:
@@ -53,14 +57,24 @@ def choose(
             label,
             options,
             key=key,
-            format_func=words,
+            format_func=shown,
             on_change=changed,
             required=True,
             label_visibility="visible" if named else "collapsed",
         )
     else:
-        chosen = st.selectbox(label, options, key=key, format_func=words, on_change=changed, width=width)
+        chosen = st.selectbox(label, options, key=key, format_func=shown, on_change=changed, width=width)
     return chosen if chosen is not None and chosen in options else options[0]
+
+
+def pass_over(name: str, options: Sequence[str], label: str, shown: Callable[[str], str]) -> None:
+    """Take a value that is none of the options out of the address, and say once what stands in its place."""
+    value = st.query_params.get(name, "")
+    if not value or value in options:
+        return
+    del st.query_params[name]
+    text = _("{label}: there is no {value} here. In its place: {first}.")
+    st.toast(words.plain(text.format(label=label, value=repr(value[:60]), first=shown(options[0]))), duration="long")
 
 
 def choose_range(label: str, name: str, most: int, form: str) -> tuple[int, int]:

@@ -66,6 +66,10 @@ def test_the_same_network_twice_is_a_sentence() -> None:
 def test_rubbish_in_the_address_and_in_the_file() -> None:
     test = visit_page("compare", first="../x", second="nothing:keras", sample="../../etc/passwd")
     assert not test.exception
+    said = [toast.value.replace("\\", "") for toast in test.toast]
+    assert said[0].startswith("First network: there is no '../x' here. In its place: ")
+    assert said[1].startswith("Second network: there is no 'nothing:keras' here.")
+    assert not {"first", "second"} & set(test.query_params)
     test.file_uploader[0].upload("horse.jpg", b"<svg onload=alert(1)>").run()
     assert not test.exception
     assert "This file is not an image" in texts(test)
