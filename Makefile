@@ -14,7 +14,7 @@ run:
 
 test:
 	@scripts/setup.sh test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint:
 	@scripts/setup.sh test

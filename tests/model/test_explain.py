@@ -218,6 +218,7 @@ def test_covering_what_a_map_marks_costs_more_than_covering_anything_else(
     method: str, shipped: tuple[Classifier, keras.Model], photographs: np.ndarray
 ) -> None:
     classifier, network = shipped
+    photographs = photographs if method == "gradient" else photographs[:40]  # covering asks fifty times a picture
     before = classifier.probabilities(photographs)
     labels = before.argmax(axis=1)
     if method == "gradient":
