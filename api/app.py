@@ -19,7 +19,9 @@ from api.routes import router
 from api.settings import Settings
 from model.pool import POOL, Pool
 
-ABOUT = "What an image classifier sees, over HTTP. An error is JSON with a sentence in `error`."
+ABOUT = (
+    "What an image classifier sees, over HTTP. An error is JSON with a sentence in `error`; `/api/health` has `status`."
+)
 
 
 @asynccontextmanager

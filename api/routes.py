@@ -63,7 +63,8 @@ WHY = {
     413: "too large",
     415: "a content type that is not taken",
     422: "a body or a value that cannot be used",
-    503: "the queue is full; come back after Retry-After seconds",
+    500: "the model cannot be used, or something went wrong here",
+    503: "too much at once; come back after Retry-After seconds",
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": why} for status, why in WHY.items()

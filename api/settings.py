@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "VITRINE_"
@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     batch_mb: int = Field(100, ge=1, description="megabytes that one `POST /api/predict` may bring")
     body_mb: int = Field(512, ge=32, description="megabytes of all requests together that may be in memory")
     body_seconds: float = Field(20, gt=0, description="how long a request's body may pause")
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def as_elsewhere(cls, value: object) -> object:
+        """The page and the command line take 0 and 1 alone, and a setting means the same everywhere."""
+        if value not in (False, True, "0", "1"):
+            raise ValueError("it can be 1, to keep answers, or 0")
+        return value
 
     @property
     def origins(self) -> list[str]:
@@ -86,6 +94,13 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 def settings_table() -> list[tuple[str, str, str]]:
     """Variable, meaning and default of every setting, for `--help` and README."""
     return [
-        (variable(name), field.description or "", "none" if field.default in (None, "") else str(field.default))
+        (variable(name), field.description or "", as_written(field.default))
         for name, field in Settings.model_fields.items()
     ]
+
+
+def as_written(default: object) -> str:
+    """A default as the environment would say it: a switch is 0 or 1."""
+    if default in (None, ""):
+        return "none"
+    return str(int(default)) if isinstance(default, bool) else str(default)

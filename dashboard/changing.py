@@ -15,7 +15,7 @@ from model.language import gettext as _
 from model.splits import DataError
 from training.background import can_go_on, go_on
 from training.history import Run, RunError, own_runs, remove_run, rename_run, restore_run
-from training.process import data_of
+from training.origin import origin_of
 from training.remarks import remarks
 
 
@@ -72,8 +72,9 @@ def show_changes(run: Run) -> None:
 
 
 def show_go_on(run: Run) -> None:
-    """Resume with the data that the run began with; a run from the command line does not say which that was."""
-    known = data_of(run.path)
+    """Resume with the data that the run began with; a copy of somebody's run may not say which that was."""
+    origin = origin_of(run.path)
+    known = origin.data if origin else None
     label, icon = _("Go on"), ":material/play_arrow:"
     if known is not None:
         st.button(label, icon=icon, key=f"go-on-{run.name}", on_click=resume, args=(run.name, known))

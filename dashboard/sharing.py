@@ -22,7 +22,7 @@ CLOSING_SECONDS = 3
 CONFIG = 'version: "2"\n'  # which agents old and new read
 OPEN = "anyone who has the link can use the HTTP API; VITRINE_API_TOKEN=… makes it ask for a token"
 WITHOUT_TOKEN = f"{TOKEN} is not set; https://dashboard.ngrok.com gives you a token"
-WITHOUT_PACKAGE = "the package pyngrok is not installed; pip install 'vitrine[share]' brings it"
+WITHOUT_PACKAGE = "the package pyngrok is not installed; pip install -r requirements-share.txt brings it"
 WITHOUT_BINARY = "the program ngrok is not on this machine and could not be fetched; https://ngrok.com/download has it"
 WITHOUT_NETWORK = "ngrok's service cannot be reached from this machine"
 SLOW = "ngrok did not get ready in time"

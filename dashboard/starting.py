@@ -14,7 +14,7 @@ from model.language import marked, ngettext
 from model.splits import DataError
 from training.background import start, under_way
 from training.history import RunError, own_runs
-from training.process import data_of
+from training.origin import origin_of
 from training.recipe import Recipe, RecipeError, flatten
 from training.recipefile import load_recipe, recipe_names
 
@@ -96,9 +96,9 @@ def fields(recipe: Recipe) -> list[str]:
 
 
 def last_data() -> str:
-    """The data folder of the newest run that was started from the page."""
+    """The data folder of the newest run that names one."""
     folders = sorted(own_runs().glob("*/"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return next((data for folder in folders if (data := data_of(folder))), "")
+    return next((found.data for folder in folders if (found := origin_of(folder)) and found.data), "")
 
 
 def begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:

@@ -25,7 +25,13 @@ def read_image_folder(root: Path, size: int) -> Dataset:
     for name, folder in ({"train": train} | image_folders(root)).items():
         check_classes(folder, classes, train)
         splits[name] = read_class_folders(folder, classes, size)
-    return Dataset(readable(root.name), classes, splits["train"], splits["validation"], splits["test"])
+    return Dataset(folder_name(root), classes, splits["train"], splits["validation"], splits["test"])
+
+
+def folder_name(folder: Path) -> str:
+    """What a data folder is called, also where it is given as `.` or `..`; model.folders names the same ones so."""
+    path = folder.resolve()
+    return readable(path.name or str(path))
 
 
 def image_folders(root: Path) -> dict[str, Path]:

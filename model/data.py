@@ -10,13 +10,14 @@ from model.cifar10 import cifar10_folder, download_cifar10, read_cifar10
 from model.classfolders import (
     check_memory,
     class_names,
+    folder_name,
     read_class_folders,
     read_image_folder,
     test_folder,
     train_folder,
 )
 from model.language import gettext as _
-from model.splits import DataError, Dataset, Split, readable
+from model.splits import DataError, Dataset, Split
 
 
 def load_dataset(
@@ -53,7 +54,7 @@ def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...]
     if source is not None and not cifar10_folder(source):
         check_source(source)
         folder, classes = test_folder(source)
-        return readable(source.name), classes, read_class_folders(folder, classes, size)
+        return folder_name(source), classes, read_class_folders(folder, classes, size)
     dataset = load_dataset(source, size, validation=0.0, test=0.0)
     if not len(dataset.test):
         raise DataError(_("{folder} holds no test picture").format(folder=source))
@@ -72,7 +73,7 @@ def load_train(source: Path, size: int) -> tuple[str, tuple[str, ...], Split]:
     folder = train_folder(source)
     classes = class_names(folder)
     check_memory(folder, classes, size)
-    return readable(source.name), classes, read_class_folders(folder, classes, size)
+    return folder_name(source), classes, read_class_folders(folder, classes, size)
 
 
 def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:

@@ -58,10 +58,10 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
 
 
 def test_sets(name: str, split: Split) -> dict[str, Split]:
-    """The named sets that figures are reported on: the whole test split, and for CIFAR-10 its first 1,000 too."""
+    """The named sets that figures are reported on: the whole test split, and its first pictures where it says so."""
     sets = {f"{name} test, all {len(split):,}": split}
-    if name == "cifar10" and len(split) > 1000:
-        sets["cifar10 test, first 1,000"] = split.take(slice(0, 1000))
+    if 0 < split.first < len(split):
+        sets[f"{name} test, first {split.first:,}"] = split.take(slice(0, split.first))
     return sets
 
 

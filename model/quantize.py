@@ -19,9 +19,10 @@ from model.classifier import Classifier, file_of, load_keras, load_tflite, read_
 from model.comparison import Disagreement, disagreements
 from model.data import load_dataset
 from model.evaluation import Evaluation, score_sets
+from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
-from model.splits import Split
+from model.splits import DataError
 from model.testset import match_labels
 
 if TYPE_CHECKING:
@@ -97,7 +98,14 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     card = read_card(folder)
     source = check_file(folder, card, file_of(card, "keras"))
     dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
-    split = Split(dataset.test.images, match_labels(dataset.test.labels, dataset.classes, card.classes))
+    if not len(dataset.test):  # said now: the conversion takes minutes
+        raise DataError(
+            _(
+                "{folder} leaves no picture to test on; give it a folder test/, or more than five pictures in a class"
+            ).format(folder=data)
+        )
+    labels = match_labels(dataset.test.labels, dataset.classes, card.classes)
+    split = dataclasses.replace(dataset.test, labels=labels)
     with quiet():
         network = complete(read_network(source), card)
     quantize(network, dataset.train.images, path)

@@ -21,10 +21,14 @@ def readable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and their classes: images uint8 (n, size, size, 3), labels int64 (n,)."""
+    """Pictures and their classes: images uint8 (n, size, size, 3), labels int64 (n,).
+
+    first: so many of its first pictures get figures of their own; 0 where they are no sample, as class after class.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -68,7 +68,7 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
             classes, split = CIFAR10_CLASSES, read_cifar10_test(folder, size)
         else:
             folder, classes = test_folder(source)
-            held_out = not {"test", "validation"}.isdisjoint(image_folders(source))
+            held_out = keeps_test_apart(source)
             check_memory(folder, classes, size)
             paths = tuple(path for label in classes for path in picture_paths(folder / label))
             split = read_class_folders(folder, classes, size)
@@ -79,6 +79,11 @@ def read_testset(name: str, source: Path, size: int) -> PictureSet:
     if len(paths) != len(split):  # files came or went while they were read
         paths = ()
     return PictureSet(name, classes, split, paths, data_key(split), held_out)
+
+
+def keeps_test_apart(source: Path) -> bool:
+    """Whether a data folder's test pictures are others than those that a network is trained on."""
+    return cifar10_folder(source) is not None or not {"test", "validation"}.isdisjoint(image_folders(source))
 
 
 def read_cifar10_test(folder: Path, size: int) -> Split:

@@ -22,7 +22,8 @@ OURS = set(ARROWS) | {"tests"}
 FOREIGN = {"model": {"streamlit", "fastapi"}, "training": {"streamlit", "fastapi"}, "api": {"streamlit"}}
 # Of training, the page may read runs and recipes and start the command line; it does not train.
 DASHBOARD_MAY_READ = {
-    f"training.{name}" for name in ("history", "process", "background", "recipe", "recipefile", "remarks", "gains")
+    f"training.{name}"
+    for name in ("history", "origin", "process", "background", "recipe", "recipefile", "remarks", "gains")
 }
 
 

@@ -28,6 +28,7 @@ from tests.model.test_history import judge
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from training.cli import app
 from training.history import RUNS
+from training.recipefile import load_recipe
 from training.series import markdown, standings
 
 ROOT = Path(__file__).parent.parent
@@ -192,6 +193,16 @@ def test_small_is_as_small_as_its_recipe_says() -> None:
 
 def test_the_table_of_recipes_is_what_the_command_prints() -> None:
     assert "\n".join(markdown(standings())) in README
+
+
+def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
+    runs = {standing.name: standing.run for standing in standings() if standing.run}
+    run, said = runs["vgg3"], " ".join(README.split())
+    epochs, share = len(run.history), 100 * run.test_accuracy("first 1,000")
+    assert f"After {epochs} epochs it is right on {share:.2f} % of the first 1,000 pictures" in said
+    assert f"its source reports {load_recipe('vgg3').reported}. " in said
+    for name in ("vgg3-normalised", "small"):
+        assert f"The {runs[name].minutes:.0f} minutes of `{name}`" in said
 
 
 @pytest.mark.parametrize("folder", sorted(BUNDLES.iterdir()), ids=lambda folder: folder.name)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from model import language
-from model.bundle import bundle_folders, check_name
+from model.bundle import check_name
 from model.data import check_source
 from model.folders import resolved
 from model.language import gettext as _
@@ -30,6 +30,7 @@ from training.history import (
     unused,
     write_json,
 )
+from training.origin import DATA, Origin, begin
 from training.process import describe, is_alive, is_stopping
 from training.recipefile import load_recipe, recipe_names
 
@@ -59,14 +60,13 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
         load_recipe("")  # never a path: it says which there are
     load_recipe(recipe, tuple(settings))
     title = check_name(name.strip() or f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}")
-    if title in bundle_folders():
-        raise RunError(_("there is a network {name!r} already; take another name").format(name=title))
     source = checked(data)
     with _starting:
         folder = own_runs() / unused(title)
         if is_alive(folder):
             raise RunError(_("the run {name!r} is starting already").format(name=title))
         folder.mkdir(parents=True, exist_ok=True)
+        begin(folder, Origin(source))
         spawn(folder, ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)], source)
     return title
 
@@ -115,7 +115,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
             env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", language.VARIABLE: language.current()},
         )
     with suppress(psutil.Error):
-        write_json(folder / PROCESS, describe(process.pid) | {"data": data})
+        write_json(folder / PROCESS, describe(process.pid))
         psutil.Process(process.pid).nice(NICE)
     # Somebody has to ask for its exit status, or it stays in the list of processes after its end.
     threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
@@ -137,7 +137,7 @@ def list_starts() -> list[Start]:
 
 def dismiss(folder: Path) -> None:
     """Forget a run that ended before it began. Whatever else lies in its folder stays."""
-    for name in (OUTPUT, PROCESS):
+    for name in (OUTPUT, PROCESS, DATA):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()

@@ -47,6 +47,11 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
         value = super().get_monitor_value(logs)
         return None if value is None else float(value) - 1e-5 * min(float(loss), 5.0)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether patience has run out: a run that was cut off just then has nothing more to train here."""
+        return bool(self.wait >= self.patience)
+
     def forget(self) -> None:
         """Let the next epoch be the best so far, whatever it reaches."""
         self.best, self.wait = None, 0
@@ -102,18 +107,29 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         figures = {name: float(value) for name, value in (logs or {}).items()}
-        if not math.isfinite(figures["loss"]):
-            raise TrainingError(
-                _("the loss became {loss} in epoch {epoch}; a lower optimizer.learning_rate may help").format(
-                    loss=figures["loss"], epoch=epoch + 1
-                )
-            )
+        self.check_finite(figures, epoch)
         rate = float(self.model.optimizer.learning_rate)
         append_epoch(
             self.folder,
             figures | {"epoch": epoch + 1, "learning_rate": rate, "seconds": time.perf_counter() - self.started},
         )
         save_checkpoint(self.folder, epoch + 1, self.model, self.parts)
+
+    def check_finite(self, figures: dict[str, float], epoch: int) -> None:
+        """Raise TrainingError for what nothing can come back from, before it takes the last good checkpoint's place.
+
+        The epoch's mean loss does not know of its last step yet: that shows in the weights.
+        """
+        losses = [figures[name] for name in ("loss", "val_loss") if name in figures]
+        if not all(np.isfinite(value).all() for value in self.model.get_weights()):
+            losses.append(math.nan)
+        broken = [loss for loss in losses if not math.isfinite(loss)]
+        if broken:
+            raise TrainingError(
+                _("the loss became {loss} in epoch {epoch}; a lower optimizer.learning_rate may help").format(
+                    loss=broken[0], epoch=epoch + 1
+                )
+            )
 
 
 def start_anew(run: Path) -> int:
@@ -155,8 +171,12 @@ def finished_epochs(run: Path) -> int:
 
 
 def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful], begin: int = 0) -> None:
-    """Put a checkpoint back; the optimiser too, unless a new one begins after epoch `begin`. Raises TrainingError."""
+    """Put a checkpoint back; the optimiser too, unless a new one begins after epoch `begin`. Raises TrainingError.
+
+    A constant learning rate is the recipe's, which may be another one now.
+    """
     path = run / CHECKPOINT
+    other = TrainingError(_("{path} was made with another recipe; leave --resume out to start anew").format(path=path))
     with np.load(path, allow_pickle=False) as content:
 
         def group(name: str) -> list[np.ndarray]:
@@ -170,11 +190,13 @@ def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful],
             pairs.append((network.optimizer.variables, group("optimizer")))
         for variables, values in pairs:
             if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-                raise TrainingError(
-                    _("{path} was made with another recipe; leave --resume out to start anew").format(path=path)
-                )
+                raise other
             for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+                if variable.name != "learning_rate":
+                    variable.assign(value)
         for name, part in parts.items():
-            part.load_state(group(name))
+            state = group(name)
+            if part.state() and not state:
+                raise other
+            part.load_state(state)
     keep_epochs(run, epoch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +60,7 @@ def fit(
             return
         if resume:
             folder = resumable(check_name(name) if name else None)
+            surroundings = surroundings.as_begun(folder)
             recipe, name = str(folder / "recipe.toml"), folder.name
         chosen = load_recipe(recipe, tuple(settings or ()))
         title = check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}")
@@ -77,7 +78,9 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
 
     dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names)
     try:
-        outcome = launch(member.recipe, dataset, member.name, resume, typer.echo, surroundings.tensorboard)
+        outcome = launch(
+            member.recipe, dataset, member.name, resume, typer.echo, surroundings.origin, surroundings.tensorboard
+        )
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         raise fail(error) from None
     report(outcome.bundle)
@@ -97,7 +100,7 @@ def run_series(members: list[Member], surroundings: Surroundings) -> list[Run]:
     """Bring several runs to their end."""
     from training.series import complete
 
-    return complete(members, lambda member, resume: train(member, surroundings, resume))
+    return complete(members, lambda member, resume: train(member, surroundings, resume), surroundings.origin)
 
 
 @app.command()
@@ -133,8 +136,7 @@ def evaluate(
     from model.evaluation import check_count
     from model.evaluation import evaluate as measure
     from model.names import read_names, rename_classes
-    from model.splits import Split
-    from model.testset import match_labels
+    from model.testset import keeps_test_apart, match_labels
 
     with plain_errors():
         try:
@@ -146,7 +148,10 @@ def evaluate(
         if category_names:
             classes = rename_classes(classes, read_names(category_names))
         known = classifier.card.classes
-        split = Split(split.images, match_labels(split.labels, classes, known))
+        if data and classifier.card.dataset == name and not keeps_test_apart(data):
+            flattery = _("{network} was trained on most of these pictures, so the figures flatter it.")
+            typer.echo(flattery.format(network=classifier.card.name), err=True)
+        split = replace(split, labels=match_labels(split.labels, classes, known))
         whole, *parts = measure(classifier.probabilities, name, split, known).items()
     if as_json:
         subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}

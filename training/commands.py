@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from model.language import gettext as _
+from training.origin import Origin, origin_of
 
 DataOption = Annotated[
     Path | None,
@@ -36,6 +37,18 @@ class Surroundings:
     data: Path | None
     category_names: Path | None = None
     tensorboard: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pictures come from, to be written beside the run."""
+        return Origin(*(str(path.resolve()) if path else "" for path in (self.data, self.category_names)))
+
+    def as_begun(self, folder: Path) -> Surroundings:
+        """What is not given is as the run in `folder` was begun."""
+        known = origin_of(folder) or Origin()
+        data = self.data or (Path(known.data) if known.data else None)
+        names = self.category_names or (Path(known.category_names) if known.category_names else None)
+        return replace(self, data=data, category_names=names)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -20,24 +21,48 @@ from model.splits import Dataset
 from training.history import read_history
 from training.recipe import Recipe
 
+MAKING = "bundle.new"  # in the run's folder, while it is being made
+
 
 def save_bundle(
     network: keras.Model, recipe: Recipe, dataset: Dataset, run: Path, bundle: Path, policy: str, temperature: float
 ) -> Card:
     """Save the network, its int8 twin and the card; the figures come from the saved files, read back.
 
-    policy: the dtype policy of the training; under `mixed_bfloat16` kernels are saved as what they were computed with.
+    All of it is made in the run's folder and takes the bundle's place when it is whole: until then a network that the
+    run left there before answers on. policy: the dtype policy of the training; under `mixed_bfloat16` kernels are
+    saved as what they were computed with.
     """
-    bundle.mkdir(parents=True, exist_ok=True)
     if policy == "mixed_bfloat16":
         round_kernels(network)
-    # The temporary name keeps its suffix: Keras chooses the format by it.
-    network.save(bundle / f"new-{KERAS_FILE}")
-    deflate(bundle / f"new-{KERAS_FILE}")
-    os.replace(bundle / f"new-{KERAS_FILE}", bundle / KERAS_FILE)
-    quantize(network, dataset.train.images, bundle / INT8_FILE)
+    making = run / MAKING
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        card = write_files(network, recipe, dataset, run, making, bundle.name, temperature)
+        if len(dataset.test):
+            card = write_card(making, measured(card, making, dataset))
+        put_in_place(making, bundle)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return card
+
+
+def write_files(
+    network: keras.Model,
+    recipe: Recipe,
+    dataset: Dataset,
+    run: Path,
+    folder: Path,
+    name: str,
+    temperature: float,
+) -> Card:
+    """Both networks and a card without figures, in `folder`."""
+    network.save(folder / KERAS_FILE)
+    deflate(folder / KERAS_FILE)
+    quantize(network, dataset.train.images, folder / INT8_FILE)
     card = Card(
-        name=bundle.name,
+        name=name,
         classes=dataset.classes,
         input_size=recipe.model.input_size,
         parameters=int(network.count_params()),
@@ -48,8 +73,23 @@ def save_bundle(
         minutes=round(sum(read_history(run / "history.csv").seconds) / 60, 1),
         temperature=round(temperature, 4),
     )
-    card = write_card(bundle, card)
-    return write_card(bundle, measured(card, bundle, dataset)) if len(dataset.test) else card
+    return write_card(folder, card)
+
+
+def put_in_place(folder: Path, bundle: Path) -> None:
+    """Move a bundle to where it belongs; one that stands there goes when the new one has come."""
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    before = folder.with_name(f"{folder.name}-before")
+    shutil.rmtree(before, ignore_errors=True)
+    if bundle.exists():
+        os.replace(bundle, before)
+    try:
+        os.replace(folder, bundle)
+    except OSError:
+        if before.exists():
+            os.replace(before, bundle)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def round_kernels(network: keras.Model) -> None:

@@ -18,15 +18,17 @@ from training.callbacks import TrainingError
 from training.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.export import metrics, save_bundle
 from training.fused import fuse
-from training.history import CHECKPOINT, write_json
+from training.history import CHECKPOINT, write_json, write_whole
 from training.loop import Loop
 from training.optimizer import precision
+from training.origin import Origin, remember
 from training.phases import picture_sizes
 from training.process import claimed
 from training.recipe import HeadSettings, ModelSettings, Recipe, flatten
 from training.recipefile import to_toml
 
 WHITENING_IMAGES = 5000
+ELSEWHERE = Origin()
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,14 @@ def fit(
     resume: bool = False,
     say: Callable[[str], None] = print,
     tensorboard: bool = False,
+    origin: Origin = ELSEWHERE,
 ) -> Outcome:
     """Train `recipe` on `dataset` with Keras's `fit`.
 
     run: folder that gets recipe.toml, history.csv (a row an epoch) and metrics.json; bundle: folder for the network.
-    resume: go on after the last finished epoch of `run`; tensorboard: write its logs there too. Ctrl-C ends the
-    training early with the best weights so far; it can be resumed.
-    Raises TrainingError, and RunError when another process trains this run.
+    resume: go on after the last finished epoch of `run`; tensorboard: write its logs there too; origin: where the data
+    came from. Ctrl-C ends the training early with the best weights so far; it can be resumed.
+    Raises TrainingError, and RunError when another process trains this run or it was begun with other pictures.
     """
     if len(dataset.train) == 0:
         raise TrainingError(_("{data} has no training pictures").format(data=dataset.name))
@@ -65,7 +68,9 @@ def fit(
     network = starting_network(recipe, dataset, policy)
     run.mkdir(parents=True, exist_ok=True)
     with claimed(run):
-        (run / "recipe.toml").write_text(to_toml(recipe), "utf-8")
+        remember(run, origin, dataset, resume)
+        if not resume:  # else the checkpoint has to fit first
+            write_whole(run / "recipe.toml", to_toml(recipe))
         batches = make_batches(recipe, dataset, run, policy, say)
         extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
         status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)

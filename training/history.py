@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.bundle import bundle_folders
 from model.home import home
 from model.language import gettext as _
 
@@ -185,25 +186,31 @@ def remove_run(name: str) -> Path:
 
 def restore_run(trash: Path, name: str) -> None:
     """Undo `remove_run`. Raises RunError when there is a run of that name again."""
-    unused(name)
+    unused(name, network=name)
     own_runs().mkdir(parents=True, exist_ok=True)
     os.replace(trash, own_runs() / name)
 
 
 def rename_run(name: str, new: str) -> None:
-    """Give a run of the user another name. Raises RunError."""
+    """Give a run of the user another name. Raises RunError, BundleError."""
     folder = own_run(name)
-    if read_run(folder).status == "running":
+    run = read_run(folder)
+    if run.status == "running":
         raise RunError(_("the run {name!r} is still going on; rename it when it has ended").format(name=name))
-    os.replace(folder, own_runs() / unused(new))
+    os.replace(folder, own_runs() / unused(new, network=str(run.metrics.get("model", ""))))
 
 
-def unused(name: str) -> str:
-    """The name itself, when no run of the user has it. Raises RunError."""
+def unused(name: str, network: str = "") -> str:
+    """The name itself, when no run of the user and no network has it, which the new run's would replace.
+
+    network: the one that the run has already. Raises RunError, and BundleError when the store cannot be read.
+    """
     if (own_runs() / name / "recipe.toml").exists():
         raise RunError(
             _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
         )
+    if name != network and name in bundle_folders():
+        raise RunError(_("there is a network {name!r} already; take another name").format(name=name))
     return name
 
 
@@ -223,16 +230,28 @@ def append_epoch(folder: Path, row: dict[str, float]) -> None:
 def keep_epochs(folder: Path, epochs: int) -> None:
     """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
     path = folder / "history.csv"
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(b"".join(lines[: 1 + epochs]))
-    os.replace(temporary, path)
+    head, *rows = path.read_text("utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [""]
+    write_whole(path, head + "".join(row for row in rows if is_row_up_to(row, epochs)))
+
+
+def is_row_up_to(row: str, epochs: int) -> bool:
+    """Whether a line of history.csv is whole and of one of the first epochs: one that ended early left some out."""
+    first = row.partition(",")[0]
+    return row.endswith("\n") and first.isdecimal() and int(first) <= epochs
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    try:
+        temporary.write_text(text, "utf-8")
+    except OSError:  # what did not fit on the disk is no use to anybody
+        temporary.unlink(missing_ok=True)
+        raise
     os.replace(temporary, path)
 
 

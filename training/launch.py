@@ -14,6 +14,7 @@ from model.names import read_names, rename_classes, unique
 from model.quiet import quiet
 from model.splits import Dataset
 from training.history import own_runs
+from training.origin import Origin
 from training.process import interruptible
 from training.recipe import Recipe
 
@@ -66,7 +67,13 @@ def read_data(
 
 
 def launch(
-    recipe: Recipe, dataset: Dataset, title: str, resume: bool, say: Callable[[str], None], tensorboard: bool = False
+    recipe: Recipe,
+    dataset: Dataset,
+    title: str,
+    resume: bool,
+    say: Callable[[str], None],
+    origin: Origin,
+    tensorboard: bool = False,
 ) -> Outcome:
     """Train into the user's run `title` and make the bundle of that name.
 
@@ -77,4 +84,4 @@ def launch(
             from training.fit import fit
 
         say(f"run {own_runs() / title}")
-        return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard)
+        return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard, origin)

@@ -24,10 +24,12 @@ from training.callbacks import (
     load_checkpoint,
     start_anew,
 )
+from training.history import write_whole
 from training.optimizer import Lookahead, build_optimizer
 from training.phases import Phase, phases
 from training.progress import Progress
 from training.recipe import Recipe, ScheduleSettings
+from training.recipefile import to_toml
 
 VALIDATION_BATCH = 500
 
@@ -67,13 +69,13 @@ class Loop:
     def run(self, resume: bool, say: Callable[[str], None]) -> str:
         """Leave the best weights in the network; returns `finished` or `interrupted`. Raises TrainingError."""
         done = finished_epochs(self.folder) if resume else start_anew(self.folder)
-        (self.folder / "metrics.json").unlink(missing_ok=True)  # a run that goes on has not ended
         try:
             found = phases(self.recipe)
             for phase in found:
                 # A run that was cut off after its last epoch still needs what its checkpoint holds.
                 if phase.end > done or phase is found[-1]:
                     self.start(phase, done)
+                    self.settle()
                     self.go_through(phase, done)
             self.best.restore(self.network)
         except KeyboardInterrupt:
@@ -106,6 +108,11 @@ class Loop:
             self.best.restore(self.network)
             self.best.wait = 0
 
+    def settle(self) -> None:
+        """The checkpoint fits: from here on the run is this recipe's, and has not ended."""
+        write_whole(self.folder / "recipe.toml", to_toml(self.recipe))
+        (self.folder / "metrics.json").unlink(missing_ok=True)
+
     def optimizer(self, phase: Phase) -> keras.optimizers.Optimizer:
         steps = len(self.batches) * (phase.end - phase.begin)
         if not phase.tuned:
@@ -115,6 +122,8 @@ class Loop:
 
     def go_through(self, phase: Phase, done: int) -> None:
         """The epochs of a phase after the first `done`, with pictures of one size after another."""
+        if phase.begin < done and self.best.is_over:
+            return
         for begin, end, size in phase.stages:
             if end <= done:
                 continue

@@ -57,12 +57,6 @@ def is_stopping(folder: Path) -> bool:
     return read_json(folder / PROCESS).get("stopping") is True
 
 
-def data_of(folder: Path) -> str | None:
-    """The data folder that a run was started with from here; empty for CIFAR-10 by download, None when unknown."""
-    data = read_json(folder / PROCESS).get("data")
-    return data if isinstance(data, str) else None
-
-
 def stop(folder: Path) -> None:
     """Ask the run's process to end: it keeps its best weights and can go on later. Asked again, it ends at once.
 
@@ -90,17 +84,13 @@ def claimed(folder: Path) -> Iterator[None]:
         raise RunError(
             _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
         )
-    kept = {key: value for key, value in read_json(folder / PROCESS).items() if key == "data"}
-    write_json(folder / PROCESS, kept | describe(os.getpid()))
+    write_json(folder / PROCESS, describe(os.getpid()))
     try:
         yield
     finally:
         with suppress(OSError):  # a full disk: then the process's end says the same
             (folder / PROGRESS).unlink(missing_ok=True)
-            if kept:
-                write_json(folder / PROCESS, kept)
-            else:
-                (folder / PROCESS).unlink(missing_ok=True)
+            (folder / PROCESS).unlink(missing_ok=True)
 
 
 ASKED_TO_END = threading.Event()  # set by the signal, as Python may lose the exception that it raises

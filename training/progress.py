@@ -7,26 +7,28 @@ from typing import Any
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from training.history import duration
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows epoch, step, loss, accuracy, images a second and the time left of the whole run."""
+    """Shows epoch, batch, loss, accuracy, images a second and the time left of the whole run."""
 
     def __init__(self, epochs: int, steps: int, batch_size: int) -> None:
         super().__init__()
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
         self.console = Console()
+        # The bar gets what the words leave; where they leave nothing, the figures go on in a second line.
         columns = (
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[place]}"),
+            BarColumn(None, table_column=Column(ratio=1, width=1)),
+            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=False)),
         )
-        self.bar = Bar(*columns, TimeElapsedColumn(), console=self.console, disable=not self.console.is_terminal)
-        self.task = self.bar.add_task("fit", total=epochs * steps, epoch=0, epochs=epochs, figures="starting")
+        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal, expand=True)
+        self.task = self.bar.add_task("fit", total=epochs * steps, place=f"{epochs} epochs", figures="starting")
         self.first = self.epoch = 0
         self.started = self.epoch_started = 0.0
 
@@ -45,7 +47,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         seconds = (time.perf_counter() - self.started) / (done - self.first * self.steps)
         left = duration(seconds * (self.epochs * self.steps - done))
         figures = f"{describe(logs)} · {self.batch_size / seconds:.0f} images/s · {left} left"
-        self.bar.update(self.task, completed=done, epoch=self.epoch + 1, figures=figures)
+        place = f"epoch {self.epoch + 1}/{self.epochs}, batch {batch + 1}/{self.steps}"
+        self.bar.update(self.task, completed=done, place=place, figures=figures)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.epoch_started

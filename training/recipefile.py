@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from model.language import gettext as _
+from model.splits import readable
 from training.recipe import Recipe, RecipeError, flatten
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -70,11 +72,12 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
     values = {}
     for key, value in table.items():
         if key not in hints:
-            near = get_close_matches(key, hints, 1)
-            hint = _("; did you mean {name!r}?").format(name=prefix + near[0]) if near else ""
+            wrong = whole_key(prefix + key, value)
+            near = ", ".join(repr(name) for name in nearest_keys(wrong))
+            hint = _("; did you mean {names}?").format(names=near) if near else ""
             raise RecipeError(
                 _("unknown key {key!r}; keys: {names}{hint}").format(
-                    key=prefix + key, names=", ".join(prefix + name for name in hints), hint=hint
+                    key=wrong, names=", ".join(prefix + name for name in hints), hint=hint
                 )
             )
         if dataclasses.is_dataclass(hints[key]):
@@ -88,6 +91,36 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
     return kind(**values)
 
 
+def whole_key(key: str, value: Any) -> str:
+    """The dotted key down to a value: `optim.momentum` rather than its unknown table `optim`."""
+    while isinstance(value, dict) and value:
+        name, value = next(iter(value.items()))
+        key = f"{key}.{name}"
+    return key
+
+
+def nearest_keys(key: str) -> list[str]:
+    """The whole keys that a wrong one may stand for: with its last part, else what that is short for, else a near one.
+
+    Where some are in the table that it names, or in one of nearly that name, they are all.
+    """
+    leaves = {known: known.rpartition(".")[2] for known in flatten(Recipe())}
+    table, _dot, leaf = key.rpartition(".")
+    same = [known for known, last in leaves.items() if last == leaf]
+    short = [known for known, last in leaves.items() if leaf in short_forms(last)]
+    near = get_close_matches(leaf, sorted(set(leaves.values())), 1)
+    found = same or short or [known for known, last in leaves.items() if last in near]
+    if not table:
+        return found or get_close_matches(key, leaves, 1)
+    return [known for known in found if get_close_matches(table, [known.rpartition(".")[0]])] or found
+
+
+def short_forms(name: str) -> set[str]:
+    """What people write for a name of several words: `lr`, `learning` and `rate` for `learning_rate`."""
+    words = name.split("_")
+    return {*words, "".join(word[0] for word in words)} if len(words) > 1 else set()
+
+
 def coerce(value: Any, wanted: Any, key: str) -> Any:
     """`value` as the type of its field, or a RecipeError that names the key; bool is not taken for a number."""
     if get_origin(wanted) is tuple:
@@ -96,10 +129,14 @@ def coerce(value: Any, wanted: Any, key: str) -> Any:
             raise RecipeError(_("{key} wants a list such as [1, 2], not {value!r}").format(key=key, value=value))
         return tuple(coerce(item, get_args(wanted)[0], key) for item in items)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     if type(value) is not wanted:
         names = {int: _("a whole number"), float: _("a number"), str: _("a word"), bool: _("true or false")}
         raise RecipeError(_("{key} wants {kind}, not {value!r}").format(key=key, kind=names[wanted], value=value))
+    if wanted is float and not math.isfinite(value):
+        raise RecipeError(_("{key} is {value}; it must be a finite number").format(key=key, value=value))
+    if wanted is str and value != readable(value):
+        raise RecipeError(_("{key} is {value!r}; it must be text in UTF-8").format(key=key, value=value))
     return value
 
 
@@ -109,8 +146,13 @@ def to_toml(recipe: Recipe) -> str:
     for item in dataclasses.fields(recipe):
         value = getattr(recipe, item.name)
         if dataclasses.is_dataclass(value):
-            lines = [f"{key} = {json.dumps(entry)}" for key, entry in flatten(value).items()]
+            lines = [f"{key} = {quoted(entry)}" for key, entry in flatten(value).items()]
             tables.append("\n".join([f"[{item.name}]", *lines]))
         else:
-            top.append(f"{item.name} = {json.dumps(value, ensure_ascii=False)}")
+            top.append(f"{item.name} = {quoted(value)}")
     return "\n\n".join(["\n".join(top), *tables]) + "\n"
+
+
+def quoted(value: Any) -> str:
+    """A value as JSON that is TOML too, which has no pairs of surrogates for 🦔 and no bare delete sign."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

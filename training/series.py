@@ -11,11 +11,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from model.language import gettext as _
-from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run
+from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run, unused
+from training.origin import Origin, origin_of
 from training.recipe import Recipe, RecipeError
 from training.recipefile import load_recipe, recipe_names
 
 ABLATIONS = Path(__file__).parent / "ablations"
+DOWNLOADED = "CIFAR-10, downloaded"
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,17 @@ def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
     return members
 
 
-def complete(members: list[Member], train: Callable[[Member, bool], str]) -> list[Run]:
+def complete(members: list[Member], train: Callable[[Member, bool], str], origin: Origin) -> list[Run]:
     """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
 
     `train` returns the status of the run's outcome. One that was stopped ends the series: RunError. A run of that name
-    that was made with other values is not taken for it: RecipeError.
+    that was made with other values or other pictures is not taken for it: RecipeError, before any is trained.
     """
     for member in members:
+        check(member, origin)
+    for member in members:
         folder = own_runs() / member.name
-        begun = (folder / "recipe.toml").exists()
-        if begun and load_recipe(str(folder / "recipe.toml")) != member.recipe:
-            raise RecipeError(
-                f"the run {member.name!r} was made with other values; remove it (runs rm {member.name}) or rename it"
-            )
-        if begun and read_run(folder).status == "finished":
+        if is_begun(folder) and read_run(folder).status == "finished":
             continue
         try:
             status = train(member, (folder / CHECKPOINT).exists())
@@ -79,6 +78,27 @@ def complete(members: list[Member], train: Callable[[Member, bool], str]) -> lis
         if status == "interrupted":
             raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
     return [read_run(own_runs() / member.name) for member in members]
+
+
+def is_begun(folder: Path) -> bool:
+    return (folder / "recipe.toml").exists()
+
+
+def check(member: Member, origin: Origin) -> None:
+    """Raise RecipeError or RunError where another run or a network has a member's name."""
+    folder = own_runs() / member.name
+    if not is_begun(folder):
+        unused(member.name)
+        return
+    way_out = f"remove it (runs rm {member.name}) or rename it"
+    if load_recipe(str(folder / "recipe.toml")) != member.recipe:
+        raise RecipeError(f"the run {member.name!r} was made with other values; {way_out}")
+    known = origin_of(folder)
+    if known is not None and known.data != origin.data:
+        raise RecipeError(
+            f"the run {member.name!r} was trained on {known.data or DOWNLOADED}, not on {origin.data or DOWNLOADED}; "
+            f"{way_out}"
+        )
 
 
 def table(runs: list[Run]) -> list[str]:
@@ -99,7 +119,7 @@ def table(runs: list[Run]) -> list[str]:
 def summary(runs: list[Run]) -> list[str]:
     """Mean and spread of the accuracy on each test set over the runs."""
     lines = []
-    for title in runs[0].accuracy:
+    for title in [title for title in runs[0].accuracy if all(title in run.accuracy for run in runs)]:
         for engine in ("keras", "int8"):
             shares = [run.accuracy[title][engine] for run in runs]
             deviation = statistics.stdev(shares) if len(shares) > 1 else 0.0

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from api.__main__ import command
 from api.settings import OTHERS, Settings, SettingsError, read_settings, settings_table, unknown_variables, variable
+from model.home import keeps_answers
 from tests.shipped import LISTED
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,6 +41,7 @@ def test_the_environment_is_read_and_options_win(monkeypatch: pytest.MonkeyPatch
         ("VITRINE_ENGINE", "int7", "'keras' or 'int8'"),
         ("VITRINE_THREADS", "0", "greater than or equal to 1"),
         ("VITRINE_BODY_SECONDS", "0", "greater than 0"),
+        ("VITRINE_HISTORY", "true", "it can be 1, to keep answers, or 0"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_a_sentence(
@@ -73,6 +75,15 @@ def test_every_setting_is_in_help_and_readme(name: str, meaning: str, default: s
     shown = CliRunner().invoke(command, ["--help"], terminal_width=200).output
     assert f"  {name}  {meaning} [{default}]" in shown
     assert f"| `{name}` | {meaning} | {default} |" in README
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [(name, default) for name, _, default in settings_table() if default != "none"]
+)
+def test_a_default_can_be_set_as_it_is_shown(name: str, default: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, default)
+    assert read_settings().model_dump() == {one: field.default for one, field in Settings.model_fields.items()}
+    assert not keeps_answers()  # which is stricter about VITRINE_HISTORY than the API
 
 
 def test_every_variable_of_other_parts_is_in_readme() -> None:

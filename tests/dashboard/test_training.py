@@ -15,6 +15,7 @@ from benchmarks.servers import ROOT
 from tests.drawn import draw_folder
 from training.background import list_starts
 from training.history import CHECKPOINT, PROCESS, append_epoch, read_json, write_json
+from training.origin import Origin, origin_of
 from training.process import claimed, is_alive, stop
 from training.recipefile import load_recipe, to_toml
 
@@ -197,7 +198,7 @@ def test_a_run_starts_from_the_form(home: Path, tmp_path: Path) -> None:
     (begun,) = list_starts()
     try:
         assert (begun.name, begun.alive) == ("mine", True)
-        assert read_json(begun.path / PROCESS)["data"] == str(data)
+        assert origin_of(begun.path) == Origin(str(data))
         assert "mine: reads the data and builds the network" in texts(visit())
         form = open_form()
         assert "mine is training already. Two runs at once share this machine, and each takes longer." in texts(form)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from model.cifar10 import CIFAR10_CLASSES
-from model.data import load_dataset, load_test
+from model.data import load_dataset, load_test, load_train
 from model.splits import DataError
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
@@ -185,6 +185,25 @@ def test_evaluation_takes_the_test_split_or_everything(tmp_path: Path) -> None:
     assert len(load_test(tmp_path / "split", 16)[2]) == 6
     (tmp_path / "split" / "test").rename(tmp_path / "test")
     assert len(load_test(tmp_path / "split", 16)[2]) == 3
+
+
+def test_only_the_official_cifar10_has_a_first_thousand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    official = draw_cifar10(tmp_path, 20)
+    assert load_dataset(official).test.first == load_test(official)[2].first == 1000
+    part = (draw_images(20), np.arange(20, dtype=np.uint8)[:, None] % 10)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: (part, part))
+    assert load_dataset(None).test.first == load_test(None)[2].first == 1000
+    own = draw_folder(tmp_path / "cifar10", 10)
+    assert load_dataset(own, 8).name == "cifar10"
+    assert load_dataset(own, 8).test.first == load_test(own, 8)[2].first == 0
+
+
+def test_a_folder_is_named_however_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_folder(tmp_path / "shapes", 2)
+    for below, given in (("", "."), ("circle", ".."), ("circle", "../../shapes")):
+        monkeypatch.chdir(tmp_path / "shapes" / below)
+        names = [load_dataset(Path(given), 8).name, load_test(Path(given), 8)[0], load_train(Path(given), 8)[0]]
+        assert names == ["shapes"] * 3
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:

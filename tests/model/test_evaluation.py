@@ -11,8 +11,8 @@ PROBABILITIES = np.array([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.3, 0.7, 0.0], [0.
 LABELS = np.array([0, 1, 1, 1])
 
 
-def split(n: int) -> Split:
-    return Split(np.zeros((n, 8, 8, 3), np.uint8), np.arange(n) % 10)
+def split(n: int, first: int = 0) -> Split:
+    return Split(np.zeros((n, 8, 8, 3), np.uint8), np.arange(n) % 10, first)
 
 
 def test_hand_made_figures() -> None:
@@ -36,13 +36,13 @@ def test_no_pictures_is_an_error() -> None:
         evaluation.score(PROBABILITIES[:0], LABELS[:0], CLASSES)
 
 
-def test_cifar10_is_reported_whole_and_on_its_first_thousand() -> None:
-    assert {name: len(part) for name, part in evaluation.test_sets("cifar10", split(10_000)).items()} == {
+def test_a_set_is_reported_whole_and_on_its_first_pictures_where_it_says_so() -> None:
+    assert {name: len(part) for name, part in evaluation.test_sets("cifar10", split(10_000, 1000)).items()} == {
         "cifar10 test, all 10,000": 10_000,
         "cifar10 test, first 1,000": 1000,
     }
-    assert list(evaluation.test_sets("cifar10", split(1000))) == ["cifar10 test, all 1,000"]
-    assert list(evaluation.test_sets("pets", split(2000))) == ["pets test, all 2,000"]
+    assert list(evaluation.test_sets("cifar10", split(1000, 1000))) == ["cifar10 test, all 1,000"]
+    assert list(evaluation.test_sets("cifar10", split(2000))) == ["cifar10 test, all 2,000"]
 
 
 def test_first_thousand_are_scored_apart() -> None:
@@ -51,6 +51,6 @@ def test_first_thousand_are_scored_apart() -> None:
         return np.eye(10)[answers]
 
     classes = tuple("abcdefghij")
-    whole, first = evaluation.evaluate(right_at_first, "cifar10", split(2000), classes).values()
+    whole, first = evaluation.evaluate(right_at_first, "cifar10", split(2000, 1000), classes).values()
     assert (whole.n, first.n) == (2000, 1000)
     assert (whole.accuracy, first.accuracy) == (0.55, 1.0)

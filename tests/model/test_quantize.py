@@ -54,6 +54,22 @@ def test_both_accuracies_both_sizes_and_what_differs(shapes: Path, tmp_path: Pat
     assert text.count("picture ") == min(differing, 1)
 
 
+def test_too_few_pictures_to_test_on_are_said_before_the_conversion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def conversion(*_arguments: object) -> None:
+        pytest.fail("it was converted all the same")
+
+    monkeypatch.setattr("model.quantize.quantize", conversion)
+    save_untrained(tmp_path / "raw")
+    few = draw_folder(tmp_path / "few", 5)
+    result = CliRunner().invoke(app, ["--model", str(tmp_path / "raw"), "--data", str(few)])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: {few} leaves no picture to test on; give it a folder test/, or more than five pictures in a class\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from training.history import PROCESS, PROGRESS, RunError, read_json, read_run, write_json
-from training.process import claimed, data_of, describe, interruptible, is_alive, is_stopping, stop, trainer
+from training.process import claimed, describe, interruptible, is_alive, is_stopping, stop, trainer
 
 # Ends by Ctrl-C or SIGTERM alone, whose arrival it reports.
 PATIENT = """
@@ -67,21 +67,17 @@ def test_a_claimed_run_is_alive_and_released_in_the_end(folder: Path) -> None:
 
 
 def test_a_run_that_ends_with_an_error_is_not_taken_for_a_running_one(folder: Path) -> None:
-    for kept in ({}, {"data": "/pictures"}):
-        write_json(folder / PROCESS, kept)
-        with pytest.raises(RuntimeError, match="no number"), claimed(folder):
-            write_json(folder / PROGRESS, {"updated": time.time(), "epoch": 1})
-            assert read_run(folder).status == "running"
-            raise RuntimeError("the loss is no number")
-        assert read_run(folder).status == "cut off"
+    with pytest.raises(RuntimeError, match="no number"), claimed(folder):
+        write_json(folder / PROGRESS, {"updated": time.time(), "epoch": 1})
+        assert read_run(folder).status == "running"
+        raise RuntimeError("the loss is no number")
+    assert read_run(folder).status == "cut off"
 
 
-def test_what_the_run_was_started_with_outlasts_its_process(folder: Path) -> None:
-    write_json(folder / PROCESS, {"data": "/pictures", "stopping": True})
+def test_an_earlier_wish_to_end_is_not_taken_for_a_new_one(folder: Path) -> None:
+    write_json(folder / PROCESS, {"stopping": True})
     with claimed(folder):
         assert not is_stopping(folder)
-    assert read_json(folder / PROCESS) == {"data": "/pictures"}
-    assert data_of(folder) == "/pictures"
 
 
 def test_a_run_has_one_process_at_a_time(folder: Path, started: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import Recipe, RecipeError, flatten
+from training.recipe import DistillationSettings, Recipe, RecipeError, flatten
 from training.recipefile import load_recipe, recipe_names, to_toml
 
 
@@ -75,7 +75,12 @@ def test_a_file_holds_only_what_differs(tmp_path: Path) -> None:
         ('model.widths=["8"]', "model.widths wants a whole number, not '8'"),
         ("epochs=0", "epochs is 0; it can be 1 to 100000"),
         ("label_smoothing=1", "label_smoothing is 1.0; it can be 0.0 to 0.99"),
-        ("optimizer.learning_rate=nan", "optimizer.learning_rate is nan; it can be"),
+        ("optimizer.learning_rate=nan", "optimizer.learning_rate is nan; it must be a finite number"),
+        ("optimizer.weight_decay=nan", "optimizer.weight_decay is nan; it must be a finite number"),
+        ("optimizer.bias_scale=-inf", "optimizer.bias_scale is -inf; it must be a finite number"),
+        ("optimizer.kernel_scale=1e999", "optimizer.kernel_scale is inf; it must be a finite number"),
+        ("schedule.scales=[0.5, nan]", r"schedule\.scales is nan; it must be a finite number"),
+        ("distillation.teacher=caf\udce9", r"distillation\.teacher is 'caf.*'; it must be text in UTF-8"),
         ("augmentation.jpeg=1.1", "augmentation.jpeg is 1.1; it can be 0.0 to 1.0"),
         ("seed=-1", "seed is -1; it can be 0 to"),
         ("data.seed=-1", "data.seed is -1; it can be 0 to"),
@@ -91,6 +96,45 @@ def test_a_file_holds_only_what_differs(tmp_path: Path) -> None:
 def test_a_wrong_override_is_named_with_what_would_be_right(override: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         load_recipe("fast", (override,))
+
+
+@pytest.mark.parametrize(
+    ("override", "keys"),
+    [
+        ("learning_rate=0.1", "'optimizer.learning_rate', 'fine_tuning.learning_rate'"),
+        ("lr=0.1", "'optimizer.learning_rate', 'fine_tuning.learning_rate'"),
+        ("optimizer.lr=0.1", "'optimizer.learning_rate'"),
+        ("optim.lr=0.1", "'optimizer.learning_rate'"),
+        ("optimizer.rate=0.1", "'optimizer.learning_rate'"),
+        ("optimiser.learning_rate=0.1", "'optimizer.learning_rate'"),
+        ("optimiser=sgd", "'optimizer.name'"),
+        ("shift=2", "'augmentation.shift'"),
+        ("flip=random", "'augmentation.flip'"),
+        ("model.flp=random", "'augmentation.flip'"),
+        ("augmentation_flip=random", "'augmentation.flip'"),
+        ("architecture=resnet", "'model.architecture'"),
+        ("momentum=0.8", "'optimizer.momentum'"),
+        ("finetuning.epoch=2", "'fine_tuning.epochs'"),
+    ],
+)
+def test_a_wrong_key_brings_the_whole_keys_that_are_near(override: str, keys: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        load_recipe("fast", (override,))
+    assert str(raised.value).startswith(f"unknown key '{override.partition('=')[0]}'; keys: ")
+    assert str(raised.value).endswith(f"; did you mean {keys}?")
+
+
+def test_a_key_like_no_other_brings_none() -> None:
+    with pytest.raises(RecipeError, match=r"unknown key 'zzz\.zzz'; keys: (?!.*did you mean)"):
+        load_recipe("fast", ("zzz.zzz=1",))
+
+
+def test_text_beyond_the_usual_is_read_back(tmp_path: Path) -> None:
+    text = 'hedgehog 🦔 "quoted" \\ tab\t line\n delete \x7f end'
+    recipe = Recipe(description=text, distillation=DistillationSettings(teacher=text))
+    path = tmp_path / "custom.toml"
+    path.write_text(to_toml(recipe), "utf-8")
+    assert load_recipe(str(path)) == recipe
 
 
 def test_an_unknown_recipe_lists_the_known() -> None:

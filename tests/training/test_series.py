@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.drawn import save_untrained
 from training.history import (
     CHECKPOINT,
     RunError,
@@ -16,6 +17,7 @@ from training.history import (
     restore_run,
     write_json,
 )
+from training.origin import Origin, begin
 from training.recipe import Recipe, RecipeError
 from training.recipefile import recipe_names, to_toml
 from training.series import (
@@ -68,7 +70,7 @@ def test_a_series_trains_what_is_not_finished_and_resumes_what_was_cut_off() -> 
         pretend(member)
         return "finished"
 
-    runs = complete(members, train)
+    runs = complete(members, train, Origin())
     assert calls == [("quick-seed1", True), ("quick-seed2", False)]
     assert [run.name for run in runs] == ["quick-seed0", "quick-seed1", "quick-seed2"]
 
@@ -85,9 +87,9 @@ def test_a_series_ends_where_a_run_was_stopped_and_goes_on_there() -> None:
         return status
 
     with pytest.raises(RunError, match="stopped at quick-seed1; the same command goes on there"):
-        complete(members, train)
+        complete(members, train, Origin())
     assert calls == ["quick-seed0", "quick-seed1"]
-    assert [run.status for run in complete(members, train)] == ["finished"] * 3
+    assert [run.status for run in complete(members, train, Origin())] == ["finished"] * 3
     assert calls == ["quick-seed0", "quick-seed1", "quick-seed1", "quick-seed2"]
 
 
@@ -96,21 +98,66 @@ def test_ctrl_c_before_the_first_epoch_says_how_to_go_on() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(RunError, match="stopped at quick-seed0; the same command goes on there"):
-        complete(seeds(Recipe(), "quick", 2), train)
+        complete(seeds(Recipe(), "quick", 2), train, Origin())
 
 
 def test_a_run_with_other_values_is_not_taken_for_a_member() -> None:
     members = seeds(Recipe(), "quick", 1)
     pretend(Member("quick-seed0", Recipe(epochs=3)))
     with pytest.raises(RecipeError, match="'quick-seed0' was made with other values; remove it"):
-        complete(members, lambda member, resume: "finished")
+        complete(members, lambda member, resume: "finished", Origin())
+
+
+def test_a_run_of_other_pictures_is_not_taken_for_a_member() -> None:
+    members = seeds(Recipe(), "quick", 1)
+    pretend(members[0])
+    begin(own_runs() / members[0].name, Origin("/flowers"))
+    assert complete(members, lambda member, resume: "finished", Origin("/flowers"))
+    with pytest.raises(RecipeError, match="'quick-seed0' was trained on /flowers, not on /pets; remove it"):
+        complete(members, lambda member, resume: "finished", Origin("/pets"))
+    with pytest.raises(RecipeError, match="was trained on /flowers, not on CIFAR-10, downloaded; remove it"):
+        complete(members, lambda member, resume: "finished", Origin())
+
+
+def test_a_series_replaces_no_network(home: Path) -> None:
+    save_untrained(home / "bundles" / "quick-seed1")
+    calls: list[str] = []
+
+    def train(member: Member, resume: bool) -> str:
+        calls.append(member.name)
+        return "finished"
+
+    with pytest.raises(RunError, match="there is a network 'quick-seed1' already; take another name"):
+        complete(seeds(Recipe(), "quick", 2), train, Origin())
+    assert not calls  # not found out after the first run of hours
+
+
+def test_the_summary_is_of_the_test_sets_that_all_runs_have() -> None:
+    members = seeds(Recipe(), "quick", 2)
+    for member in members:
+        pretend(member)
+    folder = own_runs() / members[1].name
+    write_json(folder / "metrics.json", {"status": "finished", "accuracy": {"other test": {"keras": 1.0, "int8": 1.0}}})
+    runs = complete(members, lambda member, resume: "finished", Origin())
+    assert summary(runs) == []
+
+
+def test_a_new_name_is_no_networks_name_but_the_runs_own(home: Path) -> None:
+    pretend(Member("first", Recipe()))
+    save_untrained(home / "bundles" / "taken")
+    with pytest.raises(RunError, match="there is a network 'taken' already"):
+        rename_run("first", "taken")
+    write_json(own_runs() / "first" / "metrics.json", {"status": "finished", "model": "taken"})
+    rename_run("first", "taken")
+    restore_run(remove_run("taken"), "taken")
+    assert own_run("taken").name == "taken"
 
 
 def test_summary_has_mean_and_spread() -> None:
     members = seeds(Recipe(), "quick", 3)
     for member, share in zip(members, (0.9, 0.94, 0.95), strict=True):
         pretend(member, share)
-    runs = complete(members, lambda member, resume: "finished")
+    runs = complete(members, lambda member, resume: "finished", Origin())
     assert summary(runs)[0] == (
         "shapes test, all 36 (keras): mean 93.00%, standard deviation 2.65%, 90.00% to 95.00%, n 3"
     )

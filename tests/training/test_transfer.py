@@ -101,6 +101,31 @@ def test_a_run_cut_off_before_at_and_after_the_thaw_goes_on_the_same(
     np.testing.assert_allclose(histories[0], histories[1], atol=1e-3)
 
 
+def test_a_run_cut_off_after_a_head_that_ended_early_goes_on_with_the_thaw(
+    quick: None, expert: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is learnt at the head's rate, so that patience runs out long before its epochs do."""
+    still = dataclasses.replace(
+        on(expert, 2), epochs=22, patience=2, optimizer=OptimizerSettings("adam", learning_rate=1e-9)
+    )
+    whole = fit(still, dataset, tmp_path / "whole", tmp_path / "w")
+    assert read_run(whole.run).history.epoch[-2:] == (21, 22)
+    original = RunWriter.on_epoch_end
+
+    def dies(writer: RunWriter, epoch: int, logs: object = None) -> None:
+        if epoch + 1 == 21:
+            raise ConnectionAbortedError
+        original(writer, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "on_epoch_end", dies)
+        with pytest.raises(ConnectionAbortedError):
+            fit(still, dataset, tmp_path / "cut", tmp_path / "b")
+    resumed = fit(still, dataset, tmp_path / "cut", tmp_path / "b", resume=True)
+    histories = [dataclasses.astuple(read_run(outcome.run).history)[:-1] for outcome in (whole, resumed)]
+    np.testing.assert_allclose(histories[0], histories[1], atol=1e-3)
+
+
 def test_a_keras_application_is_trained_from_nothing(tmp_path: Path) -> None:
     shapes = load_dataset(draw_folder(tmp_path / "shapes", 16), 32, validation=0.0, test=0.2)
     model = ModelSettings("transfer", backbone="mobilenetv2", weights="none")
