@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,19 +11,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from model.bundle import KERAS_FILE, BundleError, check_file, find_bundle, read_card
-from model.classifier import read_network
+from model.bundle import BundleError, Card, check_file, find_bundle, read_card
+from model.classifier import Classifier, compiled, file_of, read_network
 from model.language import gettext as _
 from model.spelling import places_of
 from model.splits import Dataset, Split
 from training.augmentation import augment
 from training.batches import TrainingBatches
 from training.callbacks import TrainingError
-from training.fused import fuse
-from training.recipe import Recipe
+from training.fused import fused_gelu
+from training.recipe import Recipe, flatten
 
 ANSWERS = "teacher.npz"
-CHUNK = 1000
 
 
 class DistilledBatches(TrainingBatches):
@@ -73,9 +74,23 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
     try:
         folder = find_bundle(settings.teacher)
         card = read_card(folder)
-        path = check_file(folder, card, KERAS_FILE)
+        path = check_file(folder, card, file_of(card, "keras"))
     except BundleError as error:
         raise TrainingError(f"distillation.teacher: {error}") from None
+    places = class_places(card, dataset, recipe)
+    made_from = fingerprint(card, dataset.train, recipe, policy)
+    answers = read_answers(run / ANSWERS, made_from)
+    if len(answers) < settings.views:
+        teacher = asked(path, card, policy)
+        for number in range(len(answers), settings.views):
+            say(f"the teacher {card.name} answers view {number + 1} of {settings.views}")
+            answers.append(teacher(view(dataset.train, number, recipe)).astype(np.float16))
+            write_answers(run / ANSWERS, made_from, answers)
+    return np.stack(answers[: settings.views])[:, :, places]
+
+
+def class_places(card: Card, dataset: Dataset, recipe: Recipe) -> list[int]:
+    """The place of each class of the data among the teacher's. Raises TrainingError for other classes or sizes."""
     places = places_of(dataset.classes, card.classes)
     if sorted(places) != list(range(len(card.classes))) or card.input_size != recipe.model.input_size:
         raise TrainingError(
@@ -90,46 +105,69 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
                 wanted=recipe.model.input_size,
             )
         )
-    made_from = card.files[KERAS_FILE].sha256
-    answers = read_answers(run / ANSWERS, made_from, len(dataset.train))
-    if len(answers) < settings.views:
-        teacher = load_teacher(path, policy)
-        for number in range(len(answers), settings.views):
-            say(f"the teacher {card.name} answers view {number + 1} of {settings.views}")
-            images = view(dataset.train, number, recipe)
-            chunks = (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
-            answered = np.concatenate([teacher.predict_on_batch(chunk) for chunk in chunks])
-            answers.append(answered.astype(np.float16))
-            write_answers(run / ANSWERS, made_from, answers)
-    return np.stack(answers[: settings.views])[:, :, places]
+    return places
+
+
+def asked(path: Path, card: Card, policy: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of uint8 pictures (n, size, size, 3) to the teacher's probabilities, float32 (n, classes).
+
+    Scaling and output are what the card says. A network from elsewhere may hold parts that know one dtype only: it
+    computes in its own. Raises TrainingError for a file that is no network of as many classes as the card names.
+    """
+    try:
+        network = load_teacher(path, policy if card.recipe else "float32")
+        answers = Classifier(card, "keras", compiled(network, card)).probabilities
+        shape = answers(np.zeros((1, card.input_size, card.input_size, 3), np.uint8)).shape
+    except Exception as error:  # what is in the file may not be ours: Keras raises nearly anything
+        reason = str(error).strip().partition(chr(10))[0]
+        raise TrainingError(_("{path} cannot be loaded: {reason}").format(path=path, reason=reason)) from error
+    if shape != (1, len(card.classes)):
+        raise TrainingError(
+            _("{path} gives {shape} numbers a picture; its card names {count} classes").format(
+                path=path, shape=shape[1:], count=len(card.classes)
+            )
+        )
+    return answers
 
 
 def load_teacher(path: Path, policy: str) -> keras.Model:
-    """A saved network under a dtype policy, with fused layers: answers in half the time."""
-    saved = read_network(path)
+    """A saved network, to be faster: it computes under a dtype policy and in fused activations, and answers in float32.
 
-    def again(layer: keras.Layer) -> keras.Layer:
-        settings = layer.get_config()
-        if not isinstance(layer, keras.layers.InputLayer) and layer.name != "probabilities":
-            settings["dtype"] = policy
-        return type(layer).from_config(settings)
-
-    network = fuse(keras.models.clone_model(saved, clone_function=again))
-    network.set_weights(saved.get_weights())
+    It is changed as it is: a copy by its layers' descriptions would lose what some of them learnt from the data
+    (keras.layers.Normalization), and there is none of operations such as a division.
+    """
+    network = read_network(path)
+    for layer in network.layers:
+        if type(layer) is keras.layers.Activation and layer.activation is keras.activations.gelu:
+            layer.activation = fused_gelu()
+    if policy != "float32":
+        for layer in network.layers[:-1]:
+            if not isinstance(layer, keras.layers.InputLayer):
+                layer.dtype_policy = policy
     return network
 
 
-def read_answers(path: Path, made_from: str, pictures: int) -> list[np.ndarray]:
-    """The views answered so far by the same teacher for as many pictures; none otherwise."""
+def fingerprint(card: Card, train: Split, recipe: Recipe, policy: str) -> str:
+    """What decides the answers, as a SHA-256: the teacher, how it computes, and the views of the training pictures."""
+    settings = [card.sha256, card.scaling, card.output, policy]
+    views = [recipe.seed, flatten(recipe.augmentation), train.images.shape]
+    digest = hashlib.sha256(json.dumps([settings, views]).encode())
+    digest.update(np.ascontiguousarray(train.images).reshape(-1).data)
+    return digest.hexdigest()
+
+
+def read_answers(path: Path, made_from: str) -> list[np.ndarray]:
+    """The views answered so far, float16 (pictures, classes) each; none where their `fingerprint` was another."""
     if not path.exists():
         return []
     with np.load(path, allow_pickle=False) as content:
-        answers = content["answers"]
-        return list(answers) if str(content["teacher"]) == made_from and answers.shape[1] == pictures else []
+        # Files of earlier versions name the teacher only.
+        same = "made_from" in content and str(content["made_from"]) == made_from
+        return list(content["answers"]) if same else []
 
 
 def write_answers(path: Path, made_from: str, answers: list[np.ndarray]) -> None:
     temporary = path.with_suffix(".new")
     with temporary.open("wb") as file:
-        np.savez(file, answers=np.stack(answers), teacher=np.array(made_from))
+        np.savez(file, answers=np.stack(answers), made_from=np.array(made_from))
     os.replace(temporary, path)
