@@ -16,6 +16,7 @@ from model.language import marked
 from model.spelling import places_of
 from model.survey import ORDERS, VERDICTS, Question, Survey
 from model.testset import PictureSet
+from model.titles import class_name
 
 PAGE = 60  # pictures
 VERDICT_WORDS = dict(zip(VERDICTS, (marked("All"), marked("Right"), marked("Wrong")), strict=True))
@@ -72,7 +73,7 @@ def choose_classes(
     """The true class and the answer, by name; empty for any."""
 
     def shown(label: str) -> str:
-        return _(label) if label else _("any")
+        return class_name(label) if label else _("any")
 
     true = address.choose(_("True class"), "true", ["", *classes], shown, width=width)
     return true, address.choose(_("Answer"), "answer", ["", *known], shown, width=width)
@@ -86,7 +87,7 @@ def choose_page(count: int) -> slice:
 
 def plain_cells(pictures: PictureSet, places: np.ndarray) -> list[Cell]:
     """The pictures with their true class, before a network has been asked."""
-    return [cell(pictures, place, (_(pictures.truth(place)),)) for place in places.tolist()]
+    return [cell(pictures, place, (class_name(pictures.truth(place)),)) for place in places.tolist()]
 
 
 def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> list[Cell]:

@@ -13,7 +13,7 @@ from model.language import decimal, marked, ngettext, per_cent
 from model.language import gettext as _
 from model.scaling import SCALINGS
 from model.store import StoredModel
-from model.titles import test_set
+from model.titles import class_name, test_set
 
 ORIGINS = {SHIPPED: marked("ships with Vitrine"), TRAINED: marked("trained here"), STORED: marked("added by you")}
 
@@ -53,7 +53,7 @@ def count(number: int) -> str:
 
 def class_list(card: Card, most: int = 4) -> str:
     """How many classes, and the first ones' names."""
-    shown = ", ".join(plain(_(name)[:40]) for name in card.classes[:most])
+    shown = ", ".join(plain(class_name(name)[:40]) for name in card.classes[:most])
     return _("{count} classes: {names}").format(
         count=len(card.classes), names=shown + (", …" if len(card.classes) > most else "")
     )

@@ -9,8 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from model.language import decimal_point, per_cent, thousands
-from model.language import gettext as _
 from model.prediction import Prediction
+from model.titles import class_name
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
 # palest are moved so that they stand out on a dark and on a white page alike.
@@ -63,7 +63,7 @@ def empty_chart(classes: Sequence[str]) -> go.Figure:
 
 def shown(classes: Sequence[str]) -> list[str]:
     """The classes' names in the reader's language; where two would then be one, both stay as they are."""
-    names = [_(name) for name in classes]
+    names = [class_name(name) for name in classes]
     times = Counter(names)
     return [own if times[name] > 1 else name for own, name in zip(classes, names, strict=True)]
 

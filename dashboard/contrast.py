@@ -15,6 +15,7 @@ from model.language import decimal, per_cent
 from model.language import gettext as _
 from model.prediction import Prediction
 from model.spelling import spelled
+from model.titles import class_name
 
 SLIGHT = 0.01  # a change of probability under this is none worth a sentence
 FASTER = 1.5  # a ratio of times under this is left to chance
@@ -96,8 +97,8 @@ def answers(contrast: Contrast) -> tuple[str, str]:
     facts = {
         "first": contrast.names[0],
         "second": contrast.names[1],
-        "label": _(one.label),
-        "other": _(two.label),
+        "label": class_name(one.label),
+        "other": class_name(two.label),
         "share": per_cent(one.probability),
         "other_share": per_cent(two.probability),
     }
@@ -123,7 +124,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
         yield _("No probability changes by as much as one percentage point.")
     else:
         yield _("The largest change: “{label}” goes from {before} to {after}.").format(
-            label=_(label), before=per_cent(one), after=per_cent(two)
+            label=class_name(label), before=per_cent(one), after=per_cent(two)
         )
 
 
@@ -133,9 +134,11 @@ def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     if all(right):
         yield _("Both are right.")
     elif any(right):
-        yield _("Only {name} is right: it is “{truth}”.").format(name=contrast.names[right.index(True)], truth=_(truth))
+        yield _("Only {name} is right: it is “{truth}”.").format(
+            name=contrast.names[right.index(True)], truth=class_name(truth)
+        )
     else:
-        yield _("Both are wrong: it is “{truth}”.").format(truth=_(truth))
+        yield _("Both are wrong: it is “{truth}”.").format(truth=class_name(truth))
 
 
 def pace(names: tuple[str, str], times: Sequence[float]) -> str:
@@ -151,7 +154,7 @@ def pace(names: tuple[str, str], times: Sequence[float]) -> str:
 def table(contrast: Contrast) -> pd.DataFrame:
     """A row a class: both probabilities and the change in percentage points; empty where one does not know it."""
     rows = [
-        (_(label), one, two, None if one is None or two is None else round(100 * (two - one), 1))
+        (class_name(label), one, two, None if one is None or two is None else round(100 * (two - one), 1))
         for label, (one, two) in contrast.shares().items()
     ]
     return pd.DataFrame(rows, columns=["class", "first", "second", "change"])

@@ -14,6 +14,7 @@ from model.bundle import BundleError, Card
 from model.history import ForgottenError, KeptAnswer
 from model.home import SettingError, keeps_answers
 from model.language import gettext as _
+from model.titles import class_name
 
 Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
 
@@ -147,7 +148,7 @@ def ask_verdict(
             _("No, it is"),
             others,
             index=others.index(said) if said in others else None,
-            format_func=_,
+            format_func=class_name,
             placeholder=_("No, it is …"),
             key=f"truth-{key}",
             label_visibility="collapsed",

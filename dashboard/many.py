@@ -14,6 +14,7 @@ from dashboard.why import show_why
 from model.classifier import Classifier
 from model.language import gettext as _
 from model.language import ngettext
+from model.titles import class_name
 
 PAGE_OF_TILES = 24
 
@@ -72,7 +73,7 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     st.html(tile_style(pictures, "120px", bars, keys.get(opened, "")))
     with st.container(horizontal=True, gap="xsmall"):
         for position, score in best.items():
-            label = f"{words.plain(_(score.label))} {words.percent(score.probability)}"
+            label = f"{words.plain(class_name(score.label))} {words.percent(score.probability)}"
             name = words.plain(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
@@ -87,9 +88,9 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
         rows.append(
             {
                 "file": item.name,
-                "class": _(first.label) if first else None,
+                "class": class_name(first.label) if first else None,
                 "sure": first.probability if first else None,
-                "second guess": _(second.label) if second else None,
+                "second guess": class_name(second.label) if second else None,
                 "ms": round(prediction.milliseconds, 1) if prediction else None,
                 "problem": item.answer.error or None,
             }

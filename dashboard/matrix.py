@@ -15,6 +15,7 @@ import streamlit as st
 from dashboard import address
 from model.language import decimal, per_cent
 from model.language import gettext as _
+from model.titles import class_name
 
 RIGHT, WRONG = "46, 158, 91", "204, 102, 119"
 STRONG = 0.55  # the most a cell is filled with: the theme's text stays readable on it
@@ -124,8 +125,8 @@ def cells(
             "title": _("{count} of {total} pictures of {true} are answered {answer}: {share}").format(
                 count=confusion[true, answer],
                 total=totals[true],
-                true=_(classes[true]),
-                answer=_(classes[answer]),
+                true=class_name(classes[true]),
+                answer=class_name(classes[answer]),
                 share=per_cent(part[row, column]),
             ),
             "color": f"{RIGHT if right else WRONG}, {strength:.3f}",

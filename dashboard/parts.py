@@ -17,6 +17,7 @@ from model.bundle import BundleError, Card, bundle_folders, default_name
 from model.classifier import Classifier
 from model.language import decimal, per_cent
 from model.language import gettext as _
+from model.titles import class_name
 
 
 def use_model() -> tuple[str, Card]:
@@ -107,7 +108,7 @@ def show_waiting(card: Card) -> None:
             charts.empty_chart(card.classes),
             key="probabilities",
             alt=_("An empty bar for each class: {classes}").format(
-                classes=", ".join(map(_, card.classes[: charts.MOST_BARS]))
+                classes=", ".join(map(class_name, card.classes[: charts.MOST_BARS]))
             ),
         )
         if len(card.classes) > charts.MOST_BARS:
@@ -134,7 +135,7 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
                 _("Bars of all {count} classes; {label} leads with {share}")
                 if count <= charts.MOST_BARS
                 else _("Bars of the likeliest of {count} classes; {label} leads with {share}")
-            ).format(count=count, label=_(best.label), share=per_cent(best.probability)),
+            ).format(count=count, label=class_name(best.label), share=per_cent(best.probability)),
         )
         say_how_many(count)
         if not item.truth:
@@ -157,7 +158,7 @@ def verdict(item: Item) -> str:
     """The true class beside the guess, where it is known."""
     if not item.truth or item.answer.prediction is None:
         return ""
-    truth = words.plain(article(_(item.truth)))
+    truth = words.plain(article(class_name(item.truth)))
     if item.truth == item.answer.prediction.best.label:
         right = _("right, it is {truth}").format(truth=truth)
         return f" · :green[:material/check: {right}]"
@@ -185,7 +186,8 @@ def show_pictures(item: Item, card: Card, key: str) -> None:
 def show_table(answer: Answer) -> None:
     assert answer.prediction is not None
     table = pd.DataFrame(
-        [(_(score.label), score.probability) for score in answer.prediction.scores], columns=["class", "probability"]
+        [(class_name(score.label), score.probability) for score in answer.prediction.scores],
+        columns=["class", "probability"],
     )
     titles: dict[str, Any] = {
         "class": _("class"),

@@ -8,6 +8,7 @@ import pandas as pd
 from model.explain import regions
 from model.language import gettext as _
 from model.language import marked
+from model.titles import class_name
 
 ROWS = (marked("top"), marked("middle"), marked("bottom"))
 COLUMNS = (marked("left"), marked("centre"), marked("right"))
@@ -30,13 +31,13 @@ def where(marks: np.ndarray, label: str) -> str:
     """A sentence that says where a map, float (size, size), is strongest; label: the class it is for."""
     shares = regions(marks).ravel()
     if not shares.any():
-        return _("No part of the picture speaks for “{label}”.").format(label=_(label))
+        return _("No part of the picture speaks for “{label}”.").format(label=class_name(label))
     order = np.argsort(-shares, kind="stable")
     count = int(np.searchsorted(np.cumsum(shares[order]), MOST)) + 1
     if count > FEW:
-        return _("What speaks for “{label}” is spread over the whole picture.").format(label=_(label))
+        return _("What speaks for “{label}” is spread over the whole picture.").format(label=class_name(label))
     places = ", ".join(_(NINTHS[place]) for place in order[:count])
-    return _("Most of what speaks for “{label}” stands {places}.").format(label=_(label), places=places)
+    return _("Most of what speaks for “{label}” stands {places}.").format(label=class_name(label), places=places)
 
 
 def table(marks: np.ndarray) -> pd.DataFrame:

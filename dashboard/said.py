@@ -11,6 +11,7 @@ from dashboard.dataurl import data_url
 from model.history import KeptAnswer, Tally
 from model.language import gettext as _
 from model.language import marked, ngettext, whole
+from model.titles import class_name
 
 FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
     marked("All"): (True, False, None),
@@ -36,7 +37,12 @@ def said_of(answer: KeptAnswer) -> str:
     """The verdict on an answer in words."""
     if answer.right is None:
         return "–"
-    return _("right") if answer.right else _("it is {truth}").format(truth=_(answer.truth or ""))
+    return _("right") if answer.right else _("it is {truth}").format(truth=class_name(answer.truth or ""))
+
+
+def table_key(answers: Sequence[KeptAnswer]) -> str:
+    """Changes with the answers in a table or their order."""
+    return f"kept-answers-{hash(tuple(answer.id for answer in answers))}"
 
 
 def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
@@ -44,7 +50,7 @@ def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
     rows = [
         {
             "picture": data_url(answer.thumbnail),
-            "answer": _(answer.label),
+            "answer": class_name(answer.label),
             "sure": answer.probabilities[answer.label],
             "verdict": said_of(answer),
             "network": answer.model,

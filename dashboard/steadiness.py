@@ -11,6 +11,7 @@ from model.language import decimal, marked, ngettext
 from model.language import gettext as _
 from model.stability import CHANGES, Trial, held
 from model.thumbnail import png
+from model.titles import class_name
 
 KINDS = {
     "turned": marked("turned"),
@@ -42,11 +43,11 @@ def summary(found: list[Trial], label: int, classes: tuple[str, ...]) -> str:
     count, kept = len(found), round(held(found, label) * len(found))
     if kept == count:
         return _("“{label}” stays the answer in all {count} small changes.").format(
-            label=_(classes[label]), count=count
+            label=class_name(classes[label]), count=count
         )
-    others = dict.fromkeys(_(classes[winner(trial)]) for trial in found if winner(trial) != label)
+    others = dict.fromkeys(class_name(classes[winner(trial)]) for trial in found if winner(trial) != label)
     return _("“{label}” stays the answer in {kept} of {count} small changes; otherwise it is: {others}.").format(
-        label=_(classes[label]), kept=kept, count=count, others=", ".join(others)
+        label=class_name(classes[label]), kept=kept, count=count, others=", ".join(others)
     )
 
 
@@ -60,7 +61,7 @@ def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFr
         {
             "picture": [data_url(png(trial.image)) for trial in found],
             "change": [change(trial) for trial in found],
-            "answer": [_(classes[winner(trial)]) for trial in found],
+            "answer": [class_name(classes[winner(trial)]) for trial in found],
             "sure": [float(trial.probabilities[label]) for trial in found],
         }
     )
@@ -72,7 +73,7 @@ def chart(found: list[Trial], label: int, classes: tuple[str, ...]) -> go.Figure
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
         signs = ["circle" if winner(trial) == label else "x" for trial in members]
-        names = [f"{change(trial)}: {_(classes[winner(trial)])}" for trial in members]
+        names = [f"{change(trial)}: {class_name(classes[winner(trial)])}" for trial in members]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],
             y=[_(KINDS[kind])] * len(members),

@@ -21,6 +21,7 @@ from model.language import gettext as _
 from model.metrics import interval
 from model.survey import Survey
 from model.testset import PictureSet
+from model.titles import class_name
 
 CLEAR = 0.05  # a chance below it is hardly one
 KINDS = {
@@ -139,7 +140,7 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     order = sorted(gains, key=gains.__getitem__)
     shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
     chart = figures.change_chart(
-        [_(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
+        [class_name(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
     )
     draw(
         chart,
@@ -148,7 +149,7 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     )
 
     def table() -> pd.DataFrame:
-        rows = [(_(name), first.per_class[name], second.per_class[name], gains[name]) for name in order]
+        rows = [(class_name(name), first.per_class[name], second.per_class[name], gains[name]) for name in order]
         return pd.DataFrame(rows, columns=[_("class"), _("first"), _("second"), _("gained")])
 
     show_twin("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
@@ -178,7 +179,11 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet) -> N
 
 
 def disagreed_cell(one: Disagreement, pictures: PictureSet) -> Cell:
-    lines = (f"1: {_(one.first.label)}", f"2: {_(one.second.label)}", _("is {label}").format(label=_(one.label)))
+    lines = (
+        f"1: {class_name(one.first.label)}",
+        f"2: {class_name(one.second.label)}",
+        _("is {label}").format(label=class_name(one.label)),
+    )
     return browse.cell(pictures, one.index, lines)
 
 

@@ -21,6 +21,7 @@ from model.index import Index
 from model.language import decimal, marked, per_cent
 from model.language import gettext as _
 from model.spelling import spelled
+from model.titles import class_name
 
 METHODS = {GRADIENT: marked("By its features (Grad-CAM)"), OCCLUSION: marked("By covering parts (occlusion)")}
 NEWS_SECONDS = 0.3  # between looks at how far the training pictures are
@@ -63,7 +64,7 @@ def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None
         label = st.selectbox(
             _("What speaks for"),
             list(probability),
-            format_func=lambda index: f"{_(classifier.card.classes[index])} · {per_cent(probability[index])}",
+            format_func=lambda index: f"{class_name(classifier.card.classes[index])} · {per_cent(probability[index])}",
             key=f"why-class-{key}-{own}",  # another picture starts with its own answer
         )
         ways = insights.methods(classifier)
@@ -129,16 +130,16 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     else:
         text = _("Of the {count} pictures of {name} that the network finds most alike, {same} show “{label}”.")
     same = sum(label == best for label in labels)
-    st.markdown(words.plain(text.format(count=len(found), same=same, label=_(best), name=index.name)))
+    st.markdown(words.plain(text.format(count=len(found), same=same, label=class_name(best), name=index.name)))
     captions = [
-        f"{words.plain(_(label))} · {decimal(neighbor.likeness, 2)}"
+        f"{words.plain(class_name(label))} · {decimal(neighbor.likeness, 2)}"
         for label, neighbor in zip(labels, found, strict=True)
     ]
     small = classifier.card.input_size <= SMALL
     with st.container(horizontal=True, gap="small", key="seen-alike" if small else "alike"):
         for neighbor, label, caption in zip(found, labels, captions, strict=True):
             alt = _("Training picture of the class {label}") if learnt else _("Picture of the class {label}")
-            st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=_(label)))
+            st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=class_name(label)))
     st.caption(
         _("The number is the cosine of the angle between the network's features: 1 is the same picture to it. ")
         + _("{total} pictures of {name} were compared.").format(total=len(index), name=words.plain(index.name))
@@ -157,7 +158,7 @@ def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
     st.caption(
         _(
             "Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: another class won."
-        ).format(label=words.plain(_(classes[label])))
+        ).format(label=words.plain(class_name(classes[label])))
     )
     with st.expander(_("As a table")):
         st.dataframe(
@@ -169,7 +170,10 @@ def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
                 "change": _("change"),
                 "answer": _("answer"),
                 "sure": st.column_config.ProgressColumn(
-                    _("sure of “{label}”").format(label=_(classes[label])), format="percent", min_value=0, max_value=1
+                    _("sure of “{label}”").format(label=class_name(classes[label])),
+                    format="percent",
+                    min_value=0,
+                    max_value=1,
                 ),
             },
             alt=_("Every change with the answer that it got"),

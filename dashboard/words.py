@@ -10,15 +10,16 @@ from model.classifier import engines_of
 from model.language import gettext as _
 from model.language import per_cent
 from model.prediction import Prediction
-from model.titles import test_set
+from model.titles import class_name, test_set
 
 
 def headline(prediction: Prediction) -> str:
     """The answer as a title: `Frog`, or `Not sure: cat or dog`."""
     first, *others = prediction.top(2)
     if prediction.best.probability >= SURE or not others:
-        return _(first.label).capitalize()
-    return _("Not sure: {first} or {second}").format(first=_(first.label), second=_(others[0].label))
+        label = class_name(first.label)
+        return label[:1].upper() + label[1:]  # the rest as its owner writes it: BMW
+    return _("Not sure: {first} or {second}").format(first=class_name(first.label), second=class_name(others[0].label))
 
 
 def certainty(prediction: Prediction) -> str:

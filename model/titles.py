@@ -1,9 +1,10 @@
-"""What test sets are called: as cards and runs keep it, and in the reader's language."""
+"""What test sets and classes are called: as cards and runs keep it, and in the reader's language."""
 
 from __future__ import annotations
 
 import re
 
+from model.cifar10 import CIFAR10_CLASSES
 from model.language import gettext as _
 from model.language import thousands
 
@@ -18,3 +19,11 @@ def test_set(title: str) -> str:
     data, part, count = known.groups()
     words = _("{data}, all {count} test pictures") if part == "all" else _("{data}, first {count} test pictures")
     return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands()))
+
+
+def class_name(label: str) -> str:
+    """A class in the reader's language, where it is one of CIFAR-10's; any other is its owner's word.
+
+    The catalogue has sentences of ours too: an arrow that points `right` is not one that is correct.
+    """
+    return _(label) if label in CIFAR10_CLASSES else label

@@ -22,6 +22,7 @@ from model.spelling import spelled
 from model.splits import DataError, Split
 from model.survey import Survey, select
 from model.testset import PictureSet, match_labels
+from model.titles import class_name
 
 SAMPLES = ":samples"
 
@@ -34,7 +35,7 @@ def show_grid(samples: list[Sample]) -> None:
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            st.button(_(sample.truth), key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
+            st.button(class_name(sample.truth), key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
 
 
 def show_samples(model: str) -> None:

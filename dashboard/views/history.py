@@ -9,18 +9,24 @@ from typing import Any
 import streamlit as st
 
 from dashboard import keeping, resources, words
-from dashboard.said import FILTERS, table_of, tally_lines
+from dashboard.said import FILTERS, table_key, table_of, tally_lines
 from model import feedback, history
 from model.bundle import BundleError
 from model.history import KeptAnswer
 from model.language import gettext as _
 from model.language import per_cent, whole
+from model.titles import class_name
 
 SHOWN = 1000  # answers in the table; the downloads have them all
 
 
 def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
-    """The table, and the answer whose row was chosen."""
+    """The table, and the answer whose row was chosen.
+
+    Streamlit keeps the number of the chosen row, whatever stands there now: another table asks for the answer itself.
+    """
+    numbers = [answer.id for answer in answers]
+    before = st.session_state.get("chosen_answer")
     columns: dict[str, Any] = {
         "picture": st.column_config.ImageColumn(_("picture"), width="small"),
         "answer": _("answer"),
@@ -36,11 +42,13 @@ def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
         column_config=columns,
         on_select="rerun",
         selection_mode="single-row",
-        key="kept-answers",
+        selection_default={"selection": {"rows": [numbers.index(before)]}} if before in numbers else None,
+        key=table_key(answers),
         alt=_("Every kept answer with its picture, class and verdict"),
     )
-    chosen = event.selection.rows
-    return answers[chosen[0]] if chosen and chosen[0] < len(answers) else None
+    chosen = [answers[row] for row in event.selection.rows[:1]]
+    st.session_state.chosen_answer = chosen[0].id if chosen else None
+    return chosen[0] if chosen else None
 
 
 def show_one(answer: KeptAnswer) -> None:
@@ -48,7 +56,7 @@ def show_one(answer: KeptAnswer) -> None:
         st.image(answer.thumbnail, width=120, alt=_("The picture, small"))
         with st.container():
             best = list(answer.probabilities.items())[:3]
-            st.markdown(words.plain(", ".join(f"{_(label)} {per_cent(share)}" for label, share in best)))
+            st.markdown(words.plain(", ".join(f"{class_name(label)} {per_cent(share)}" for label, share in best)))
             keeping.ask_again(answer)
 
 

@@ -9,6 +9,7 @@ from dashboard import cards, networks, resources, words
 from model.bundle import BundleError, Card
 from model.catalog import Entry, list_entries
 from model.language import gettext as _
+from model.titles import class_name
 
 
 def show_card(entry: Entry, opened: bool) -> None:
@@ -53,7 +54,9 @@ def show_details(entry: Entry, card: Card) -> None:
             height="content",
             alt=_("What is known of the network"),
         )
-        names = pd.DataFrame({_("number"): range(len(card.classes)), _("class"): [_(name) for name in card.classes]})
+        names = pd.DataFrame(
+            {_("number"): range(len(card.classes)), _("class"): [class_name(name) for name in card.classes]}
+        )
         st.dataframe(names, hide_index=True, height=220, alt=_("Every class with its number"))
     with right:
         layers = resources.layers(entry.name)

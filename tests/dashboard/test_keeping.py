@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import said
 from model import history
 from model.bundle import DEFAULT
 from model.prediction import Prediction
@@ -199,12 +200,31 @@ def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
     number = history.keep(HORSE, PREDICTION, "")
     judge(number, "cat")
     test = visit_page("history")
-    test.session_state["kept-answers"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    test.run()
+    choose_row(test, 0)
     assert not test.exception
     assert by_prefix(test.selectbox, "truth-").value == "cat"
     by_prefix(test.button, "right-").click().run()
     assert history.list_answers()[0].right is True
+
+
+def choose_row(test: AppTest, row: int) -> AppTest:
+    key = said.table_key(history.list_answers())
+    test.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    return test.run()
+
+
+def test_the_chosen_answer_stays_when_others_come_and_goes_when_it_leaves() -> None:
+    first, second = (history.keep(content, PREDICTION, "", HORSE) for content in (b"a", b"b"))
+    test = choose_row(visit_page("history"), 1)
+    assert by_prefix(test.button, "right-").key == f"right-{first}"
+    history.keep(b"c", PREDICTION, "", HORSE)
+    test.run()
+    assert by_prefix(test.button, "right-").key == f"right-{first}"
+    test.segmented_control(key="history-filter").set_value("Not judged").run()
+    assert by_prefix(test.button, "right-").key == f"right-{first}"
+    by_prefix(test.button, "right-").click().run()
+    assert not [button.key for button in test.button if str(button.key).startswith("right-")]  # not the next one's
+    assert [answer.truth for answer in history.list_answers() if answer.id == second] == [None]
 
 
 def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from dashboard.words import certainty, headline, percent, plain
+from model.language import speaking
 from model.prediction import Prediction
+from model.titles import class_name
 
 
 def predict(*probabilities: float) -> Prediction:
@@ -34,3 +36,10 @@ def test_percent_never_rounds_a_doubt_away(share: float, text: str) -> None:
 
 def test_a_file_name_cannot_be_markdown() -> None:
     assert plain("*a* [b](c) $d$ <i>") == r"\*a\* \[b\]\(c\) \$d\$ \<i\>"
+
+
+def test_a_class_is_called_what_its_owner_calls_it() -> None:
+    assert headline(Prediction.from_probabilities([0.9, 0.1], ("BMW", "iPhone"), "m", 1.0)) == "BMW"
+    with speaking("pt"):
+        assert class_name("frog") == "sapo"
+        assert [class_name(arrow) for arrow in ("left", "right", "top", "")] == ["left", "right", "top", ""]
