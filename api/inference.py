@@ -14,7 +14,7 @@ from typing import TypeVar
 from api.problems import Problem, busy
 from api.settings import Settings
 from model.bundle import BundleError, UnknownModel
-from model.classifier import Classifier
+from model.classifier import Classifier, NoProbabilities
 from model.images import InvalidImage
 from model.pool import Choice, Pool, UnknownEngine, choose
 from model.prediction import Prediction
@@ -25,7 +25,10 @@ Result = TypeVar("Result")
 
 
 def classify(classifier: Classifier, content: bytes, keep: bool) -> Prediction:
-    """One picture's prediction, in a thread, kept in the history if that is wanted. Raises InvalidImage."""
+    """One picture's prediction, in a thread, kept in the history if that is wanted.
+
+    Raises InvalidImage, or NoProbabilities.
+    """
     prediction = classifier.classify(content).prediction
     if keep:
         from model import history
@@ -109,6 +112,8 @@ class Inference:
             raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
         except UnknownEngine as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        except NoProbabilities as error:
+            raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error
         except BundleError as error:
             # Its sentence names folders of this machine.
             log.error("%s", error)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from http import HTTPStatus
-from math import isfinite
 from typing import Any
 
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from api.problems import Problem
 from model.bundle import Card
 from model.classifier import engines_of
 from model.prediction import Prediction
@@ -75,10 +72,7 @@ class Health(BaseModel):
 
 
 def answer(prediction: Prediction, top_k: int | None) -> dict[str, object]:
-    """One picture's answer, in the words of `Answer`. Raises Problem for a network that gives no probabilities."""
-    if not all(isfinite(score.probability) for score in prediction.scores):
-        sentence = f"model {prediction.model!r} gave something else than probabilities for this picture"
-        raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
+    """One picture's answer, in the words of `Answer`."""
     best = prediction.best
     scores = prediction.scores if top_k is None else prediction.top(top_k)
     return {

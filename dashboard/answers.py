@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from model.classifier import Classifier
-from model.images import InvalidImage, read_image
+from model.classifier import Classifier, NoProbabilities
+from model.images import InvalidImage, made_of
 from model.prediction import Prediction
 from model.thumbnail import jpeg, thumbnail
 
@@ -44,12 +44,14 @@ class Item:
 
 
 def answer(content: bytes, classifier: Classifier) -> Answer:
-    """Classify one file's bytes and make the page's pictures of it; a bad file is an answer with a sentence."""
+    """Classify one file's bytes and make the page's pictures of it; without an answer there is a sentence."""
     try:
-        picture = read_image(content, at_least=PREVIEW // 2)
         result = classifier.classify(content)
-    except InvalidImage as error:
+        preview, small = made_of(
+            content, lambda picture: (jpeg(picture, PREVIEW), thumbnail(picture)), at_least=PREVIEW // 2
+        )
+    except (InvalidImage, NoProbabilities) as error:
         return Answer(error=str(error))
     seen = io.BytesIO()
     Image.fromarray(result.seen).save(seen, "PNG")
-    return Answer(jpeg(picture, PREVIEW), thumbnail(picture), seen.getvalue(), result.prediction)
+    return Answer(preview, small, seen.getvalue(), result.prediction)

@@ -203,7 +203,7 @@ def show_table(answer: Answer) -> None:
 
 
 def show_failure(item: Item) -> None:
-    st.error(f"**{words.plain(item.name)}**  \n{item.answer.error}", icon=":material/broken_image:")
+    st.error(f"**{words.plain(item.name)}**  \n{words.plain(str(item.answer.error))}", icon=":material/broken_image:")
 
 
 def answer_all(files: Sequence[tuple[str, bytes]], classifier: Classifier) -> list[Item]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from model.bundle import (
     find_bundle,
     read_card,
 )
-from model.images import read_image, to_array
+from model.images import made_of, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
@@ -45,8 +45,10 @@ class Look:
     prediction: Prediction
 
 
-# More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
-DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
+class NoProbabilities(BundleError):
+    """A network that gave something else for a picture, such as NaN; the message names it."""
+
+
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
 
 
@@ -113,14 +115,26 @@ class Classifier:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
 
     def classify(self, content: bytes) -> Look:
-        """A picture file's bytes to an answer, timed from first byte to last probability. Raises InvalidImage."""
+        """A picture file's bytes to an answer, timed from first byte to last probability.
+
+        Raises InvalidImage, or NoProbabilities.
+        """
         start = perf_counter()
         size = self.card.input_size
-        with DECODERS:
-            seen = to_array(read_image(content, at_least=size), size)
+        seen = made_of(content, lambda picture: to_array(picture, size), at_least=size)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
-        return Look(seen, Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds))
+        prediction = Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds)
+        check_probabilities(prediction)
+        return Look(seen, prediction)
+
+
+def check_probabilities(prediction: Prediction) -> None:
+    """Raises NoProbabilities where a network's arithmetic went wrong."""
+    if not all(isfinite(score.probability) for score in prediction.scores):
+        raise NoProbabilities(
+            _("model {name!r} gave something else than probabilities for this picture").format(name=prediction.model)
+        )
 
 
 def load_keras(path: Path, card: Card) -> Forward:

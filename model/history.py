@@ -15,7 +15,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    and_,
     case,
+    cast,
     column,
     delete,
     func,
@@ -27,8 +29,9 @@ from sqlalchemy import (
 )
 
 from model.bundle import has_store
+from model.classifier import check_probabilities
 from model.database import StoreError, reading, writing
-from model.images import read_image
+from model.images import made_of
 from model.language import gettext as _
 from model.prediction import Prediction
 from model.thumbnail import SIDE
@@ -46,7 +49,11 @@ KEPT = {
     "judged": Float,
 }
 ANSWERS = table("answers", *(column(name, kind) for name, kind in KEPT.items()))
-TRUTH, LABEL = ANSWERS.c.truth, ANSWERS.c.probabilities[(0, 0)].as_string()
+# Earlier versions kept answers without probabilities: SQLite's JSON functions stop at what Python writes for those.
+WRITTEN = cast(ANSWERS.c.probabilities, String)
+SOUND = and_(*(~WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", "-Infinity")))
+# A CASE, as the conditions of a WHERE are looked at in any order.
+TRUTH, LABEL = ANSWERS.c.truth, case((SOUND, ANSWERS.c.probabilities[(0, 0)].as_string()))
 VERDICTS = {True: TRUTH == LABEL, False: TRUTH != LABEL, None: TRUTH.is_(None)}  # by KeptAnswer.right
 
 
@@ -81,14 +88,15 @@ class KeptAnswer:
 
 
 def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:
-    """Keep an answer, and of its picture only the SHA-256 and a thumbnail; returns its number. Raises StoreError.
+    """Keep an answer, and of its picture only the SHA-256 and a thumbnail; returns its number.
 
-    thumbnail: a JPEG of the picture, if there is one already.
+    thumbnail: a JPEG of the picture, if there is one already. Raises StoreError, or NoProbabilities.
     """
+    check_probabilities(prediction)
     row = {
         "time": time.time(),
         "picture_sha256": hashlib.sha256(content).hexdigest(),
-        "thumbnail": small(read_image(content, at_least=SIDE)) if thumbnail is None else thumbnail,
+        "thumbnail": made_of(content, small, at_least=SIDE) if thumbnail is None else thumbnail,
         "model": prediction.model,
         "model_sha256": model_sha256,
         "probabilities": [[score.label, score.probability] for score in prediction.scores],
@@ -123,7 +131,7 @@ def list_answers(limit: int | None = None, right: Collection[bool | None] = tupl
     if not has_store():
         return []
     query = select(*(ANSWERS.c[name] for name in KEPT)).where(or_(*(VERDICTS[verdict] for verdict in right)))
-    query = query.order_by(ANSWERS.c.id.desc()).limit(limit)
+    query = query.where(SOUND).order_by(ANSWERS.c.id.desc()).limit(limit)
     with reading() as connection:
         rows = connection.execute(query).all()
     return [KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)}) for row in rows]
@@ -148,7 +156,7 @@ def tally() -> list[Tally]:
     if not has_store():
         return []
     right = func.sum(case((VERDICTS[True], 1), else_=0))
-    query = select(ANSWERS.c.model, func.count(), func.count(TRUTH), right).group_by(ANSWERS.c.model)
+    query = select(ANSWERS.c.model, func.count(), func.count(TRUTH), right).where(SOUND).group_by(ANSWERS.c.model)
     with reading() as connection:
         rows = connection.execute(query.order_by(func.count().desc(), ANSWERS.c.model)).all()
     return [Tally(model, int(answers), int(judged), int(right)) for model, answers, judged, right in rows]
@@ -161,7 +169,7 @@ def judged_classes() -> list[str]:
     """
     if not has_store():
         return []
-    query = select(ANSWERS.c.picture_sha256, TRUTH).where(TRUTH.is_not(None)).order_by(ANSWERS.c.judged)
+    query = select(ANSWERS.c.picture_sha256, TRUTH).where(SOUND, TRUTH.is_not(None)).order_by(ANSWERS.c.judged)
     with reading() as connection:
         last = dict(connection.execute(query).all())
     return sorted(set(last.values()))

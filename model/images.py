@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +18,7 @@ from model.language import gettext as _
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+TILE_PIXELS = 2**18  # worked on at once where numbers need more memory than the picture does
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 TAKEN = marked("PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF pictures are taken")
 
@@ -32,6 +37,9 @@ LOOKALIKES = (
     (b"SQLite format 3", marked("a SQLite database")),
 )
 
+# More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
+DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
+Made = TypeVar("Made")
 
 # Pillow warns of sizes that `open_checked` refuses anyway. Once and for all: filters are shared by all threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -47,6 +55,20 @@ def read_image(content: bytes, at_least: int = 0) -> Image.Image:
     at_least: pixels that the shorter side will be needed at. A JPEG much larger than that is decoded at a half, a
     quarter or an eighth of its size; 0 decodes at full size. Raises InvalidImage.
     """
+    return made_of(content, lambda image: image, at_least)
+
+
+def made_of(content: bytes, make: Callable[[Image.Image], Made], at_least: int = 0) -> Made:
+    """What `make` makes of a picture that is decoded as by `read_image`, for those who then need it no more.
+
+    No more pictures than DECODERS has places are held in full at the same time; `make` must not decode another.
+    Raises InvalidImage.
+    """
+    with DECODERS:
+        return make(decode(content, at_least))
+
+
+def decode(content: bytes, at_least: int) -> Image.Image:
     image = open_checked(content)
     if at_least and image.format == "JPEG":
         # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
@@ -129,23 +151,38 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = eight_bit(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image)
-        image = white
+        clear = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", image.size, "white")
+        image.paste(clear, mask=clear)
     return image if image.mode == "RGB" else image.convert("RGB")  # a copy of 50 million pixels is 200 MB
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """A greyscale picture of 16 or 32 bits as 8 bits: 16-bit values by their range, others by their own."""
-    values = np.asarray(image).astype(np.float64)
-    low, high = (
-        (0.0, 65535.0)
-        if image.mode != "F" and values.min() >= 0 and values.max() <= 65535
-        else (values.min(), values.max())
-    )
-    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-    return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
+    low, high = value_range(image)
+    result = Image.new("L", image.size)
+    for box in tiles(image.size):
+        values = np.asarray(image.crop(box)).astype(np.float64)
+        scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+        result.paste(Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8)), box)
+    return result
+
+
+def value_range(image: Image.Image) -> tuple[float, float]:
+    """What is black and what is white in a greyscale picture of 16 or 32 bits."""
+    ends = [(part.min(), part.max()) for part in (np.asarray(image.crop(box)) for box in tiles(image.size))]
+    low, high = float(np.min(ends)), float(np.max(ends))  # NaN where any value is
+    return (0.0, 65535.0) if image.mode != "F" and low >= 0 and high <= 65535 else (low, high)
+
+
+def tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes that cover a picture, TILE_PIXELS at most in each, however long and thin it is."""
+    width, height = size
+    across = min(width, TILE_PIXELS)
+    down = TILE_PIXELS // across
+    for top in range(0, height, down):
+        for left in range(0, width, across):
+            yield left, top, min(left + across, width), min(top + down, height)
 
 
 def to_array(image: Image.Image, size: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,8 @@ from model.data import load_train
 from model.home import home
 from model.neighbors import directions
 from model.splits import Split
+from model.survey import is_unused, mark_used
+from model.testset import digest_of, walked
 
 Features = Callable[[np.ndarray], np.ndarray]
 
@@ -41,13 +44,9 @@ class Index:
 
 
 def stamp(source: Path, size: int) -> str:
-    """Changes with the name, size or date of any file of a data folder, and with the pictures' size."""
+    """Changes with the name, size or date of any picture of a data folder, and with the pictures' size."""
     digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {size}"))
-    for folder, folders, files in os.walk(source):
-        folders.sort()
-        for name in sorted(files):
-            about = (Path(folder) / name).lstat()
-            digest.update(os.fsencode(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n"))
+    digest.update(digest_of(list(walked(source))))
     return digest.hexdigest()[:16]
 
 
@@ -61,6 +60,8 @@ def kept_index(network: str, source: Path, size: int) -> Index | None:
         index = Index(str(about["name"]), tuple(about["classes"]), images, labels, rows)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
+    for path in (pictures / "about.json", pictures / f"{network}.npy"):
+        mark_used(path)
     whole = len(images) == len(labels) == len(rows) and images.shape[1:] == (size, size, 3)
     return index if whole else None
 
@@ -68,8 +69,8 @@ def kept_index(network: str, source: Path, size: int) -> Index | None:
 def take_index(network: str, features: Features, source: Path, size: int, tell: Callable[[int, int], None]) -> Index:
     """The index that is kept, or a new one; `tell` hears how many pictures are done, of how many.
 
-    Indices of what the data folder held before are removed. Raises DataError for a folder that cannot be read or holds
-    too much, and OSError where there is no room to keep it.
+    Indices of what the data folder held before are removed, and those that nobody asked for in a month. Raises
+    DataError for a folder that cannot be read or holds too much, and OSError where there is no room to keep it.
     """
     if index := kept_index(network, source, size):
         return index
@@ -79,6 +80,7 @@ def take_index(network: str, features: Features, source: Path, size: int, tell: 
     keep_pictures(pictures, train, about)
     save(pictures / f"{network}.npy", rows)
     remove_older(pictures, about)
+    remove_unused(pictures.parent)
     return Index(name, classes, train.images, train.labels, rows)
 
 
@@ -107,6 +109,22 @@ def remove_older(folder: Path, about: dict[str, Any]) -> None:
             continue
         if older:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove each network's rows that nobody asked for in a month, and the pictures where nobody did for any network.
+
+    Whoever reads a file at this moment keeps it: it is open.
+    """
+    for pictures in folder.iterdir():
+        with suppress(OSError):  # another process removes it too
+            files = list(pictures.iterdir())
+            if all(map(is_unused, (pictures, *files))):
+                shutil.rmtree(pictures, ignore_errors=True)
+                continue
+            for path in files:
+                if path.suffix == ".npy" and path.stem not in ("images", "labels") and is_unused(path):
+                    path.unlink()
 
 
 def save(path: Path, values: np.ndarray) -> None:

@@ -9,7 +9,8 @@ import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from functools import cache
+from typing import IO, Any, NoReturn
 
 from model.prediction import ClassScore, Prediction
 
@@ -19,6 +20,21 @@ MAX_ANSWER = 16 * 2**20
 
 class ServerError(ValueError):
     """A server that cannot be reached, refuses, or answers in another form; the message is a sentence."""
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Another address is named, not followed: the token is for this one, and the picture would not go along."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> NoReturn:
+        fp.close()
+        raise ServerError(f"{req.full_url} has moved to {newurl[:500]}; name that with --url")
+
+
+@cache
+def opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(NoRedirects)
 
 
 def predict_url(server: str, model: str | None = None, engine: str | None = None) -> str:
@@ -48,7 +64,7 @@ def ask(url: str, content: bytes) -> Prediction:
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, head + content + f"\r\n--{boundary}--\r\n".encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
+        with opener().open(request, timeout=SECONDS) as response:
             return read_answer(response.read(MAX_ANSWER + 1), url)
     except urllib.error.HTTPError as error:
         with error:

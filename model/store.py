@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     Connection,
     Float,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     insert,
     select,
     table,
+    true,
     update,
 )
 
@@ -39,6 +41,7 @@ from model.bundle import (
     parse_card,
 )
 from model.database import StoreError, reading, writing
+from model.home import home
 from model.language import gettext as _
 
 UNDO_SECONDS = 24 * 3600  # how long a removed model can be brought back
@@ -54,6 +57,7 @@ MODELS = table(
 )
 SETTINGS = table("settings", column("key", String), column("value", String))
 LIVE = MODELS.c.removed.is_(None)
+CHOICE = SETTINGS.c.key == "default"
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def add(content: bytes, suffix: str, name: str, card: Card) -> tuple[StoredModel
         purge(connection)
         if same := [model for model in live_models(connection) if model.sha256 == digest]:
             return same[0], False
-        connection.execute(delete(MODELS).where(MODELS.c.sha256 == digest))  # one that was removed a moment ago
+        forget(connection, MODELS.c.sha256 == digest, staying=name)  # one that was removed a moment ago
         last = connection.execute(select(func.max(MODELS.c.version)).where(MODELS.c.name == name)).scalar() or 0
         row = {"name": name, "version": last + 1, "suffix": suffix, "bytes": len(content), "sha256": digest}
         card = dataclasses.replace(card, name=name, files=entry)
@@ -143,11 +147,20 @@ def add(content: bytes, suffix: str, name: str, card: Card) -> tuple[StoredModel
 
 
 def check_free(name: str) -> None:
-    """Raises StoreError for a name that would hide a model outside the store, BundleError for one that is none."""
+    """Raises StoreError for a name that hides a model outside the store or that one will get, BundleError for none.
+
+    A run of that name makes a network at its end; what the store has beside it already may still get versions.
+    """
     check_name(name)
     if name == "default" or name in own_folders():
         raise StoreError(
             _("{name!r} is the name of a model outside the store; choose another with --name").format(name=name)
+        )
+    if (home() / "runs" / name).is_dir() and name not in {model.name for model in list_models()}:
+        raise StoreError(
+            _(
+                "there is a run {name!r}, whose network would hide the model; rename the run or choose another name"
+            ).format(name=name)
         )
 
 
@@ -182,6 +195,8 @@ def remove(name: str, for_good: bool = False) -> list[StoredModel]:
 
 def restore(models: list[StoredModel]) -> None:
     """Bring removed models back. Raises StoreError for one that has gone for good, or whose name is taken now."""
+    for name in {model.name for model in models}:
+        check_free(name)
     with writing() as connection:
         for model in models:
             known = update(MODELS).where(MODELS.c.sha256 == model.sha256).values(removed=None)
@@ -191,11 +206,24 @@ def restore(models: list[StoredModel]) -> None:
 
 def purge(connection: Connection) -> None:
     """Forget what was removed longer ago than it can be brought back, and that it was the default."""
-    too_old = MODELS.c.removed < time.time() - UNDO_SECONDS
-    names = set(connection.execute(select(MODELS.c.name).where(too_old)).scalars())
-    connection.execute(delete(MODELS).where(too_old))
-    gone = names - set(connection.execute(select(MODELS.c.name).where(MODELS.c.name.in_(names))).scalars())
-    connection.execute(delete(SETTINGS).where(SETTINGS.c.key == "default", SETTINGS.c.value.in_(gone)))
+    forget(connection, MODELS.c.removed < time.time() - UNDO_SECONDS)
+
+
+def forget(connection: Connection, which: ColumnElement[bool], staying: str = "") -> None:
+    """Delete models for good. The default is forgotten with them: a later model of its name is another one.
+
+    staying: a name that gets a model again at once.
+    """
+    lost = names_of(connection, which)
+    connection.execute(delete(MODELS).where(which))
+    gone = lost - names_of(connection, true()) - own_folders().keys() - {staying}
+    connection.execute(delete(SETTINGS).where(CHOICE, SETTINGS.c.value.in_(gone)))
+
+
+def names_of(connection: Connection, which: ColumnElement[bool]) -> set[str]:
+    """All that models can be asked for by, removed ones too: `name` and `name@version`."""
+    rows = connection.execute(select(MODELS.c.name, MODELS.c.version).where(which)).all()
+    return {name for row in rows for name in (row.name, f"{row.name}@{row.version}")}
 
 
 def rename(old: str, new: str) -> None:
@@ -213,11 +241,17 @@ def rename(old: str, new: str) -> None:
             raise StoreError(
                 _("{title!r} is one version; all versions are renamed together, by their name").format(title=title)
             )
-        connection.execute(delete(MODELS).where(MODELS.c.name == new))  # removed ones, which only undo could bring back
+        forget(connection, MODELS.c.name == new)  # removed ones, which only undo could bring back
         connection.execute(update(MODELS).where(MODELS.c.name == old).values(name=new))
-        connection.execute(
-            update(SETTINGS).where(SETTINGS.c.key == "default", SETTINGS.c.value == old).values(value=new)
-        )
+        rename_default(connection, old, new)
+
+
+def rename_default(connection: Connection, old: str, new: str) -> None:
+    """Let the default go along, also where it is one version; a model outside the store keeps it."""
+    chosen = connection.execute(select(SETTINGS.c.value).where(CHOICE)).scalar() or ""
+    name, *version = chosen.split("@")
+    if name == old and chosen not in own_folders():
+        connection.execute(update(SETTINGS).where(CHOICE).values(value="@".join([new, *version])))
 
 
 def set_default(name: str) -> None:
@@ -226,5 +260,5 @@ def set_default(name: str) -> None:
     if name not in known:
         raise StoreError(_("unknown model {name!r}; models: {names}").format(name=name, names=", ".join(known)))
     with writing() as connection:
-        connection.execute(delete(SETTINGS).where(SETTINGS.c.key == "default"))
+        connection.execute(delete(SETTINGS).where(CHOICE))
         connection.execute(insert(SETTINGS).values(key="default", value=name))

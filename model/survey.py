@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from model.splits import Split
 VERDICTS = ("all", "right", "wrong")
 ORDERS = ("place", "least sure", "most sure", "highest loss")
 STEP = 64  # pictures a pass: the int8 engine answers nobody else meanwhile
+UNUSED_SECONDS = 30 * 24 * 3600  # after which what nobody asked for goes, as of a network that is no more
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,31 @@ def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
+    mark_used(path)
     return rows if rows.shape == shape and rows.dtype == np.float32 else None
 
 
 def keep(path: Path, rows: np.ndarray) -> None:
-    """Write the answers; a reader sees all of them or none."""
+    """Write the answers; a reader sees all of them or none. Answers that nobody asked for in a month go."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     with temporary.open("wb") as file:
         np.save(file, rows.astype(np.float32))
     os.replace(temporary, path)
+    for other in filter(is_unused, path.parent.glob("*.npy*")):
+        with suppress(OSError):  # another process removes it too, or reads it on Windows
+            other.unlink()
+
+
+def mark_used(path: Path) -> None:
+    """A file's date says when it was last asked for."""
+    with suppress(OSError):  # a folder that may only be read
+        os.utime(path)
+
+
+def is_unused(path: Path) -> bool:
+    """Whether a kept file or folder was neither written nor asked for in a month."""
+    try:
+        return path.stat().st_mtime < time.time() - UNUSED_SECONDS
+    except OSError:
+        return False

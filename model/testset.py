@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,10 @@ from model.spelling import places_of
 from model.splits import DataError, Split, readable
 from model.survey import data_key
 from model.thumbnail import png
+
+Walk = list[tuple[str, list[str]]]  # folders, each with the names of its files
+REST = 20  # no more than a part in so many of the time goes into looking at files: a page asks at every click
+SEEN: dict[Path, tuple[float, Walk, tuple[int, ...]]] = {}  # by data folder: until when what was seen there holds
 
 
 @dataclass(frozen=True)
@@ -93,25 +100,58 @@ def read_cifar10_test(folder: Path, size: int) -> Split:
 
 
 def stamp(source: Path) -> tuple[int, ...]:
-    """Changes when a picture comes, goes or is renamed: when each folder that may hold one last changed."""
+    """Changes when a picture comes, goes or is renamed, and when one is written anew.
+
+    The last is seen a little later where there are so many files that to look at each takes long.
+    """
     try:
         if folder := cifar10_folder(source):
-            return (changed(folder / "test_batch"),)
+            return (state_of(folder / "test_batch")[1],)
         if not is_folder(source):
             return ()
-        tops = list(image_folders(source).values()) or [source]
-        # Class by class, for a class may be a link, which a walk from further up does not follow.
-        walks = [folder for top in tops for label in subfolders(top) for folder, _folders, _files in os.walk(label)]
-        return tuple(changed(path) for path in (source, *tops, *map(Path, sorted(walks))))
+        walk = list(walked(source))
     except OSError:
         return ()
+    start = time.monotonic()
+    until, known, found = SEEN.get(source, (start, [], ()))
+    if known != walk or start >= until:
+        found = tuple(digest_of(walk))
+        end = time.monotonic()
+        SEEN[source] = (end + REST * (end - start), walk, found)
+    return found
 
 
-def changed(path: Path) -> int:
+def walked(source: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder of a data folder that may hold pictures, with the names of its files. Raises OSError."""
+    if folder := cifar10_folder(source):
+        tops = [folder]
+    else:
+        # Class by class, for a class may be a link, which a walk from further up does not follow.
+        tops = [label for top in list(image_folders(source).values()) or [source] for label in subfolders(top)]
+    for top in tops:
+        for place, folders, files in os.walk(top):
+            folders.sort()
+            yield place, sorted(files)
+
+
+def digest_of(walk: Walk) -> bytes:
+    """Changes with the name, size or date of any file, and with the folders' names."""
+    digest = hashlib.sha256()
+    for place, files in walk:
+        digest.update(os.fsencode(f"{place}\n"))
+        for name in files:
+            size, date = state_of(Path(place, name))
+            digest.update(os.fsencode(f"{name} {size} {date}\n"))
+    return digest.digest()
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """A file's size and when it last changed, or those of what it links to; zeros where there is nothing."""
     try:
-        return path.stat().st_mtime_ns
+        about = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return about.st_size, about.st_mtime_ns
 
 
 def match_labels(labels: np.ndarray, classes: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:

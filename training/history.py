@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import time
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 CHECKPOINT = "checkpoint.npz"
 PROCESS = "process.json"  # which process trains it
 PROGRESS = "progress.json"  # how far it is; there only while it trains
+TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a removed model can
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
@@ -174,19 +178,32 @@ def own_run(name: str) -> Path:
 
 
 def remove_run(name: str) -> Path:
-    """Take a run of the user off the list; returns where its folder waits in the trash. Raises RunError."""
+    """Take a run of the user off the list; returns where its folder waits in the trash for a day. Raises RunError."""
     folder = own_run(name)
     if read_run(folder).status == "running":
         raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
     trash = home() / "trash" / f"{name}-{time.time_ns()}"
     trash.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, trash)
+    empty_trash(trash.parent)
     return trash
+
+
+def empty_trash(trash: Path) -> None:
+    """Delete the runs that were removed over a day ago; whatever else lies there stays."""
+    for folder in trash.iterdir():
+        removed = re.fullmatch(r".+-(\d{19})", folder.name)  # as remove_run names it, in nanoseconds
+        if removed is None or int(removed[1]) > (time.time() - TRASH_SECONDS) * 1e9:
+            continue
+        with suppress(OSError):  # what cannot be read or deleted must not undo the removal that has just succeeded
+            if (folder / "recipe.toml").is_file() and not folder.is_symlink():
+                shutil.rmtree(folder)
 
 
 def restore_run(trash: Path, name: str) -> None:
     """Undo `remove_run`. Raises RunError when there is a run of that name again."""
-    unused(name, network=name)
+    own = (home() / "bundles" / name).exists()  # else a model of that name was stored meanwhile
+    unused(name, network=name if own else "")
     own_runs().mkdir(parents=True, exist_ok=True)
     os.replace(trash, own_runs() / name)
 

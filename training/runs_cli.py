@@ -30,7 +30,7 @@ def remove(
     name: NameArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take a run off the list. Its network stays; its folder waits in the trash."""
+    """Take a run off the list. Its network stays; its folder waits in the trash for a day."""
     try:
         own_run(name)
         if not yes:

@@ -6,11 +6,13 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from api.bodies import MOST_PARTS
 from api.multipart import MOST_FIELDS
+from model import history
 from model.bundle import DEFAULT, find_bundle, read_card
 from model.classifier import Classifier
 from model.images import MAX_BYTES
@@ -195,6 +197,19 @@ def test_addresses_and_methods_that_do_not_exist(client: TestClient) -> None:
         assert answer.status_code == status
         assert answer.json()["success"] is False
     assert "/api/docs" in client.get("/nothing").json()["error"]
+
+
+def test_numbers_that_are_no_probabilities_are_500_and_not_kept(
+    make_client: MakeClient, photo: bytes, monkeypatch: Any
+) -> None:
+    nothing = np.full((1, len(CLASSES)), np.nan, np.float32)
+    monkeypatch.setattr(Classifier, "probabilities", lambda self, images: nothing)
+    client = make_client(history=True)
+    sentence = f"model {DEFAULT!r} gave something else than probabilities for this picture"
+    for address in ("/predict", "/api/predict"):
+        refused = client.post(address, files={"images": photo})
+        assert (refused.status_code, refused.json()) == (500, {"success": False, "error": sentence})
+    assert history.list_answers() == []
 
 
 def test_an_error_of_ours_is_500_without_a_traceback(make_client: MakeClient, photo: bytes, monkeypatch: Any) -> None:

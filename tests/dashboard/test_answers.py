@@ -40,6 +40,12 @@ def test_a_bad_file_is_a_sentence(classifier: Classifier) -> None:
     assert answer(b"", classifier) == Answer(error="This file is empty.")
 
 
+def test_numbers_that_are_no_probabilities_are_a_sentence(classifier: Classifier) -> None:
+    broken = Classifier(classifier.card, "int8", lambda images: np.full((len(images), 10), np.nan, np.float32))
+    sentence = f"model {classifier.card.name!r} gave something else than probabilities for this picture"
+    assert answer(encode(Image.new("RGB", (8, 8)), "PNG"), broken) == Answer(error=sentence)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (10_000, 20), (20, 10_000)])
 def test_extreme_shapes_are_answered(classifier: Classifier, size: tuple[int, int]) -> None:
     assert answer(encode(Image.new("RGB", size, "red"), "PNG"), classifier).prediction

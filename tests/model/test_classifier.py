@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.asking import ask_all, local
 from model.bundle import BundleError, read_card, write_card
-from model.classifier import BATCH, ENGINES, Classifier, load_keras
+from model.classifier import BATCH, ENGINES, Classifier, NoProbabilities, load_keras
 from model.images import InvalidImage
 from model.quantize import quantize
 from tests.drawn import SHAPES, draw_images, encode, save_untrained
@@ -96,6 +97,18 @@ def test_a_file_is_answered_in_sorted_probabilities(classifier: Classifier) -> N
 def test_a_bad_file_is_refused(classifier: Classifier) -> None:
     with pytest.raises(InvalidImage, match="empty"):
         classifier.classify(b"")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_no_probabilities_are_a_sentence(tmp_path: Path, bundle: Path, value: float) -> None:
+    rows = np.array([[0.5, 0.5, value]], np.float32)
+    broken = Classifier(read_card(bundle), "keras", lambda images: rows)
+    sentence = "model 'small' gave something else than probabilities for this picture"
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(Image.fromarray(draw_images(1, 16)[0]), "PNG"))
+    with pytest.raises(NoProbabilities, match=f"^{sentence}$"):
+        broken.classify(path.read_bytes())
+    assert [asked.error for asked in ask_all([path], local(broken))] == [sentence]  # as `predict` shows it
 
 
 def test_an_unknown_engine_lists_the_known(bundle: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import insert
 
 from model import history
-from model.database import StoreError
+from model.classifier import NoProbabilities
+from model.database import StoreError, writing
 from model.home import SettingError, keeps_answers
 from model.prediction import Prediction
 from model.thumbnail import SIDE
@@ -103,6 +105,33 @@ def test_a_verdict_says_right_or_the_right_class() -> None:
     assert (newest.right, newest.truth) == (False, "cat")
     judge(second, "dog")
     assert history.list_answers(limit=1)[0].right is True
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("value", [NAN, INFINITY, -INFINITY])
+def test_an_answer_without_probabilities_is_not_kept(value: float) -> None:
+    with pytest.raises(NoProbabilities, match="model 'mine' gave something else than probabilities"):
+        history.keep(b"a", Prediction.from_probabilities([0.1, value], ("cat", "dog"), "mine", 1.0), "", b"")
+    assert history.list_answers() == []
+
+
+def test_answers_without_probabilities_that_are_kept_already_are_passed_over() -> None:
+    """Earlier versions kept them, and SQLite's JSON functions do not take what Python writes for such numbers."""
+    number = history.keep(b"a", Prediction.from_probabilities([0.9, 0.1], ("nan", "Infinity]"), "mine", 1.0), "", b"")
+    row = {"time": 0.0, "picture_sha256": "", "thumbnail": b"", "model": "mine", "model_sha256": "", "truth": "wolf"}
+    with writing() as connection:
+        for value in (NAN, INFINITY, -INFINITY):
+            broken = row | {"probabilities": [["wolf", value], ["cat", 0.2]], "judged": 1.0}
+            connection.execute(insert(history.ANSWERS).values(broken))
+    judge(number, "nan")
+    assert history.tally() == [history.Tally("mine", 1, 1, 1)]
+    assert [answer.id for answer in history.list_answers()] == [number]
+    assert [answer.id for answer in history.list_answers(right=[True])] == [number]
+    assert [answer["id"] for answer in history.export()] == [number]
+    assert history.judged_classes() == ["nan"]
+    assert history.forget() == 4
 
 
 def test_a_verdict_for_nothing_is_a_sentence() -> None:

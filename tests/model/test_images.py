@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import threading
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from model.images import FORMATS, InvalidImage, read_image, to_array
+from dashboard.answers import answer
+from model import history, images
+from model.classifier import Classifier
+from model.images import FORMATS, InvalidImage, eight_bit, made_of, read_image, tiles, to_array
 from tests.drawn import draw, encode
 from tests.hostile import BAD
 
@@ -70,6 +78,92 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
         image = Image.fromarray(np.full((8, 8), value, np.uint16))
         assert near(read_image(encode(image, "PNG")).getpixel((4, 4)), (shown,) * 3, 1)
         assert near(read_image(encode(image, "TIFF")).getpixel((4, 4)), (shown,) * 3, 1)
+
+
+@pytest.mark.parametrize("size", [(40, 30), (700, 1), (1, 700)])
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "<i4", "<f4"])
+@pytest.mark.parametrize("odd", [0, 100_000, -5, np.inf, np.nan])
+def test_tiles_change_nothing_of_eight_bits(
+    size: tuple[int, int], kind: str, odd: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "TILE_PIXELS", 64)
+    values = np.random.default_rng(0).integers(0, 65536, size[::-1]).astype(kind)
+    if kind == "<f4" or (kind == "<i4" and np.isfinite(odd)):
+        values[-1, -1] = odd
+    image = Image.fromarray(values)
+    pixels = np.asarray(image).astype(np.float64)
+    whole = image.mode != "F" and pixels.min() >= 0 and pixels.max() <= 65535
+    low, high = (0.0, 65535.0) if whole else (float(pixels.min()), float(pixels.max()))
+    with np.errstate(invalid="ignore"):
+        expected = np.nan_to_num((pixels - low) * (255.0 / max(high - low, 1e-12))).round().clip(0, 255)
+        assert np.array_equal(np.asarray(eight_bit(image)), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (50_000_000, 1), (1, 50_000_000), (7000, 7000), (300_000, 3)])
+def test_tiles_cover_a_picture_and_are_small(size: tuple[int, int]) -> None:
+    areas = [(right - left) * (bottom - top) for left, top, right, bottom in tiles(size)]
+    assert sum(areas) == size[0] * size[1]
+    assert max(areas) <= images.TILE_PIXELS
+    assert len(areas) < 400
+
+
+def test_sixteen_bits_need_little_memory_beside_the_picture() -> None:
+    image = Image.fromarray(np.zeros((2000, 2000), np.uint16))
+    tracemalloc.start()
+    try:
+        eight_bit(image)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2000 * 2000
+    finally:
+        tracemalloc.stop()
+
+
+def test_every_shade_and_transparency_is_laid_over_white() -> None:
+    shade, alpha = np.meshgrid(np.arange(256), np.arange(256))
+    shown = np.asarray(read_image(encode(Image.fromarray(np.stack([shade] * 3 + [alpha], -1).astype(np.uint8)), "PNG")))
+    exact = (shade * alpha + 255 * (255 - alpha)) / 255
+    assert np.abs(shown[..., 0] - exact).max() <= 0.51
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """There is one place to decode; this list gets whether it was taken, each time a picture was decoded."""
+    places, found = threading.BoundedSemaphore(1), []
+
+    def to_rgb(image: Image.Image, real: Callable[[Image.Image], Image.Image] = images.to_rgb) -> Image.Image:
+        found.append(taken(places))
+        return real(image)
+
+    monkeypatch.setattr(images, "DECODERS", places)
+    monkeypatch.setattr(images, "to_rgb", to_rgb)
+    return found
+
+
+def taken(places: threading.BoundedSemaphore) -> bool:
+    free = places.acquire(blocking=False)
+    if free:
+        places.release()
+    return not free
+
+
+def test_a_picture_has_a_decoders_place_until_it_is_made_smaller(held: list[bool]) -> None:
+    content = encode(picture(), "PNG")
+    assert made_of(content, lambda image: (image.size, taken(images.DECODERS))) == ((64, 64), True)
+    assert read_image(content).size == (64, 64)
+    with pytest.raises(InvalidImage, match="empty"):
+        read_image(b"")
+    assert held == [True, True]
+    assert not taken(images.DECODERS)
+
+
+def test_page_and_history_decode_in_a_decoders_place(
+    held: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    content = encode(picture(), "PNG")
+    shown = answer(content, Classifier.load("default", "int8"))
+    assert shown.prediction
+    history.keep(content, shown.prediction, "")
+    assert held == [True, True, True]  # for the network, for the page and for the history
 
 
 def test_other_modes_become_rgb() -> None:

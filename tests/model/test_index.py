@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,44 @@ def test_another_network_another_size_and_other_pictures_are_worked_out_anew(tmp
     next((source / SHAPES[0]).iterdir()).unlink()
     assert kept_index("net", source, 16) is None
     assert len(take_index("net", brightness, source, 16, lambda done, total: None)) == 5
+
+
+def test_a_picture_written_anew_behind_a_link_is_worked_out_anew(tmp_path: Path) -> None:
+    source, elsewhere = draw_folder(tmp_path / "shapes", 2, 16), tmp_path / "elsewhere"
+    (source / "circle").rename(elsewhere)
+    (source / "circle").symlink_to(elsewhere)
+    single = source / "square" / "000.png"
+    single.rename(tmp_path / "single.png")
+    single.symlink_to(tmp_path / "single.png")
+    (source / "square" / "broken.png").symlink_to(tmp_path / "nowhere.png")
+    for path in (elsewhere / "000.png", tmp_path / "single.png"):
+        take_index("net", brightness, source, 16, lambda done, total: None)
+        assert kept_index("net", source, 16) is not None
+        path.write_bytes(path.read_bytes() + b"more")
+        assert kept_index("net", source, 16) is None
+
+
+def age(folder: Path, days: float) -> None:
+    moment = time.time() - days * 24 * 3600
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (moment, moment))
+
+
+def test_what_nobody_asked_for_in_a_month_goes(tmp_path: Path, own_home: Path) -> None:
+    source, other = draw_folder(tmp_path / "shapes", 2, 16), draw_folder(tmp_path / "other", 2, 16)
+    for network in ("net", "gone"):
+        take_index(network, brightness, source, 16, lambda done, total: None)
+    take_index("net", brightness, other, 16, lambda done, total: None)
+    age(own_home / "neighbors", 31)
+    assert kept_index("net", source, 16) is not None
+    new = draw_folder(tmp_path / "new", 2, 16)
+    take_index("net", brightness, new, 16, lambda done, total: None)
+    assert kept_index("gone", source, 16) is None and kept_index("net", other, 16) is None
+    assert kept_index("net", source, 16) is not None and kept_index("net", new, 16) is not None
+    assert len(list((own_home / "neighbors").iterdir())) == 2
+    age(own_home / "neighbors", 29)
+    take_index("gone", brightness, source, 16, lambda done, total: None)
+    assert kept_index("net", new, 16) is not None
 
 
 def test_a_cut_off_file_is_no_index(tmp_path: Path, own_home: Path) -> None:

@@ -28,7 +28,7 @@ GOOD = {
 class Stand(HTTPServer):
     """Gives one answer to every request and remembers what was asked."""
 
-    status, answer = 200, json.dumps(GOOD).encode()
+    status, answer, moved = 200, json.dumps(GOOD).encode(), ""
     asked: list[tuple[str, dict[str, str], bytes]]
 
     @property
@@ -40,11 +40,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Stand
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append((self.path, dict(self.headers), body))
         self.send_response(self.server.status)
+        if self.server.moved:
+            self.send_header("Location", self.server.moved)
         self.end_headers()
         self.wfile.write(self.server.answer)
+
+    do_GET = do_POST  # what a redirected POST becomes
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -104,6 +108,29 @@ def test_a_bad_answer_is_a_sentence(stand: Stand, status: int, answer: bytes, wo
     with pytest.raises(ServerError) as caught:
         ask(predict_url(stand.url), b"x")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_named_and_not_followed(stand: Stand, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setenv("VITRINE_API_TOKEN", "secret")
+    stand.status, stand.moved = status, f"http://localhost:{stand.server_port}/other/predict"
+    url = predict_url(stand.url)
+    with pytest.raises(ServerError) as caught:
+        ask(url, b"x")
+    assert str(caught.value) == f"{url} has moved to {stand.moved}; name that with --url"
+    assert [path for path, _, _ in stand.asked] == ["/predict"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [("/login\x1b[31m", "has moved to http://127.0.0.1"), ("file:///etc/passwd", "answers 302: "), ("", "302: Found")],
+)
+def test_a_redirect_to_nowhere_is_a_sentence(stand: Stand, moved: str, words: str) -> None:
+    stand.status, stand.moved = 302, moved
+    with pytest.raises(ServerError) as caught:
+        ask(predict_url(stand.url), b"x")
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_no_server_is_a_sentence() -> None:

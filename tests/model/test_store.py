@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model import store
-from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named
+from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named, write_card
 from model.database import StoreError
 from tests.shipped import NAMES
 
@@ -25,6 +26,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(name: str, content: bytes = b"bytes", suffix: str = ".tflite") -> store.StoredModel:
     return store.add(content, suffix, name, CARD)[0]
+
+
+def train(home: Path, name: str) -> None:
+    """Make a network of that name outside the store, as far as anybody sees who does not load it."""
+    folder = home / "bundles" / name
+    folder.mkdir(parents=True)
+    write_card(folder, CARD)
 
 
 def titles() -> list[str]:
@@ -72,6 +80,38 @@ def test_a_name_outside_the_store_is_not_hidden(name: str) -> None:
     assert titles() == ["mine"]
 
 
+def test_a_name_that_a_run_will_give_its_network_is_not_free(home: Path) -> None:
+    put("mine")
+    put("birds", b"birds")
+    removed = store.remove("birds")
+    (home / "runs" / "birds").mkdir(parents=True)
+    for call in (
+        lambda: put("birds", b"others"),
+        lambda: store.rename("mine", "birds"),
+        lambda: store.restore(removed),
+    ):
+        with pytest.raises(StoreError, match="there is a run 'birds', whose network would hide the model"):
+            call()
+    assert titles() == ["mine"]
+
+
+def test_what_the_store_has_beside_a_run_still_gets_versions(home: Path) -> None:
+    put("birds", b"one")
+    (home / "runs" / "birds").mkdir(parents=True)
+    put("birds", b"two")
+    store.restore(store.remove("birds@1"))
+    assert titles() == ["birds", "birds@1"]
+
+
+def test_a_removed_model_does_not_come_back_behind_a_network_of_its_name(home: Path) -> None:
+    put("birds")
+    removed = store.remove("birds")
+    train(home, "birds")
+    with pytest.raises(StoreError, match="'birds' is the name of a model outside the store"):
+        store.restore(removed)
+    assert titles() == []
+
+
 @pytest.mark.parametrize("name", ["../x", "a b", "", "mine@2", "x" * 65])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(BundleError, match="cannot be a name"):
@@ -93,10 +133,78 @@ def test_a_default_that_was_forgotten_is_none(monkeypatch: pytest.MonkeyPatch) -
     put("mine")
     store.set_default("mine")
     store.remove("mine")
-    real = store.time.time
-    monkeypatch.setattr(store.time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+    wait_a_day(monkeypatch)
     put("mine", b"another network")
     assert default_name() == DEFAULT
+
+
+def wait_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+
+
+def test_a_default_that_is_one_version_is_forgotten_with_it() -> None:
+    put("dogs", b"one")
+    put("dogs", b"two")
+    store.set_default("dogs@1")
+    store.remove("dogs", for_good=True)
+    put("dogs", b"another network")
+    put("dogs", b"and its second version")
+    assert default_name() == DEFAULT
+
+
+def test_a_version_that_was_the_default_is_forgotten_though_another_stays() -> None:
+    for content in (b"one", b"two", b"three"):
+        put("dogs", content)
+    store.set_default("dogs@2")
+    for name in ("dogs@3", "dogs@2"):
+        store.remove(name, for_good=True)
+    put("dogs", b"another network")
+    put("dogs", b"yet another")
+    assert titles() == ["dogs", "dogs@2", "dogs@1"]
+    assert default_name() == DEFAULT
+
+
+def test_a_default_outside_the_store_outlives_a_stored_model_of_its_name(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("fish")
+    store.remove("fish")
+    train(home, "fish")
+    store.set_default("fish")
+    wait_a_day(monkeypatch)
+    put("other", b"other")
+    assert default_name() == "fish"
+
+
+def test_a_default_outside_the_store_keeps_its_name(home: Path) -> None:
+    put("fish")
+    train(home, "fish")  # as another process may, meanwhile
+    store.set_default("fish")
+    store.rename("fish", "shark")
+    assert default_name() == "fish"
+
+
+def test_a_removed_default_is_not_the_one_that_gets_its_name() -> None:
+    put("dogs", b"one")
+    store.set_default("dogs")
+    store.remove("dogs")
+    put("pets", b"two")
+    store.rename("pets", "dogs")
+    assert default_name() == DEFAULT
+
+
+def test_the_default_that_is_removed_and_added_again_is_the_default() -> None:
+    put("mine")
+    store.set_default("mine")
+    store.remove("mine")
+    put("other")
+    put("mine", b"another network")
+    assert default_name() == DEFAULT
+    store.set_default("mine")
+    store.remove("mine")
+    put("mine", b"another network")
+    assert default_name() == "mine"
 
 
 def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
@@ -150,8 +258,7 @@ def test_a_model_removed_for_good_does_not_come_back() -> None:
 def test_undo_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     put("mine")
     removed = store.remove("mine")
-    real = store.time.time
-    monkeypatch.setattr(store.time, "time", lambda: real() + store.UNDO_SECONDS + 1)
+    wait_a_day(monkeypatch)
     put("other", b"other")
     with pytest.raises(StoreError, match="removed for good"):
         store.restore(removed)
@@ -164,13 +271,14 @@ def test_bytes_that_were_removed_can_be_added_again_under_another_name() -> None
     assert titles() == ["other"]
 
 
-def test_rename_takes_versions_and_default_along() -> None:
+@pytest.mark.parametrize(("chosen", "then"), [("mine", "yours"), ("mine@1", "yours@1")])
+def test_rename_takes_versions_and_default_along(chosen: str, then: str) -> None:
     put("mine", b"one")
     put("mine", b"two")
-    store.set_default("mine")
+    store.set_default(chosen)
     store.rename("mine", "yours")
     assert titles() == ["yours", "yours@1"]
-    assert default_name() == "yours"
+    assert default_name() == then
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,19 @@ def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
     keep(path, rows)
     assert kept(path, (9, 3)) is not None
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_answers_that_nobody_asked_for_in_a_month_go(tmp_path: Path) -> None:
+    rows = np.full((9, 3), 1 / 3, np.float32)
+    names = ("asked.npy", "gone.npy", "young.npy", "cut.npy.1.new", "note.txt")
+    for name in names:
+        keep(tmp_path / name, rows)
+    for name in names:
+        moment = time.time() - (29 if name == "young.npy" else 31) * 24 * 3600
+        os.utime(tmp_path / name, (moment, moment))
+    assert kept(tmp_path / "asked.npy", (9, 3)) is not None
+    keep(tmp_path / "new.npy", rows)
+    assert {path.name for path in tmp_path.iterdir()} == {"asked.npy", "young.npy", "note.txt", "new.npy"}
 
 
 def test_an_empty_set_has_an_empty_survey(classifier: Classifier) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import classfolders
+from model import classfolders, testset
 from model.splits import DataError
 from model.testset import match_labels, read_testset, stamp
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images
@@ -114,15 +114,54 @@ def test_a_file_whose_name_is_not_utf8_comes_under_one_that_can_be_shown(tmp_pat
 def test_the_stamp_changes_with_the_pictures(tmp_path: Path) -> None:
     draw_folder(tmp_path / "test", 2)
     draw_folder(tmp_path / "train", 2)
+    first = tmp_path / "test" / "circle" / "000.png"
     before = stamp(tmp_path)
     assert stamp(tmp_path) == before
-    os.utime(tmp_path / "test" / "circle", ns=(1, 1))  # as when a file comes or goes
+    first.rename(first.with_name("new.png"))
     assert stamp(tmp_path) != before
-    draw_folder(tmp_path / "test" / "circle" / "below", 1)
+    first.with_name("new.png").rename(first)
+    assert stamp(tmp_path) == before
+    draw_folder(first.parent / "below", 1)  # its pictures are the class's as well
+    assert stamp(tmp_path) != before
     before = stamp(tmp_path)
-    os.utime(tmp_path / "test" / "circle" / "below" / "square", ns=(1, 1))  # its pictures are the class's as well
+    (first.parent / "below" / "square" / "000.png").unlink()
+    assert stamp(tmp_path) != before
+    before = stamp(tmp_path)
+    (tmp_path / "test" / "none").mkdir()
     assert stamp(tmp_path) != before
     assert stamp(tmp_path / "gone") == ()
+
+
+def test_the_stamp_changes_with_a_picture_that_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testset, "REST", 0)
+    folder, other = draw_folder(tmp_path / "shapes", 2), tmp_path / "other.png"
+    picture = folder / "circle" / "000.png"
+    other.write_bytes(picture.read_bytes())
+    before = stamp(folder)
+    assert stamp(folder) == before
+    picture.write_bytes(picture.read_bytes() + b"more")
+    assert stamp(folder) != before
+    picture.unlink()
+    picture.symlink_to(other)
+    before = stamp(folder)
+    other.write_bytes(other.read_bytes() + b"more")
+    assert stamp(folder) != before
+    other.unlink()
+    assert stamp(folder) != before
+
+
+def test_files_that_take_long_to_look_at_are_not_looked_at_at_every_click(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_folder(tmp_path, 2)
+    monkeypatch.setattr(testset, "REST", 1e9)
+    before = stamp(tmp_path)
+    real = testset.state_of
+    monkeypatch.setattr(testset, "state_of", lambda path: pytest.fail("it was looked at just now"))
+    assert stamp(tmp_path) == before
+    monkeypatch.setattr(testset, "state_of", real)
+    (tmp_path / "circle" / "000.png").unlink()
+    assert stamp(tmp_path) != before
 
 
 def test_labels_are_matched_by_name() -> None:
