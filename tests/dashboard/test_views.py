@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
+from dashboard.words import plain
 from model.bundle import DEFAULT, KERAS_FILE, read_card, write_card
 from tests.drawn import encode, picture
 from tests.hostile import BAD, odd
@@ -104,7 +105,7 @@ def test_many_uploads_make_a_table_of_all_and_a_tile_of_each_good_one() -> None:
     test.file_uploader[0].upload("empty.png", b"")
     test.run()
     assert not test.exception
-    assert "This file is empty." in texts(test)
+    assert r"This file is empty\." in texts(test)  # the sentence may hold a name from outside: no Markdown
     assert len(tiles(test, "tile-many")) == 3
     assert list(test.dataframe[-1].value["file"]) == ["0.png", "1.png", "2.png", "empty.png"]
 
@@ -118,7 +119,7 @@ def test_every_bad_file_gets_its_sentence_and_every_odd_one_an_answer() -> None:
     test.run()
     assert not test.exception
     shown = texts(test)
-    assert [words for _, words in BAD if words not in shown] == []
+    assert [words for _, words in BAD if plain(words) not in shown] == []
     table = test.dataframe[-1].value.set_index("file")
     assert table.loc[list(odd()), "problem"].isna().all()
     assert table.loc[list(odd()), "class"].notna().all()
