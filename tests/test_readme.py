@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -27,7 +29,7 @@ from tests.foreign import write_keras2
 from tests.model.test_history import judge
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from training.cli import app
-from training.history import RUNS
+from training.history import RUNS, read_run
 from training.recipefile import load_recipe
 from training.series import markdown, standings
 
@@ -203,6 +205,20 @@ def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
     assert f"its source reports {load_recipe('vgg3').reported}. " in said
     for name in ("vgg3-normalised", "small"):
         assert f"The {runs[name].minutes:.0f} minutes of `{name}`" in said
+
+
+def test_what_is_said_of_three_seeds_is_what_their_runs_have() -> None:
+    runs, said = [read_run(RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")], " ".join(README.split())
+    recipes = [load_recipe(str(run.path / "recipe.toml")) for run in runs]
+    assert [recipe.seed for recipe in recipes] == [0, 1, 2]
+    assert len({replace(recipe, seed=0) for recipe in recipes}) == 1
+    for title in ("first 1,000", "all 10,000"):
+        shares = [100 * run.test_accuracy(title) for run in runs]
+        assert "{:.2f}, {:.2f} and {:.2f} %".format(*shares) in said
+        assert f"mean {statistics.mean(shares):.2f} %, " in said
+        assert f"{statistics.stdev(shares):.2f} points)" in said
+    first, *others = (f"{run.minutes:.0f}" for run in runs)
+    assert f"in {first} minutes on" in said and f"took {others[0]} and {others[1]} minutes" in said
 
 
 @pytest.mark.parametrize("folder", sorted(BUNDLES.iterdir()), ids=lambda folder: folder.name)
