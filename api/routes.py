@@ -18,16 +18,15 @@ from api.problems import Problem
 from api.schemas import (
     Answer,
     Failure,
-    FileAnswer,
     FileFailure,
     Health,
     Model,
-    answer,
     card_answer,
     model_answer,
     to_response,
 )
 from model.bundle import BundleError, bundle_folders, read_card
+from model.prediction import to_record
 
 log = logging.getLogger(__name__)
 ModelName = Annotated[str | None, Query(description="a name of `/api/models`; the server's default if none")]
@@ -89,7 +88,7 @@ async def answer_file(
     check_size(file)
     prediction = await inference_of(request).predict(bytes(file.content), model, engine)
     metrics_of(request).answers.labels(prediction.model, prediction.best.label).inc()
-    return answer(prediction, top_k)
+    return {"success": True} | to_record(file.name, prediction, top_k=top_k)
 
 
 @router.post("/predict", response_model=Answer, responses=ERRORS, openapi_extra=ONE)
@@ -102,7 +101,7 @@ async def predict(request: Request, model: ModelName = None, engine: EngineName 
         return to_response(await answer_file(request, file, model, engine, top_k))
 
 
-@router.post("/api/predict", response_model=list[FileAnswer | FileFailure], responses=ERRORS, openapi_extra=MANY)
+@router.post("/api/predict", response_model=list[Answer | FileFailure], responses=ERRORS, openapi_extra=MANY)
 async def predict_many(
     request: Request, model: ModelName = None, engine: EngineName = None, top_k: TopK = None
 ) -> Response:
@@ -115,11 +114,11 @@ async def predict_many(
     async def one(file: File) -> dict[str, object]:
         async with at_once:
             try:
-                return {"file": file.name} | await answer_file(request, file, model, engine, top_k)
+                return await answer_file(request, file, model, engine, top_k)
             except Problem as problem:
                 if problem.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
                     raise  # what is wrong with the request and not with a file
-                return {"file": file.name, "success": False, "error": problem.sentence}
+                return {"success": False} | to_record(file.name, None, problem.sentence)
 
     with inference.place():
         return to_response(await asyncio.gather(*(one(file) for file in files)))

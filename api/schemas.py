@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 
 from model.bundle import Card
 from model.classifier import engines_of
-from model.prediction import Prediction
 
 
 class Score(BaseModel):
@@ -23,14 +22,17 @@ class Score(BaseModel):
 
 
 class Answer(BaseModel):
-    """What the network says of one picture."""
+    """What the network says of one picture: the record of `model.prediction.to_record`."""
 
     success: bool = True
-    predicted_class: str = Field(description="the best class's index", examples=["6"])
+    file: str = Field(description="the file's name in the form; empty for bytes that came without one")
     category: str = Field(description="the best class's name", examples=["frog"])
+    predicted_class: str = Field(description="the best class's index as text", examples=["6"])
+    index: int = Field(description="the best class's index", examples=[6])
     confidence: float = Field(description="the best class's probability", examples=[0.97])
     predictions: list[Score] = Field(description="all classes or the `top_k` best, most probable first")
     model: str
+    engine: str = Field(examples=["keras", "int8"])
     milliseconds: float = Field(description="from the picture's first byte to its last probability")
 
 
@@ -39,12 +41,6 @@ class Failure(BaseModel):
 
     success: bool = False
     error: str
-
-
-class FileAnswer(Answer):
-    """The answer for one of many files."""
-
-    file: str
 
 
 class FileFailure(Failure):
@@ -69,23 +65,6 @@ class Health(BaseModel):
     """ready: a network is loaded and answers at once; failed: the default does not load, the log says why."""
 
     status: str = Field(examples=["ready", "loading", "failed"])
-
-
-def answer(prediction: Prediction, top_k: int | None) -> dict[str, object]:
-    """One picture's answer, in the words of `Answer`."""
-    best = prediction.best
-    scores = prediction.scores if top_k is None else prediction.top(top_k)
-    return {
-        "success": True,
-        "predicted_class": str(best.index),
-        "category": best.label,
-        "confidence": best.probability,
-        "predictions": [
-            {"label": score.label, "index": score.index, "probability": score.probability} for score in scores
-        ],
-        "model": prediction.model,
-        "milliseconds": round(prediction.milliseconds, 3),
-    }
 
 
 def model_answer(name: str, card: Card, default: bool) -> dict[str, object]:

@@ -6,40 +6,37 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from dashboard.answers import Item
-from model.prediction import to_record
+from model.prediction import FIELDS, to_record
+
+COLUMNS = (*FIELDS, "error")  # of a table, before the classes
 
 
-def to_json(items: Sequence[Item], model: str) -> str:
+def to_json(items: Sequence[Item]) -> str:
     """One array, an object a file in the order given: the form of `python -m model predict --json`."""
-    records = [to_record(item.name, item.answer.prediction, item.answer.error, model) for item in items]
-    return json.dumps(records, indent=2, ensure_ascii=False)
+    return json.dumps([record_of(item) for item in items], indent=2, ensure_ascii=False)
+
+
+def record_of(item: Item) -> dict[str, Any]:
+    return to_record(item.name, item.answer.prediction, item.answer.error)
 
 
 def to_csv(items: Sequence[Item]) -> str:
-    """A row a file: file, class, probability, milliseconds, error, then a column a class."""
-    classes = next(
-        (
-            sorted(item.answer.prediction.scores, key=lambda score: score.index)
-            for item in items
-            if item.answer.prediction
-        ),
-        [],
-    )
+    """A row a file: what the JSON object says of it, or its error, then a column a class with its probability."""
+    records = [record_of(item) for item in items]
+    classes: dict[int, str] = {}
+    for record in records:
+        classes |= {score["index"]: score["label"] for score in record.get("predictions", [])}
+    indices = sorted(classes)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(["file", "class", "probability", "milliseconds", "error", *(score.label for score in classes)])
-    for item in items:
-        prediction = item.answer.prediction
-        if prediction is None:
-            writer.writerow([harmless(item.name), "", "", "", item.answer.error])
-            continue
-        row = {score.label: f"{score.probability:.6f}" for score in prediction.scores}
-        figures = [f"{prediction.best.probability:.6f}", f"{prediction.milliseconds:.1f}", ""]
-        writer.writerow(
-            [harmless(item.name), prediction.best.label, *figures, *(row[score.label] for score in classes)]
-        )
+    writer.writerow([*COLUMNS, *(classes[index] for index in indices)])
+    for record in records:
+        shares = {score["index"]: f"{score['probability']:.6f}" for score in record.get("predictions", [])}
+        known = record | {"file": harmless(record["file"])}
+        writer.writerow([*(known.get(name, "") for name in COLUMNS), *(shares.get(index, "") for index in indices)])
     return buffer.getvalue()
 
 

@@ -28,7 +28,7 @@ def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], Non
         with st.container(horizontal=True, width="content"):
             st.button(_("Clear"), icon=":material/close:", on_click=clear, key="clear")
             download("CSV", lambda: downloads.to_csv(items), "answers.csv", "text/csv")
-            download("JSON", lambda: downloads.to_json(items, classifier.card.name), "answers.json", "application/json")
+            download("JSON", lambda: downloads.to_json(items), "answers.json", "application/json")
     for item in failed:
         parts.show_failure(item)
     if not good:

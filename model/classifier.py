@@ -124,7 +124,9 @@ class Classifier:
         seen = made_of(content, lambda picture: to_array(picture, size), at_least=size)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
-        prediction = Prediction.from_probabilities(row.tolist(), self.card.classes, self.card.name, milliseconds)
+        prediction = Prediction.from_probabilities(
+            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine
+        )
         check_probabilities(prediction)
         return Look(seen, prediction)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -77,7 +77,8 @@ def predict(
     except KeyboardInterrupt:
         typer.echo(f"stopped after {len(answers)} of {len(paths)} files", err=True)
     if as_json:
-        typer.echo(json.dumps([record(answer, top_k) for answer in answers], indent=2))
+        records = [to_record(str(answer.file), answer.prediction, answer.error, top_k) for answer in answers]
+        typer.echo(json.dumps(records, indent=2))
     saved = save(answers, top_k or PLOT_TOP_K, plot) if plot else True
     if not saved or len(answers) < len(paths) or any(answer.prediction is None for answer in answers):
         raise typer.Exit(1)
@@ -135,15 +136,6 @@ def show_line(answer: Asked, top_k: int | None) -> None:
         return
     scores = answer.prediction.top(top_k or TEXT_TOP_K)
     typer.echo(f"{name}: " + ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores))
-
-
-def record(answer: Asked, top_k: int | None) -> dict[str, Any]:
-    """The JSON object of one file; with top_k, only so many of its classes."""
-    prediction = answer.prediction
-    content = to_record(str(answer.file), prediction, answer.error, prediction.model if prediction else "")
-    if prediction is not None:
-        content["predictions"] = content["predictions"][:top_k]  # type: ignore[index]
-    return content
 
 
 def save(answers: Sequence[Asked], top_k: int, path: Path) -> bool:

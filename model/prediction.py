@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,22 +17,26 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All classes of one picture, most probable first, and which model said so in how many milliseconds."""
+    """All classes of one picture, most probable first, and who said so in how many milliseconds.
+
+    engine: what the model ran on; empty where an older server did not say.
+    """
 
     scores: tuple[ClassScore, ...]
     model: str
     milliseconds: float
+    engine: str = ""
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: list[float], classes: tuple[str, ...], model: str, milliseconds: float
+        cls, probabilities: list[float], classes: tuple[str, ...], model: str, milliseconds: float, engine: str = ""
     ) -> Prediction:
         """Sort one row of probabilities; ties keep the classes' order."""
         scores = [
             ClassScore(label, index, float(value))
             for index, (label, value) in enumerate(zip(classes, probabilities, strict=True))
         ]
-        return cls(tuple(sorted(scores, key=lambda score: -score.probability)), model, milliseconds)
+        return cls(tuple(sorted(scores, key=lambda score: -score.probability)), model, milliseconds, engine)
 
     @property
     def best(self) -> ClassScore:
@@ -42,19 +47,30 @@ class Prediction:
         return self.scores[:k]
 
 
-def to_record(file: str, prediction: Prediction | None, error: str, model: str) -> dict[str, object]:
-    """One file's answer as the JSON object that the command line, the downloads and the API share."""
+# What a record says of a file beside its `predictions` or its `error`, in this order.
+FIELDS = ("file", "category", "predicted_class", "index", "confidence", "model", "engine", "milliseconds")
+
+
+def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: int | None = None) -> dict[str, Any]:
+    """One file's answer as the JSON object of the command line, the downloads and the API.
+
+    `predicted_class` is the index as text, for clients that look a name up by it. Without a prediction there are only
+    the file and the error. top_k: at most so many of the classes are listed.
+    """
     if prediction is None:
         return {"file": file, "error": error}
     best = prediction.best
-    scores = [
-        {"label": score.label, "index": score.index, "probability": score.probability} for score in prediction.scores
-    ]
+    listed = prediction.scores if top_k is None else prediction.top(top_k)
     return {
         "file": file,
         "category": best.label,
-        "predicted_class": best.index,
+        "predicted_class": str(best.index),
+        "index": best.index,
         "confidence": best.probability,
-        "predictions": scores,
-        "model": model,
+        "predictions": [
+            {"label": score.label, "index": score.index, "probability": score.probability} for score in listed
+        ],
+        "model": prediction.model,
+        "engine": prediction.engine,
+        "milliseconds": round(prediction.milliseconds, 3),
     }

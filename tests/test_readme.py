@@ -89,7 +89,7 @@ def test_the_answer_that_is_shown_is_the_answer() -> None:
         answer = json.loads(run_line(f"{line}?top_k=2", server.url))
     expected = json.loads(shown)
     assert expected.keys() == answer.keys()
-    for name in ("success", "predicted_class", "category", "model"):
+    for name in ("success", "file", "category", "predicted_class", "index", "model", "engine"):
         assert answer[name] == expected[name]
     for mine, theirs in zip(answer["predictions"], expected["predictions"], strict=True):
         assert mine == {**theirs, "probability": pytest.approx(theirs["probability"], abs=1e-4)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from model.bundle import DEFAULT, find_bundle, read_card
 from model.classifier import Classifier
 from model.images import MAX_BYTES
 from model.pool import Pool
+from model.prediction import to_record
 from tests.api.conftest import MakeClient
 from tests.drawn import save_untrained
 from tests.hostile import BAD, odd
@@ -36,8 +38,23 @@ def test_answer_is_the_classifiers(client: TestClient, photo: bytes) -> None:
     assert [(score["label"], score["index"], score["probability"]) for score in answer["predictions"]] == [
         (score.label, score.index, score.probability) for score in expected.scores
     ]
-    assert answer["model"] == DEFAULT
+    assert (answer["index"], answer["model"], answer["engine"]) == (CLASSES.index("horse"), DEFAULT, "int8")
     assert 0 < answer["milliseconds"] < 60_000
+
+
+def test_an_answer_is_the_record_of_the_command_line(client: TestClient, photo: bytes) -> None:
+    prediction = Classifier.load("default", "int8").classify(photo).prediction
+    expected = {"success": True} | to_record("horse.jpg", prediction, top_k=3) | {"milliseconds": ANY}
+    assert client.post("/predict?top_k=3", files={"image": ("horse.jpg", photo)}).json() == expected
+    assert client.post("/api/predict?top_k=3", files=[("images", ("horse.jpg", photo))]).json() == [expected]
+    assert client.post("/predict?top_k=3", content=photo, headers=JPEG).json() == expected | {"file": ""}
+
+
+def test_the_description_has_the_fields_of_an_answer(client: TestClient, photo: bytes) -> None:
+    answer = client.post("/predict", files={"image": photo}).json()
+    schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
+    assert list(schemas["Answer"]["properties"]) == list(answer)
+    assert list(schemas["Score"]["properties"]) == list(answer["predictions"][0])
 
 
 @pytest.mark.parametrize("field", ["image", "file", "minhaImagem", "", "any name at all", "画像"])

@@ -53,10 +53,13 @@ def test_curl(field: str, api: Server, frog: bytes, tmp_path: Path) -> None:
     assert answer["success"] is True
     assert set(answer) == {
         "success",
-        "predicted_class",
+        "file",
         "category",
+        "predicted_class",
+        "index",
         "confidence",
         "predictions",
         "model",
+        "engine",
         "milliseconds",
     }

@@ -8,30 +8,39 @@ from dashboard.answers import Answer, Item
 from dashboard.downloads import to_csv, to_json
 from model.prediction import Prediction
 
-GOOD = Item("cat.jpg", Answer(prediction=Prediction.from_probabilities([0.25, 0.75], ("dog", "cat"), "m", 2.0)))
+GOOD = Item("cat.jpg", Answer(prediction=Prediction.from_probabilities([0.25, 0.75], ("dog", "cat"), "m", 2.0, "int8")))
 BAD = Item("=HYPERLINK(1)", Answer(error="This file is empty."))
 
 
 def test_json_has_the_command_lines_form() -> None:
-    good, bad = json.loads(to_json([GOOD, BAD], "m"))
+    good, bad = json.loads(to_json([GOOD, BAD]))
     assert good == {
         "file": "cat.jpg",
         "category": "cat",
-        "predicted_class": 1,
+        "predicted_class": "1",
+        "index": 1,
         "confidence": 0.75,
         "predictions": [
             {"label": "cat", "index": 1, "probability": 0.75},
             {"label": "dog", "index": 0, "probability": 0.25},
         ],
         "model": "m",
+        "engine": "int8",
+        "milliseconds": 2.0,
     }
     assert bad == {"file": "=HYPERLINK(1)", "error": "This file is empty."}
 
 
 def test_csv_has_a_row_a_file_and_a_column_a_class() -> None:
     good, bad = csv.DictReader(io.StringIO(to_csv([GOOD, BAD])))
-    assert (good["class"], float(good["probability"]), float(good["dog"]), good["error"]) == ("cat", 0.75, 0.25, "")
-    assert (bad["class"], bad["error"]) == ("", "This file is empty.")
+    assert list(good.values()) == ["cat.jpg", "cat", "1", "1", "0.75", "m", "int8", "2.0", "", "0.250000", "0.750000"]
+    assert (bad["category"], bad["engine"], bad["error"], bad["cat"]) == ("", "", "This file is empty.", "")
+
+
+def test_the_columns_are_the_fields_of_the_json_object_then_the_classes() -> None:
+    record = json.loads(to_json([GOOD]))[0]
+    columns = next(csv.reader(io.StringIO(to_csv([BAD, GOOD]))))
+    assert columns == [*(name for name in record if name != "predictions"), "error", "dog", "cat"]
 
 
 def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet() -> None:

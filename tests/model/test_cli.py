@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -71,7 +72,7 @@ def test_predict_prints_a_line_a_file() -> None:
 def test_predict_prints_json_in_the_order_given() -> None:
     cat, horse = predict_json(CAT, HORSE)
     assert (cat["file"], cat["category"], horse["category"]) == (str(CAT), "cat", "horse")
-    assert (horse["predicted_class"], horse["model"]) == (7, DEFAULT)
+    assert (horse["predicted_class"], horse["index"], horse["model"]) == ("7", 7, DEFAULT)
     probabilities = [entry["probability"] for entry in horse["predictions"]]
     assert len(probabilities) == 10
     assert probabilities == sorted(probabilities, reverse=True)
@@ -110,7 +111,7 @@ def test_other_names_for_the_classes(tmp_path: Path) -> None:
     names = tmp_path / "names.json"
     names.write_text(json.dumps({"7": "Pferd", "3": "Katze"}))
     horse, cat = predict_json(HORSE, CAT, "--category-names", names)
-    assert (horse["category"], cat["predictions"][0]["label"], cat["predicted_class"]) == ("Pferd", "Katze", 3)
+    assert (horse["category"], cat["predictions"][0]["label"], cat["index"]) == ("Pferd", "Katze", 3)
     names.write_text("{")
     assert "names.json is no JSON file" in complaint("predict", HORSE, *FAST, "--category-names", names)
     names.write_text('["one"]')
@@ -255,10 +256,13 @@ def test_the_stores_round_trip(tmp_path: Path) -> None:
     assert predict_json(HORSE)[0] | {"predictions": []} == {
         "file": str(HORSE),
         "category": "h",
-        "predicted_class": 7,
+        "predicted_class": "7",
+        "index": 7,
         "confidence": pytest.approx(0.99, abs=0.02),
         "predictions": [],
         "model": "mine",
+        "engine": "int8",
+        "milliseconds": ANY,
     }
     assert works("rename", "mine", "yours") == "mine is now yours\n"
     assert works("default") == "yours\n"

@@ -15,12 +15,15 @@ from model.remote import ServerError, ask, predict_url
 
 GOOD = {
     "success": True,
+    "file": "picture",
     "predicted_class": "1",
+    "index": 1,
     "predictions": [
         {"label": "cat", "index": 0, "probability": 0.25},
         {"label": "dog", "index": 1, "probability": 0.75},
     ],
     "model": "mine",
+    "engine": "int8",
     "milliseconds": 2.5,
 }
 
@@ -71,13 +74,20 @@ def test_a_picture_is_posted_as_a_form_and_the_answer_read(stand: Stand) -> None
         ("dog", 1, 0.75),
         ("cat", 0, 0.25),
     ]
-    assert (prediction.model, prediction.milliseconds) == ("mine", 2.5)
+    assert (prediction.model, prediction.engine, prediction.milliseconds) == ("mine", "int8", 2.5)
     ((path, headers, body),) = stand.asked
     assert path == "/predict?model=mine&engine=int8"
     message = BytesParser().parsebytes(f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body)
     (part,) = message.get_payload()  # type: ignore[misc]
     assert part.get_param("name", header="Content-Disposition") == "image"
     assert part.get_payload(decode=True) == b"\x00\xff\r\n--picture"
+
+
+def test_a_server_of_before_that_does_not_name_its_engine_is_understood(stand: Stand) -> None:
+    before = {name: GOOD[name] for name in ("success", "predicted_class", "predictions", "model", "milliseconds")}
+    stand.answer = json.dumps(before).encode()
+    prediction = ask(predict_url(stand.url), b"x")
+    assert (prediction.best.index, prediction.model, prediction.engine) == (1, "mine", "")
 
 
 def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
