@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from model.files import write_whole
 from model.home import home
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def configuration() -> PyngrokConfig:
     file = home() / "ngrok.yml"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(CONFIG)
+        write_whole(file, CONFIG)
     except OSError as error:
         raise NoLink(f"{file} cannot be written: {error.strerror}") from error
     here = os.environ.get("PYNGROK_NGROK_PATH") or shutil.which("ngrok")

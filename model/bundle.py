@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from model.files import is_being_written, write_whole
 from model.home import home
 from model.language import gettext as _
 
@@ -97,7 +98,8 @@ def own_folders() -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for root in (BUNDLES, home() / "bundles"):
         for card in sorted(root.glob(f"*/{CARD_FILE}")):
-            folders.setdefault(card.parent.name, card.parent)
+            if not is_being_written(card.parent):
+                folders.setdefault(card.parent.name, card.parent)
     return folders
 
 
@@ -221,9 +223,7 @@ def write_card(folder: Path, card: Card) -> Card:
     }
     card = dataclasses.replace(card, files=files)
     content: dict[str, Any] = dataclasses.asdict(card)
-    temporary = folder / f"{CARD_FILE}.new"
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(temporary, folder / CARD_FILE)
+    write_whole(folder / CARD_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return card
 
 

@@ -5,7 +5,6 @@ The process is `python -m model.convert BUNDLE IMAGES FILE`.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +26,7 @@ from model.bundle import (
     read_card,
 )
 from model.classifier import ENGINES, file_of, read_network
+from model.files import write_whole
 from model.language import gettext as _
 
 if TYPE_CHECKING:
@@ -89,12 +89,9 @@ def export(name: str, path: Path) -> int:
             _("{name!r} has no .tflite file; the page Models makes one from the sample pictures").format(name=name)
         )
     content = convert(folder, card, path.suffix)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BundleError(
             _("{path} cannot be written: {strerror}").format(path=path, strerror=error.strerror)
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from model.cifar10 import cifar10_folder
 from model.classfolders import test_folder
+from model.files import write_whole
 from model.home import home
 from model.language import gettext as _
 from model.splits import DataError, readable
@@ -110,8 +111,5 @@ def forget_folder(name: str) -> None:
 
 
 def write_added(paths: list[Path]) -> None:
-    folder = home()
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{FILE}.{os.getpid()}.new"
-    temporary.write_text(json.dumps([str(path) for path in paths], indent=2), "utf-8")
-    os.replace(temporary, folder / FILE)
+    home().mkdir(parents=True, exist_ok=True)
+    write_whole(home() / FILE, json.dumps([str(path) for path in paths], indent=2))

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from model.data import load_train
+from model.files import remove_abandoned, whole_file, write_whole
 from model.home import home
 from model.neighbors import directions
 from model.splits import Split
@@ -94,9 +94,7 @@ def keep_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
         return
     save(folder / "images.npy", train.images)
     save(folder / "labels.npy", train.labels)
-    temporary = folder / f"about.json.{os.getpid()}"
-    temporary.write_text(json.dumps(about), "utf-8")
-    os.replace(temporary, folder / "about.json")
+    write_whole(folder / "about.json", json.dumps(about))
 
 
 def remove_older(folder: Path, about: dict[str, Any]) -> None:
@@ -117,6 +115,7 @@ def remove_unused(folder: Path) -> None:
     Whoever reads a file at this moment keeps it: it is open.
     """
     for pictures in folder.iterdir():
+        remove_abandoned(pictures)
         with suppress(OSError):  # another process removes it too
             files = list(pictures.iterdir())
             if all(map(is_unused, (pictures, *files))):
@@ -130,10 +129,8 @@ def remove_unused(folder: Path) -> None:
 def save(path: Path, values: np.ndarray) -> None:
     """Write an array; a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
-        temporary = Path(folder) / path.name
-        np.save(temporary, values)
-        os.replace(temporary, path)
+    with whole_file(path) as file:
+        np.save(file, values)
 
 
 def opened(path: Path) -> np.ndarray:

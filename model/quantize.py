@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from model.classifier import Classifier, file_of, load_keras, load_tflite, read_
 from model.comparison import Disagreement, disagreements
 from model.data import load_dataset
 from model.evaluation import Evaluation, score_sets
+from model.files import write_whole
 from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
@@ -60,9 +60,7 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.float32
         content = converter.convert()
-    temporary = path.with_suffix(".new")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_whole(path, content)
 
 
 def complete(network: keras.Model, card: Card) -> keras.Model:

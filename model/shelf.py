@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
 from sqlalchemy import select
 
 from model.bundle import CARD_FILE
 from model.database import StoreError, database_url, reading, sqlite_file
+from model.files import is_being_written, remove_abandoned, whole_folder
 from model.home import home
 from model.language import gettext as _
 from model.store import FILES, SETTINGS, StoredModel, content_of, live_models
 
 SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
-BEING_WRITTEN = ".new-"
-ABANDONED_SECONDS = 3600  # after which nobody is still writing a folder
 UNUSED_SECONDS = 120  # a folder may still be read for this long after its model has gone or got another name
 
 
@@ -111,14 +110,9 @@ def write_out(model: StoredModel, text: str) -> Path:
         return folder
     content = content_of(model.sha256)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=BEING_WRITTEN, dir=folder.parent))
-        (temporary / FILES[model.suffix]).write_bytes(content)
-        (temporary / CARD_FILE).write_text(text, "utf-8")
-        try:
-            temporary.rename(folder)
-        except OSError:  # it has been written meanwhile
-            shutil.rmtree(temporary)
+        with whole_folder(folder, CARD_FILE) as temporary:
+            (temporary / FILES[model.suffix]).write_bytes(content)
+            (temporary / CARD_FILE).write_text(text, "utf-8")
     except OSError as error:
         raise StoreError(
             _("{parent} cannot be written: {strerror}").format(parent=folder.parent, strerror=error.strerror)
@@ -129,13 +123,11 @@ def write_out(model: StoredModel, text: str) -> Path:
 def sweep(shelf: Shelf) -> None:
     """Delete the folders of models that have gone, some time after they were last needed."""
     needed = {folder_of(text).name for _, text in shelf.models.values()}
-    for folder in cache().glob("*"):
+    remove_abandoned(cache())
+    for folder in itertools.filterfalse(is_being_written, cache().glob("*")):
         mark = folder / "unused"
         try:
-            if folder.name.startswith(BEING_WRITTEN):
-                if folder.stat().st_mtime < time.time() - ABANDONED_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
-            elif folder.name in needed:
+            if folder.name in needed:
                 mark.unlink(missing_ok=True)
             elif not mark.exists():
                 mark.touch()

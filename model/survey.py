@@ -14,6 +14,7 @@ import numpy as np
 
 from model.bundle import Card, no_file
 from model.classifier import Classifier, file_of
+from model.files import whole_file
 from model.home import home
 from model.metrics import losses
 from model.splits import Split
@@ -131,10 +132,8 @@ def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
 def keep(path: Path, rows: np.ndarray) -> None:
     """Write the answers; a reader sees all of them or none. Answers that nobody asked for in a month go."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with temporary.open("wb") as file:
+    with whole_file(path, lasting=False) as file:
         np.save(file, rows.astype(np.float32))
-    os.replace(temporary, path)
     for other in filter(is_unused, path.parent.glob("*.npy*")):
         with suppress(OSError):  # another process removes it too, or reads it on Windows
             other.unlink()

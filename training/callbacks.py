@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from model.files import whole_file
 from model.language import gettext as _
 from training.history import CHECKPOINT, PROGRESS, append_epoch, keep_epochs, write_json
 from training.process import ASKED_TO_END
@@ -103,7 +103,8 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             "step": batch + 1,
             "steps": self.steps,
         }
-        write_json(self.folder / PROGRESS, content | {"eta_seconds": seconds_a_step * (total - done)} | figures)
+        content["eta_seconds"] = seconds_a_step * (total - done)
+        write_json(self.folder / PROGRESS, content | figures, lasting=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         figures = {name: float(value) for name, value in (logs or {}).items()}
@@ -152,16 +153,8 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
     groups["network"] = [np.asarray(variable) for variable in network.variables]
     groups["optimizer"] = [np.asarray(variable) for variable in network.optimizer.variables]
     arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
-    temporary = run / f"{CHECKPOINT}.new"
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:  # what did not fit on the disk is no use to anybody
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, run / CHECKPOINT)
+    with whole_file(run / CHECKPOINT) as file:
+        np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
 
 
 def finished_epochs(run: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from model.bundle import BundleError, Card, check_file, find_bundle, read_card
 from model.classifier import Classifier, compiled, file_of, read_network
+from model.files import whole_file
 from model.language import gettext as _
 from model.spelling import places_of
 from model.splits import Dataset, Split
@@ -167,7 +167,5 @@ def read_answers(path: Path, made_from: str) -> list[np.ndarray]:
 
 
 def write_answers(path: Path, made_from: str, answers: list[np.ndarray]) -> None:
-    temporary = path.with_suffix(".new")
-    with temporary.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, answers=np.stack(answers), made_from=np.array(made_from))
-    os.replace(temporary, path)

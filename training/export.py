@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -12,16 +11,15 @@ from typing import Any
 
 import keras
 
-from model.bundle import INT8_FILE, KERAS_FILE, Card, write_card
+from model.bundle import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
 from model.classifier import Classifier, engines_of, file_of
 from model.evaluation import evaluate
+from model.files import whole_file, whole_folder
 from model.flops import count_flops
 from model.quantize import quantize
 from model.splits import Dataset
 from training.history import read_history
 from training.recipe import Recipe
-
-MAKING = "bundle.new"  # in the run's folder, while it is being made
 
 
 def save_bundle(
@@ -29,22 +27,16 @@ def save_bundle(
 ) -> Card:
     """Save the network, its int8 twin and the card; the figures come from the saved files, read back.
 
-    All of it is made in the run's folder and takes the bundle's place when it is whole: until then a network that the
-    run left there before answers on. policy: the dtype policy of the training; under `mixed_bfloat16` kernels are
-    saved as what they were computed with.
+    All of it takes the bundle's place when it is whole: until then a network that the run left there before answers
+    on. policy: the dtype policy of the training; under `mixed_bfloat16` kernels are saved as what they were computed
+    with.
     """
     if policy == "mixed_bfloat16":
         round_kernels(network)
-    making = run / MAKING
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    try:
+    with whole_folder(bundle, CARD_FILE) as making:
         card = write_files(network, recipe, dataset, run, making, bundle.name, temperature)
         if len(dataset.test):
             card = write_card(making, measured(card, making, dataset))
-        put_in_place(making, bundle)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return card
 
 
@@ -76,22 +68,6 @@ def write_files(
     return write_card(folder, card)
 
 
-def put_in_place(folder: Path, bundle: Path) -> None:
-    """Move a bundle to where it belongs; one that stands there goes when the new one has come."""
-    bundle.parent.mkdir(parents=True, exist_ok=True)
-    before = folder.with_name(f"{folder.name}-before")
-    shutil.rmtree(before, ignore_errors=True)
-    if bundle.exists():
-        os.replace(bundle, before)
-    try:
-        os.replace(folder, bundle)
-    except OSError:
-        if before.exists():
-            os.replace(before, bundle)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
-
-
 def round_kernels(network: keras.Model) -> None:
     """Round every matrix and kernel to bfloat16's 8 bits of precision, kept as float32.
 
@@ -104,14 +80,13 @@ def round_kernels(network: keras.Model) -> None:
 
 def deflate(path: Path) -> None:
     """Compress a .keras file, a ZIP archive that Keras writes uncompressed."""
-    smaller = path.with_name(f"{path.name}.deflated")
     with (
+        whole_file(path) as smaller,
         zipfile.ZipFile(path) as source,
         zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target,
     ):
         for entry in source.namelist():
             target.writestr(entry, source.read(entry))
-    os.replace(smaller, path)
 
 
 def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:

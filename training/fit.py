@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from model.architectures import ARCHITECTURES, build_model
+from model.files import write_whole
 from model.language import gettext as _
 from model.quiet import quiet
 from model.splits import Dataset
@@ -18,7 +19,7 @@ from training.callbacks import TrainingError
 from training.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.export import metrics, save_bundle
 from training.fused import fuse
-from training.history import CHECKPOINT, write_json, write_whole
+from training.history import CHECKPOINT, write_json
 from training.loop import Loop
 from training.optimizer import precision
 from training.origin import Origin, remember

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import bundle_folders
+from model.files import remove_abandoned, write_whole
 from model.home import home
 from model.language import gettext as _
 
@@ -133,6 +134,8 @@ def list_runs() -> list[Run]:
     """The user's runs, newest first, then the shipped ones by name."""
     own = list(own_runs().glob("*/recipe.toml"))
     own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in own:
+        remove_abandoned(path.parent)
     return [read_run(path.parent) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
 
 
@@ -257,19 +260,9 @@ def is_row_up_to(row: str, epochs: int) -> bool:
     return row.endswith("\n") and first.isdecimal() and int(first) <= epochs
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    temporary = path.with_name(path.name + ".new")
-    try:
-        temporary.write_text(text, "utf-8")
-    except OSError:  # what did not fit on the disk is no use to anybody
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, path)
+def write_json(path: Path, content: dict[str, Any], lasting: bool = True) -> None:
+    """Write a JSON object as `write_whole` does."""
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", lasting)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from model.architectures import ARCHITECTURES
+from model.files import write_whole
 from model.splits import Split
 from training.augmentation import resize
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
@@ -24,7 +25,6 @@ from training.callbacks import (
     load_checkpoint,
     start_anew,
 )
-from training.history import write_whole
 from training.optimizer import Lookahead, build_optimizer
 from training.phases import Phase, phases
 from training.progress import Progress

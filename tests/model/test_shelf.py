@@ -130,7 +130,7 @@ def test_threads_that_come_first_together_find_it_whole() -> None:
         folders = list(pool.map(lambda _: find_named("mine"), range(16)))
     assert len(set(folders)) == 1
     assert {path.name for path in folders[0].iterdir()} == {"model.tflite", "card.json"}
-    assert list(folders[0].parent.glob(".new-*")) == []
+    assert set(folders[0].parent.iterdir()) == set(folders)
 
 
 def test_folders_of_models_that_have_gone_go_later(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
