@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
 
 from api.inference import Inference
 from api.limits import Bodies, Token
@@ -62,8 +61,3 @@ def create_app(settings: Settings, pool: Pool = POOL) -> FastAPI:
         )
     app.add_middleware(Measured, metrics=metrics)
     return app
-
-
-def routes(app: FastAPI) -> list[BaseRoute]:
-    """The application's addresses as routes of another one, which keeps all the others."""
-    return [Route(path, app) for path in ("/predict", "/metrics", "/api/{rest:path}")]

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.addresses import address_of
 from api.problems import Problem, busy, problem_response
 from api.settings import Settings
 from model.images import MAX_BYTES
@@ -44,7 +45,7 @@ class Token:
         self.app, self.wanted = app, b"Bearer " + token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == OPEN or self.borne(scope):
+        if scope["type"] != "http" or address_of(scope) == OPEN or self.borne(scope):
             await self.app(scope, receive, send)
             return
         if not patient(scope):
@@ -74,7 +75,7 @@ class Bodies:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = Body(self, receive, self.settings.batch_mb * 2**20 if scope["path"] == MANY else ONE_BODY)
+        body = Body(self, receive, self.settings.batch_mb * 2**20 if address_of(scope) == MANY else ONE_BODY)
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         try:
             if declared.isdigit() and int(declared) > body.limit:

@@ -59,8 +59,9 @@ def on_wrong_value(request: Request, error: Exception) -> Response:
 def on_http_error(request: Request, error: Exception) -> Response:
     """No such address, or a method that it does not take."""
     assert isinstance(error, HTTPException)
+    docs = f"{request.scope.get('root_path', '')}/api/docs"
     sentence = {
-        HTTPStatus.NOT_FOUND: f"there is nothing at {short(request.url.path)}; /api/docs lists what there is",
+        HTTPStatus.NOT_FOUND: f"there is nothing at {short(request.url.path)}; {docs} lists what there is",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.url.path} does not take {short(request.method)}",
     }.get(HTTPStatus(error.status_code), str(error.detail))
     return problem_response(error.status_code, sentence, error.headers)

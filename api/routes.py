@@ -151,6 +151,7 @@ async def model(request: Request, name: str) -> Response:
     return to_response(card_answer(choice.card))
 
 
+@router.head("/api/health", include_in_schema=False)
 @router.get("/api/health", response_model=Health, responses={503: {"model": Health}})
 async def health(request: Request) -> Response:
     """Whether a network is loaded and answers at once; needs no token."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import streamlit as st
 
-from api.app import create_app, routes
+from api.addresses import base_path, routes
+from api.app import create_app
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
 from dashboard.sharing import public_link
@@ -31,15 +32,21 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
         api.state.inference.warm_up()
 
     threading.Thread(target=warm_all, name="warm-up", daemon=True).start()
-    with public_link(own_address(), settings.api_token is not None) if shared() else nullcontext():
+    link = public_link(own_address(), settings.api_token is not None, own_path()) if shared() else nullcontext()
+    with link:
         yield {}
 
 
 def own_address() -> str:
-    """Where this server is reached on this machine."""
+    """Where this server is reached on this machine, without the path that its pages stand under."""
     address = st.get_option("server.address")
     host = "localhost" if address in (None, "", "0.0.0.0", "::") else address
     return f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
+
+
+def own_path() -> str:
+    """The path that pages and HTTP routes stand under, as by --server.baseUrlPath."""
+    return base_path(st.get_option("server.baseUrlPath"))
 
 
 def shared() -> bool:
@@ -56,4 +63,4 @@ for line in unknown_variables():
 allow_many_connections()
 give_large_memory_back()
 api = create_app(settings)
-app = st.App(Path(__file__).with_name("main.py"), routes=routes(api), lifespan=lifespan)
+app = st.App(Path(__file__).with_name("main.py"), routes=routes(api, own_path()), lifespan=lifespan)

@@ -36,10 +36,13 @@ class NoLink(Exception):
 
 
 @contextmanager
-def public_link(server: str, token: bool) -> Iterator[None]:
-    """Open a link to the server at this address in a thread; close it at the end. token: whether the API has one."""
+def public_link(server: str, token: bool, path: str = "") -> Iterator[None]:
+    """Open a link to the server at this address in a thread; close it at the end.
+
+    token: whether the API has one; path: what the pages stand under.
+    """
     stopping = threading.Event()
-    thread = threading.Thread(target=share, args=(server, token, stopping), name="public-link", daemon=True)
+    thread = threading.Thread(target=share, args=(server, token, path, stopping), name="public-link", daemon=True)
     thread.start()
     try:
         yield
@@ -51,7 +54,7 @@ def public_link(server: str, token: bool) -> Iterator[None]:
             thread.join(CLOSING_SECONDS)
 
 
-def share(server: str, token: bool, stopping: threading.Event) -> None:
+def share(server: str, token: bool, path: str, stopping: threading.Event) -> None:
     """Hold a link open until `stopping` is set, and say where it is or why there is none."""
     if not token:
         say(f"Warning: {OPEN}.")
@@ -64,7 +67,7 @@ def share(server: str, token: bool, stopping: threading.Event) -> None:
 
     try:
         address = open_tunnel(server, config)
-        say(f"Public link: {address}")
+        say(f"Public link: {address}{path and f'{path}/'}")
         stopping.wait()
         with suppress(Exception):  # it may have gone already, and nobody waits for this answer
             ngrok.disconnect(address, config)

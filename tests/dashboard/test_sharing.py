@@ -113,6 +113,15 @@ def test_a_link_leads_to_the_server_and_is_closed_at_the_end(
     assert not names()
 
 
+def test_a_link_names_the_path_that_the_pages_stand_under(
+    page: str, binary: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with public_link(page, token=True, path="/vitrine"):
+        address = wait_for("Public link: ", capfd).split("Public link: ")[1].strip()
+        assert address.endswith("/vitrine/")
+        assert {tunnel.upstream for tunnel in agents.tunnels_of_ours()} == {page}  # a tunnel leads to no path
+
+
 def test_a_link_without_an_api_token_warns(page: str, binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert f"Warning: {OPEN}." in shared_once(page, capfd, token=False)
 
