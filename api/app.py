@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
+from api.headers import Guarded, api_headers
 from api.inference import Inference
 from api.limits import Bodies, Token
 from api.metrics import Measured, Metrics
@@ -60,4 +61,5 @@ def create_app(settings: Settings, pool: Pool = POOL) -> FastAPI:
             CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
         )
     app.add_middleware(Measured, metrics=metrics)
+    app.add_middleware(Guarded, wanted=api_headers)
     return app

@@ -13,7 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "VITRINE_"
 # Read by other parts of the project: right as well, so that nobody is told that they are not.
 OTHERS = frozenset(
-    ("VITRINE_HOME", "VITRINE_DATA", "VITRINE_DATABASE", "VITRINE_LANGUAGE", "VITRINE_SHARE", "VITRINE_REQUIRE_BROWSER")
+    (
+        *("VITRINE_HOME", "VITRINE_DATA", "VITRINE_DATABASE", "VITRINE_LANGUAGE", "VITRINE_SHARE", "VITRINE_EMBED"),
+        "VITRINE_REQUIRE_BROWSER",
+    )
 )
 
 

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from api.addresses import base_path, routes
 from api.app import create_app
+from api.headers import Guarded
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
+from dashboard import policy
 from dashboard.sharing import public_link
 
 
@@ -56,11 +59,17 @@ def shared() -> bool:
 
 try:
     settings = read_settings()
-except SettingsError as error:
+    policy.page_headers()
+except (SettingsError, policy.EmbedError) as error:
     sys.exit(str(error))
 for line in unknown_variables():
     print(line, file=sys.stderr)
 allow_many_connections()
 give_large_memory_back()
 api = create_app(settings)
-app = st.App(Path(__file__).with_name("main.py"), routes=routes(api, own_path()), lifespan=lifespan)
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=routes(api, own_path()),
+    lifespan=lifespan,
+    middleware=[Middleware(Guarded, wanted=policy.page)],
+)

@@ -12,6 +12,7 @@ from benchmarks.browser import launch
 from benchmarks.servers import Server, serve
 
 NO_BROWSER = "no Chromium"
+POLICY = "Content Security Policy"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -60,5 +61,8 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh visitor."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context.new_page()
+    page, refused = context.new_page(), list[str]()
+    page.on("console", lambda message: refused.append(message.text) if POLICY in message.text else None)
+    yield page
     context.close()
+    assert not refused, "the page's own policy forbids what the page does"

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from benchmarks.servers import PAGES, Server, started, wait_until_ready
 from tests.api.conftest import SAMPLES
@@ -38,6 +39,24 @@ def test_routes_are_counted_by_their_own_names(server: Server) -> None:
     metrics = get(f"{server.url}/metrics")
     assert 'vitrine_requests_total{route="/api/models/{name}",status="404"}' in metrics
     assert 'vitrine_requests_total{route="none",status="404"}' in metrics
+
+
+def test_pages_and_routes_stand_under_a_path_together(page: Page) -> None:
+    under = [*PAGES, "--server.baseUrlPath", "vitrine"]
+    with started(under, {"VITRINE_ENGINE": "int8"}, "/vitrine/_stcore/health") as server:
+        assert "swagger" in get(f"{server.url}/vitrine/api/docs")
+        for path in ("/api/health", "/predict", "/vitrine/api/nothing"):
+            with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+                get(f"{server.url}{path}")
+            assert json.load(caught.value)["error"].endswith("/vitrine/api/docs lists what there is")
+        page.goto(f"{server.url}/vitrine/?sample=frog-brown.png")
+        expect(page.get_by_text("right, it is a frog")).to_be_visible()
+        for name in ("Models", "Training", "Classify"):
+            page.get_by_role("link", name=name).click()
+            expect(page).to_have_url(f"{server.url}/vitrine/{'' if name == 'Classify' else name.lower()}")
+        page.goto(f"{server.url}/vitrine/training?show=fast")
+        page.get_by_role("link", name="Use its network").first.click()
+        expect(page).to_have_url(f"{server.url}/vitrine/?model=fast")
 
 
 def test_the_token_guards_the_routes_and_not_the_page() -> None:
