@@ -13,6 +13,7 @@ import numpy as np
 from model.airbench import airbench, prepare_airbench
 from model.backbones import BackboneError, transfer, unfreeze
 from model.language import gettext as _
+from model.quiet import import_keras
 from model.residual import residual
 from model.stacks import cnn5x5, dropout_dense, dropout_stages, vgg3
 
@@ -58,6 +59,7 @@ def build_model(name: str, classes: int, input_size: int | None = 32, **settings
                 name=name, names=", ".join(ARCHITECTURES), hint=hint
             )
         )
+    import_keras()
     build = ARCHITECTURES[name].build
     own = [key for key in inspect.signature(build).parameters if key not in ("classes", "input_size")]
     for key in settings.keys() - set(own):

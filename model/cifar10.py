@@ -11,6 +11,7 @@ import numpy as np
 
 from model.language import gettext as _
 from model.language import marked
+from model.quiet import import_keras
 from model.splits import DataError, Dataset, Split, empty_split
 
 FIRST = 1000  # test pictures that get figures of their own; the official order mixes the classes
@@ -111,6 +112,7 @@ def as_dataset(train: Split, test: Split) -> Dataset:
 
 def download_cifar10() -> Dataset:
     """CIFAR-10 through Keras, which keeps it under ~/.keras. Raises DataError without a network."""
+    import_keras()
     import keras
 
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -29,7 +28,7 @@ from model.images import made_of, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
-from model.quiet import quiet
+from model.quiet import ignore_outdated, import_keras, quiet
 from model.scaling import SCALINGS, Scaling, as_wanted
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Classifier:
         engine = engine or next(iter(engines_of(card)), DEFAULT_ENGINE)
         file = file_of(card, engine)
         try:
-            with checked_copy(folder, card, file) as copy, quiet():
+            with checked_copy(folder, card, file) as copy:
                 classifier = cls(card, engine, LOADERS[copy.suffix](copy, card))
                 rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
         except BundleError:
@@ -150,10 +149,11 @@ def read_network(path: Path) -> keras.Model:
     from model.legacy import modernised
 
     read_checked(path)
+    import_keras()
     import keras
 
-    with modernised(path) as readable, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of arguments that older versions of Keras had
+    ignore_outdated()
+    with modernised(path) as readable:
         return keras.models.load_model(readable, compile=False, safe_mode=True)
 
 
@@ -186,8 +186,9 @@ def load_tflite(path: Path, card: Card) -> Forward:
     """A .tflite file in LiteRT, picture by picture: faster than batches there, and one buffer serves all."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    with quiet():  # the first one in a process says what it computes with
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
     given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     if tuple(given["shape"]) != (1, card.input_size, card.input_size, 3):
         interpreter.resize_tensor_input(given["index"], (1, card.input_size, card.input_size, 3))

@@ -104,8 +104,7 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
         )
     labels = match_labels(dataset.test.labels, dataset.classes, card.classes)
     split = dataclasses.replace(dataset.test, labels=labels)
-    with quiet():
-        network = complete(read_network(source), card)
+    network = complete(read_network(source), card)
     quantize(network, dataset.train.images, path)
     files = {"keras": source, "int8": path}
     # The int8 file has inside what the card says of a network from elsewhere.

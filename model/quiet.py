@@ -7,8 +7,11 @@ import re
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
 
 QUIET = "3"
 # TensorFlow reads this when it is first imported; whoever sets it to less sees everything.
@@ -19,26 +22,116 @@ NOISE = re.compile(
     rb"WARNING: All log messages before absl|[IWE]0000 |To enable the following instructions|"
     rb"INFO: (Created|Applying) |fully_quantize: "
 )
-LOCK = threading.RLock()
+OUTDATED = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # as `warnings.filters` holds them
+
+
+def import_keras() -> None:
+    """Import Keras and what it computes with, once, and use the device once, with their notes dropped.
+
+    Whoever may be the first to need Keras calls this before importing it. It takes seconds, for which only those
+    who need Keras wait.
+    """
+    if _imported.is_set():
+        return
+    with _importing:
+        if not _imported.is_set():
+            with quiet():
+                keras = import_module("keras")
+                with suppress(AttributeError):  # not every backend has a list
+                    keras.distribution.list_devices()
+            _imported.set()
+
+
+_importing, _imported = threading.Lock(), threading.Event()
+
+
+def ignore_outdated() -> None:
+    """Let Keras say nothing of arguments that older versions had.
+
+    For good: `warnings.catch_warnings` puts back what other threads have set meanwhile.
+    """
+    if OUTDATED not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"keras\.")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold stderr back while TensorFlow starts; afterwards every line that is not one of its notes is let through."""
+    """Drop notes from what is written to stderr meanwhile; every other line comes through at once, whoever wrote it.
+
+    Any number of threads may be inside together.
+    """
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] != QUIET:
         yield
         return
-    with LOCK, tempfile.TemporaryFile() as held:
+    _FILTER.enter()
+    try:
+        yield
+    finally:
+        _FILTER.leave()
+
+
+class Filter:
+    """Stands between file descriptor 2 and where it went, while at least one thread wants it to."""
+
+    def __init__(self) -> None:
+        self.guard, self.inside = threading.Lock(), 0
+
+    def enter(self) -> None:
+        with self.guard:
+            if self.inside == 0:
+                self.begin()
+            self.inside += 1
+
+    def leave(self) -> None:
+        with self.guard:
+            self.inside -= 1
+            if self.inside == 0:
+                self.end()
+
+    def begin(self) -> None:
+        # A file, not a pipe: C++ that fills a pipe while it holds Python's lock would wait for its reader for ever.
+        written, name = tempfile.mkstemp()
+        self.path, self.rest, self.ended = Path(name), b"", threading.Event()
+        self.reader = self.path.open("rb")
+        flush()
+        self.real = os.dup(2)
+        os.dup2(written, 2)
+        os.close(written)
+        self.passing = threading.Thread(target=self.pass_lines, name="stderr", daemon=True)
+        self.passing.start()
+
+    def end(self) -> None:
+        flush()
+        os.dup2(self.real, 2)
+        self.ended.set()
+        self.passing.join()
+        os.close(self.real)
+        self.reader.close()
+        self.path.unlink()
+
+    def pass_lines(self) -> None:
+        while not self.ended.wait(0.05):
+            self.pass_on()
+        self.pass_on()
+        self.write(self.rest)
+
+    def pass_on(self) -> None:
+        """Write the lines that are whole by now."""
+        for part in self.reader:
+            self.rest += part
+            if part.endswith(b"\n"):
+                self.write(self.rest)
+                self.rest = b""
+
+    def write(self, line: bytes) -> None:
+        if line and not NOISE.match(line):
+            with suppress(OSError):  # nobody reads it any more
+                os.write(self.real, line)
+
+
+def flush() -> None:
+    if sys.stderr is not None:  # a program without a console has none
         sys.stderr.flush()
-        real = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            for line in held:
-                if not NOISE.match(line):
-                    os.write(2, line)
+
+
+_FILTER = Filter()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from model.data import load_dataset
 from model.home import home
 from model.names import read_names, rename_classes, unique
-from model.quiet import quiet
+from model.quiet import import_keras
 from model.splits import Dataset
 from training.history import own_runs
 from training.origin import Origin
@@ -39,10 +39,10 @@ def choose_device(name: str) -> None:
     if name == "cpu":
         os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     if name == "gpu":
-        with quiet():
-            import keras
+        import_keras()
+        import keras
 
-            found = keras.distribution.list_devices("gpu")
+        found = keras.distribution.list_devices("gpu")
         if not found:
             backend = keras.backend.backend()
             raise DeviceError(f"{backend} sees no GPU on this machine; use --device cpu, or install its GPU version")
@@ -80,8 +80,8 @@ def launch(
     Raises TrainingError, RunError, OSError, and KeyboardInterrupt for Ctrl-C or SIGTERM where nothing could be kept.
     """
     with interruptible():
-        with quiet():
-            from training.fit import fit
+        import_keras()
+        from training.fit import fit
 
         say(f"run {own_runs() / title}")
         return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard, origin)
