@@ -12,22 +12,22 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
 from dashboard.answers import Answer
-from dashboard.resources import identity
+from dashboard.resources import WORKED_OUT, identity
 from dashboard.surveys import TURN, Job
-from model.classifier import Classifier
+from model.classifier import Classifier, KerasPass
 from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
 from model.index import Features, Index, kept_index, take_index
 from model.language import current, speaking
 from model.language import gettext as _
 from model.neighbors import Neighbor, features_of, nearest
-from model.pool import settle
 from model.splits import DataError
 from model.stability import Trial, trials
 from model.survey import network_key
@@ -50,9 +50,8 @@ def methods(classifier: Classifier) -> list[str]:
     return [OCCLUSION] if classifier.network is None else [GRADIENT, OCCLUSION]
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _gradient(network: str, _classifier: Classifier) -> Explanation:
-    card, inside = _classifier.card, _classifier.network
+def _gradient(classifier: Classifier) -> Explanation:
+    card, inside = classifier.card, classifier.network
     assert inside is not None
     try:
         explain = gradient_map(inside, card.input_size, card.scaling, card.output)
@@ -63,47 +62,51 @@ def _gradient(network: str, _classifier: Classifier) -> Explanation:
         raise NoMapError(
             _("This network is built in a way that Grad-CAM cannot follow; covering parts looks into any network.")
         ) from error
-    settle()
     return explain
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _features(network: str, _classifier: Classifier) -> Features:
-    card, inside = _classifier.card, _classifier.network
+def _features(classifier: Classifier) -> Features:
+    card, inside = classifier.card, classifier.network
     assert inside is not None
     try:
         features = features_of(inside, card.input_size, card.scaling)
         features(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
     except Exception as error:  # as above
         raise NoMapError(_("This network is built in a way that its features cannot be taken from.")) from error
-    settle()
     return features
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _map(seen: bytes, network: str, label: int, method: str, _classifier: Classifier, _answer: Answer) -> np.ndarray:
-    image = seen_by(_answer)
-    with WORKERS:
-        if method == GRADIENT:
-            return _gradient(network, _classifier)(image, label)
-        return occlusion_map(in_turns(_classifier.probabilities), image, label)
+def compiled(classifier: Classifier, make: Callable[[Classifier], Any]) -> Any:
+    """What is made of a Keras network, once; it goes when the network goes."""
+    assert isinstance(classifier.forward, KerasPass)
+    return classifier.forward.derived.get(make.__name__, lambda: make(classifier))
 
 
 def map_of(answer: Answer, classifier: Classifier, label: int, method: str) -> np.ndarray:
     """Where the picture speaks for class `label`: float32 (size, size), 0 to 1, worked out once. Raises NoMapError."""
-    return _map(digest(answer), identity(classifier), label, method, classifier, answer)
 
+    def make() -> np.ndarray:
+        image = seen_by(answer)
+        with WORKERS:
+            if method == GRADIENT:
+                explain: Explanation = compiled(classifier, _gradient)
+                return explain(image, label)
+            return occlusion_map(in_turns(classifier.probabilities), image, label)
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def _trials(seen: bytes, network: str, _classifier: Classifier, _answer: Answer) -> list[Trial]:
-    image = seen_by(_answer)
-    with WORKERS:
-        return trials(in_turns(_classifier.probabilities), image)
+    kept: np.ndarray = WORKED_OUT.get(("map", digest(answer), identity(classifier), label, method), make)
+    return kept
 
 
 def trials_of(answer: Answer, classifier: Classifier) -> list[Trial]:
     """The picture changed a little in many ways, and what the network says then; worked out once."""
-    return _trials(digest(answer), identity(classifier), classifier, answer)
+
+    def make() -> list[Trial]:
+        image = seen_by(answer)
+        with WORKERS:
+            return trials(in_turns(classifier.probabilities), image)
+
+    kept: list[Trial] = WORKED_OUT.get(("trials", digest(answer), identity(classifier)), make)
+    return kept
 
 
 def digest(answer: Answer) -> bytes:
@@ -139,8 +142,10 @@ def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
 
     try:
         with speaking(language), TURN:
-            features = _features(identity(classifier), classifier)
+            features: Features = compiled(classifier, _features)
             take_index(key_of(classifier), features, source, classifier.card.input_size, tell)
+        with GUARD:
+            JOBS.pop((key_of(classifier), source), None)
     except (DataError, NoMapError, OSError) as error:
         job.error = str(error)
     except Exception as error:
@@ -156,7 +161,7 @@ def key_of(classifier: Classifier) -> str:
 
 def alike(answer: Answer, classifier: Classifier, index: Index) -> list[Neighbor]:
     """The training pictures that the network finds most like this one. Raises NoMapError."""
-    features = _features(identity(classifier), classifier)
+    features: Features = compiled(classifier, _features)
     with WORKERS:
         row = features(seen_by(answer)[None])[0]
         return nearest(index.rows, row / max(float(np.linalg.norm(row)), 1e-12), COUNT)

@@ -1,4 +1,4 @@
-"""What is loaded once and shared by all visitors; with dashboard/insights.py the only cached functions."""
+"""What is loaded once and shared by all visitors; with dashboard/insights.py all that is kept beyond a page's run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,6 +18,8 @@ import streamlit as st
 from dashboard.answers import Answer, answer
 from dashboard.samples import list_samples
 from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
+from model.cache import Cache
+from model.classfolders import MAX_BYTES
 from model.classifier import Classifier, file_of
 from model.comparison import speeds
 from model.convert import convert
@@ -28,9 +31,12 @@ from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail
 
 log = logging.getLogger(__name__)
-SPEEDS: dict[str, float] = {}  # milliseconds a picture, by network
+# What is worked out of pictures, for all visitors; Streamlit's own caches, which count, hold what is small.
+WORKED_OUT: Cache[Any] = Cache(2**29)
+TESTSETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
+SPEEDS: Cache[float] = Cache(2**20)  # milliseconds a picture, by network
 SPEED_PASSES = 7
-PAIRS: dict[tuple[Key, ...], list[float]] = {}  # the same for networks that were measured in turns
+PAIRS: Cache[list[float]] = Cache(2**20)  # the same for networks that were measured in turns
 PAGE_SHOWN = threading.Event()  # set when a page has been drawn once
 VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
 DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
@@ -69,14 +75,11 @@ def is_warm(name: str, engine: str | None = None) -> bool:
         return False
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _answer(sha256: str, network: str, language: str, _content: bytes, _classifier: Classifier) -> Answer:
-    return answer(_content, _classifier)
-
-
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
     """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
-    return _answer(hashlib.sha256(content).hexdigest(), identity(classifier), current(), content, classifier)
+    key = "answer", hashlib.sha256(content).digest(), identity(classifier), current()
+    kept: Answer = WORKED_OUT.get(key, lambda: answer(content, classifier))
+    return kept
 
 
 @st.cache_data(show_spinner=False)
@@ -100,32 +103,27 @@ def layers(name: str) -> list[Layer]:
     return _layers(fingerprint(choice.card), choice)
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _testset(name: str, folder: Path, size: int, stamp: tuple[int, ...]) -> PictureSet:
-    return read_testset(name, folder, size)
-
-
 def testset(name: str, folder: Path, size: int) -> PictureSet:
     """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
-    return _testset(name, folder, size, stamp(folder))
+    return TESTSETS.get((name, folder, size, stamp(folder)), lambda: read_testset(name, folder, size))
 
 
 def measure_speed(classifier: Classifier) -> None:
     """Find out how long one picture takes here, once a network."""
     network = fingerprint(classifier.card)
-    if network not in SPEEDS:
+    if SPEEDS.peek(network) is None:
         side = classifier.card.input_size
         blank, times = np.zeros((1, side, side, 3), np.uint8), []
         for _ in range(SPEED_PASSES):
             start = time.perf_counter()
             classifier.probabilities(blank)
             times.append(time.perf_counter() - start)
-        SPEEDS[network] = 1000 * float(np.median(times))
+        SPEEDS.put(network, 1000 * float(np.median(times)))
 
 
 def known_speed(card: Card) -> float | None:
     """Milliseconds a picture, where they have been measured."""
-    return SPEEDS.get(fingerprint(card))
+    return SPEEDS.peek(fingerprint(card))
 
 
 def speed_key(name: str, engine: str) -> Key:
@@ -134,7 +132,7 @@ def speed_key(name: str, engine: str) -> Key:
 
 def known_speeds(networks: Sequence[tuple[str, str]]) -> list[float]:
     """Milliseconds a picture of each network, by name and engine, where they were measured in turns; else none."""
-    return PAIRS.get(tuple(speed_key(*network) for network in networks), [])
+    return PAIRS.peek(tuple(speed_key(*network) for network in networks)) or []
 
 
 def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
@@ -142,14 +140,7 @@ def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
     loaded = [POOL.get(*network) for network in networks]
     blanks = [np.zeros((1, one.card.input_size, one.card.input_size, 3), np.uint8) for one in loaded]
     passes = [partial(one.probabilities, blank) for one, blank in zip(loaded, blanks, strict=True)]
-    PAIRS[tuple(speed_key(*network) for network in networks)] = speeds(passes)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _converted(network: str, suffix: str, _choice: Choice) -> bytes:
-    side = _choice.card.input_size
-    pictures = [to_array(read_image(sample.path.read_bytes(), at_least=side), side) for sample in list_samples()]
-    return convert(_choice.folder, _choice.card, suffix, np.stack(pictures))
+    PAIRS.put(tuple(speed_key(*network) for network in networks), speeds(passes))
 
 
 def converted(name: str, suffix: str) -> bytes:
@@ -158,7 +149,14 @@ def converted(name: str, suffix: str) -> bytes:
     Raises BundleError.
     """
     choice = choose(name)
-    return _converted(fingerprint(choice.card), suffix, choice)
+
+    def make() -> bytes:
+        side = choice.card.input_size
+        pictures = [to_array(read_image(sample.path.read_bytes(), at_least=side), side) for sample in list_samples()]
+        return convert(choice.folder, choice.card, suffix, np.stack(pictures))
+
+    kept: bytes = WORKED_OUT.get(("converted", fingerprint(choice.card), suffix), make)
+    return kept
 
 
 def is_shared() -> bool:

@@ -13,9 +13,9 @@ import numpy as np
 from model.airbench import airbench, prepare_airbench
 from model.backbones import BackboneError, transfer, unfreeze
 from model.language import gettext as _
-from model.quiet import import_keras
 from model.residual import residual
 from model.stacks import cnn5x5, dropout_dense, dropout_stages, vgg3
+from model.startup import import_keras
 
 if TYPE_CHECKING:
     import keras

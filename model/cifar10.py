@@ -11,8 +11,8 @@ import numpy as np
 
 from model.language import gettext as _
 from model.language import marked
-from model.quiet import import_keras
 from model.splits import DataError, Dataset, Split, empty_split
+from model.startup import import_keras
 
 FIRST = 1000  # test pictures that get figures of their own; the official order mixes the classes
 CIFAR10_CLASSES = (

@@ -24,12 +24,14 @@ from model.bundle import (
     find_bundle,
     read_card,
 )
+from model.cache import Cache
 from model.images import made_of, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
-from model.quiet import ignore_outdated, import_keras, quiet
+from model.quiet import quiet
 from model.scaling import SCALINGS, Scaling, as_wanted
+from model.startup import ignore_outdated, import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -48,15 +50,17 @@ class NoProbabilities(BundleError):
     """A network that gave something else for a picture, such as NaN; the message names it."""
 
 
+DERIVED = 2**16  # bytes of references to compiled functions: they last as long as their network
 BATCH = 256  # pictures a pass, so that a large set needs no more memory than this many
 
 
 class KerasPass(SharedPass):
-    """The pass of a Keras network, which explanations look into."""
+    """The pass of a Keras network, which explanations look into; derived: what was compiled from it, by name."""
 
     def __init__(self, forward: Forward, network: keras.Model) -> None:
         super().__init__(forward)
         self.network = network
+        self.derived: Cache[Any] = Cache(DERIVED)
 
 
 class Classifier:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gc
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from model.bundle import BundleError, Card, find_bundle, find_named, read_card
+from model.cache import Cache
 from model.classifier import Classifier, engines_of, file_of
 from model.language import gettext as _
+from model.startup import freeze_imports
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
+BYTES = 4 * 2**30  # of their files at most
 TRIES = 3  # a bundle that is being replaced is read again
 Key = tuple[str, str, int, int, str, str]
 
@@ -66,18 +67,13 @@ class Pool:
     """Loaded networks by content, so that a name which changes hands is answered by its new network at once."""
 
     def __init__(self, most: int = MOST) -> None:
-        self.most = most
-        self.loaded: OrderedDict[Key, Future[Classifier]] = OrderedDict()
-        self.guard = threading.Lock()
+        # A network's objects refer to one another: only the collector can free them.
+        self.kept: Cache[Classifier] = Cache(BYTES, most, weight, after_drop=gc.collect)
 
     def ready(self, choice: Choice) -> Classifier | None:
         """The choice's classifier if its network is loaded."""
-        with self.guard:
-            future = self.loaded.get(choice.key)
-            if future is None or not future.done() or future.exception() is not None:
-                return None
-            self.loaded.move_to_end(choice.key)
-        return Classifier(choice.card, choice.engine, future.result().forward)
+        loaded = self.kept.peek(choice.key)
+        return loaded and Classifier(choice.card, choice.engine, loaded.forward)
 
     def get(self, name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Classifier:
         """A model's classifier, loaded if it is not yet; threads that ask together wait for one load.
@@ -87,7 +83,7 @@ class Pool:
         for _try in range(TRIES):
             choice = choose(name, engine, preferred, paths)
             try:
-                return self.ready(choice) or self.load(choice)
+                return self.load(choice)
             except BundleError as error:
                 failure = error
                 # Whoever replaces a bundle writes file by file: only what still stands as it was read is an error.
@@ -96,53 +92,33 @@ class Pool:
         raise failure
 
     def load(self, choice: Choice) -> Classifier:
-        """Load the choice's network, or wait for the thread that does. Raises BundleError."""
-        with self.guard:
-            future = self.loaded.get(choice.key)
-            first = future is None
-            if future is None:
-                future = self.loaded[choice.key] = Future()
-        if first:
-            self.fill(future, choice)
-        return Classifier(choice.card, choice.engine, future.result().forward)
-
-    def fill(self, future: Future[Classifier], choice: Choice) -> None:
-        """Load into the future; a failure is told to all who wait and forgotten, so that the next one tries again."""
-        try:
-            loaded = Classifier.load(choice.folder, choice.engine)
-            if Choice(choice.folder, loaded.card, choice.engine).key != choice.key:
-                raise BundleError(_("{folder} changed while it was loaded; ask again").format(folder=choice.folder))
-        except BaseException as error:
-            with self.guard:
-                self.loaded.pop(choice.key, None)
-            future.set_exception(error)
-            return
-        settle()
-        future.set_result(loaded)
-        with self.guard:
-            self.make_room()
-
-    def make_room(self) -> None:
-        """Forget the least recently asked networks beyond the limit; called with the guard held."""
-        done = [key for key, future in self.loaded.items() if future.done()]
-        for key in done[: max(0, len(done) - self.most)]:
-            del self.loaded[key]
-            gc.unfreeze()  # its objects refer to one another: only the collector can free them
+        """The choice's classifier, loaded if it is not yet. Raises BundleError."""
+        loaded = self.kept.get(choice.key, lambda: read(choice))
+        return Classifier(choice.card, choice.engine, loaded.forward)
 
     def warm(self) -> bool:
         """Whether any network is loaded."""
-        with self.guard:
-            return any(future.done() and future.exception() is None for future in self.loaded.values())
+        return len(self.kept) > 0
 
 
-def settle() -> None:
-    """Call it after something of TensorFlow's was made that stays.
+def read(choice: Choice) -> Classifier:
+    """Load the choice's network as it was when it was chosen. Raises BundleError."""
+    freeze_first()
+    loaded = Classifier.load(choice.folder, choice.engine)
+    if Choice(choice.folder, loaded.card, choice.engine).key != choice.key:
+        raise BundleError(_("{folder} changed while it was loaded; ask again").format(folder=choice.folder))
+    return loaded
 
-    Streamlit collects garbage after every run of a page. TensorFlow's objects live as long as their network; frozen,
-    they are not searched each time, which would take 160 to 400 ms.
-    """
-    gc.collect()
-    gc.freeze()
+
+def weight(loaded: Classifier) -> int:
+    """The bytes that a loaded network counts for; one that is larger than all the room is kept by itself."""
+    return min(loaded.card.files[file_of(loaded.card, loaded.engine)].bytes, BYTES // 2)
+
+
+@cache
+def freeze_first() -> None:
+    """Before the first network: the page's modules are there by now, and an int8 network imports no Keras."""
+    freeze_imports()
 
 
 POOL = Pool()

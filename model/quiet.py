@@ -7,10 +7,8 @@ import re
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 
 QUIET = "3"
@@ -22,36 +20,6 @@ NOISE = re.compile(
     rb"WARNING: All log messages before absl|[IWE]0000 |To enable the following instructions|"
     rb"INFO: (Created|Applying) |fully_quantize: "
 )
-OUTDATED = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # as `warnings.filters` holds them
-
-
-def import_keras() -> None:
-    """Import Keras and what it computes with, once, and use the device once, with their notes dropped.
-
-    Whoever may be the first to need Keras calls this before importing it. It takes seconds, for which only those
-    who need Keras wait.
-    """
-    if _imported.is_set():
-        return
-    with _importing:
-        if not _imported.is_set():
-            with quiet():
-                keras = import_module("keras")
-                with suppress(AttributeError):  # not every backend has a list
-                    keras.distribution.list_devices()
-            _imported.set()
-
-
-_importing, _imported = threading.Lock(), threading.Event()
-
-
-def ignore_outdated() -> None:
-    """Let Keras say nothing of arguments that older versions had.
-
-    For good: `warnings.catch_warnings` puts back what other threads have set meanwhile.
-    """
-    if OUTDATED not in warnings.filters:
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"keras\.")
 
 
 @contextmanager

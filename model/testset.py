@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.cache import Cache
 from model.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
 from model.classfolders import check_memory, image_folders, picture_paths, read_class_folders, subfolders, test_folder
 from model.folders import is_folder
@@ -22,7 +23,8 @@ from model.thumbnail import png
 
 Walk = list[tuple[str, list[str]]]  # folders, each with the names of its files
 REST = 20  # no more than a part in so many of the time goes into looking at files: a page asks at every click
-SEEN: dict[Path, tuple[float, Walk, tuple[int, ...]]] = {}  # by data folder: until when what was seen there holds
+# By data folder: until when what was seen there holds.
+SEEN: Cache[tuple[float, Walk, tuple[int, ...]]] = Cache(2**27)
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,11 @@ def stamp(source: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     start = time.monotonic()
-    until, known, found = SEEN.get(source, (start, [], ()))
+    until, known, found = SEEN.peek(source) or (start, [], ())
     if known != walk or start >= until:
         found = tuple(digest_of(walk))
         end = time.monotonic()
-        SEEN[source] = (end + REST * (end - start), walk, found)
+        SEEN.put(source, (end + REST * (end - start), walk, found))
     return found
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from model.data import load_dataset
 from model.home import home
 from model.names import read_names, rename_classes, unique
-from model.quiet import import_keras
 from model.splits import Dataset
+from model.startup import import_keras
 from training.history import own_runs
 from training.origin import Origin
 from training.process import interruptible

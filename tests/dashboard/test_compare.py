@@ -8,6 +8,7 @@ import pytest
 
 from dashboard import resources
 from model.bundle import BundleError
+from model.cache import Cache
 from tests.dashboard.test_views import SAMPLES, texts, visit_page
 from tests.drawn import save_untrained
 
@@ -40,7 +41,7 @@ def test_the_answers_stand_where_the_speeds_cannot_be_measured(monkeypatch: pyte
     def fail(*_given: object) -> None:
         raise BundleError("the file is gone")
 
-    monkeypatch.setattr(resources, "PAIRS", {})
+    monkeypatch.setattr(resources, "PAIRS", Cache(2**20))
     monkeypatch.setattr(resources, "measure_speeds", fail)
     test = visit_page("compare", sample="horse-zaniskari.jpg", first="fast:keras", second="fast:int8")
     assert not test.exception

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import resources, surveys
 from model import evaluation
 from model.bundle import DEFAULT, find_bundle, read_card, write_card
+from model.cache import Cache
 from model.cifar10 import CIFAR10_CLASSES
 from model.folders import add_folder
 from model.survey import keep, survey_file
@@ -31,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     for name in ("VITRINE_DATA", "VITRINE_SHARE", "VITRINE_DATABASE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(resources, "PAIRS", {})  # no other test's measurements
+    monkeypatch.setattr(resources, "PAIRS", Cache(2**20))  # no other test's measurements
     return tmp_path / "home"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -154,3 +156,31 @@ def test_a_path_is_a_name_only_where_that_is_wanted(bundles: Path, tmp_path: Pat
     assert choose(str(tmp_path / "elsewhere"), paths=True).card.name == "fast"
     with pytest.raises(UnknownModel, match=f"models: {LISTED}"):
         choose(str(tmp_path / "elsewhere"))
+
+
+def test_networks_that_made_room_are_freed_and_the_imports_stay_frozen(bundles: Path) -> None:
+    for name in ("second", "third", "fourth"):
+        save_untrained(bundles / name, ("cat", "dog", name))
+    pool, freed = Pool(most=2), []
+    pool.get("tiny")
+    frozen = gc.get_freeze_count()
+    assert frozen > 100_000  # what TensorFlow's import left
+    for name in ("tiny", "second", "third", "fourth"):
+        freed.append(weakref.ref(pool.get(name).network))
+    assert [network() is None for network in freed] == [True, True, False, False]
+    assert gc.get_freeze_count() > 0.9 * frozen
+
+
+def test_loading_a_network_freezes_nothing_of_anybody_else(bundles: Path) -> None:
+    class Session:
+        """A visitor's, with objects that refer to one another."""
+
+    pool, session = Pool(), Session()
+    pool.get("tiny")
+    session.own = session  # type: ignore[attr-defined]
+    save_untrained(bundles / "second", ("cat", "dog"))
+    pool.get("second")
+    left = weakref.ref(session)
+    del session
+    gc.collect()
+    assert left() is None

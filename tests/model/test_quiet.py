@@ -17,7 +17,8 @@ import pytest
 from model.batching import Forward
 from model.bundle import Card, find_bundle
 from model.classifier import LOADERS, Classifier, read_network
-from model.quiet import import_keras, quiet
+from model.quiet import quiet
+from model.startup import import_keras
 from tests.drawn import save_untrained
 from tests.shipped import FAST
 
@@ -67,8 +68,8 @@ def importing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Thread]:
         assert over.wait(120)
         return SimpleNamespace(distribution=SimpleNamespace(list_devices=lambda: []))
 
-    monkeypatch.setattr("model.quiet.import_module", slow)
-    monkeypatch.setattr("model.quiet._imported", threading.Event())
+    monkeypatch.setattr("model.startup.import_module", slow)
+    monkeypatch.setattr("model.startup._imported", threading.Event())
     thread = threading.Thread(target=import_keras)
     thread.start()
     assert inside.wait(60)
