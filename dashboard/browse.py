@@ -97,8 +97,8 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
     for place in places.tolist():
         right = predicted[place] == survey.split.labels[place]
         sure = words.percent(float(confidence[place]))
-        said = f"{'✓' if right else '✗'} {_(survey.classes[predicted[place]])}"
-        lines = (said,) if right else (said, _("is {label}").format(label=_(pictures.truth(place))))
+        said = f"{'✓' if right else '✗'} {class_name(survey.classes[predicted[place]])}"
+        lines = (said,) if right else (said, _("is {label}").format(label=class_name(pictures.truth(place))))
         cells.append(cell(pictures, place, lines, "right" if right else "wrong", sure))
     return cells
 
@@ -108,7 +108,7 @@ def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str 
         place,
         small_url(pictures.split.images[place]),
         address.url("", query_of(pictures, place)),
-        _("Picture {place}: {truth}").format(place=place, truth=_(pictures.truth(place))),
+        _("Picture {place}: {truth}").format(place=place, truth=class_name(pictures.truth(place))),
         lines,
         verdict,
         badge,

@@ -99,9 +99,10 @@ def added(added: Added) -> str:
     if added.facts is None:
         return _("This file is here already, as {name}.").format(name=model.title)
     size, scaling = model.card.input_size, _(SCALINGS[model.card.scaling].about)
-    return _("Added {name}: {count} classes, {size} x {size} pixels, taken as {scaling} ({why}).").format(
+    said = _("Added {name}: {count} classes, {size} x {size} pixels, taken as {scaling} ({why}).").format(
         name=model.title, count=len(model.card.classes), size=size, scaling=scaling, why=added.facts.why
     )
+    return " ".join([said, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
 
 
 def removed(models: list[StoredModel]) -> str:

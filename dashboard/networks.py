@@ -13,9 +13,10 @@ from model import store
 from model.bundle import BundleError, Card
 from model.catalog import STORED, Entry
 from model.convert import KINDS, can_convert, own_file
-from model.database import StoreError
 from model.intake import MAX_BYTES, Wishes, add_file
 from model.language import gettext as _
+from model.namefiles import MAX_BYTES as MAX_NAMES
+from model.names import Names, NamesError, parse_names, typed_names
 from model.scaling import SCALINGS
 
 FIND_OUT = "find out"
@@ -83,6 +84,12 @@ def ask_for_network() -> None:
     upload = st.file_uploader(_("The network's file"), max_upload_size=MAX_BYTES // 2**20, key="network-file")
     name = st.text_input(_("Name"), placeholder=_("as its file is called"), key="network-name")
     classes = st.text_input(_("Classes, in their order"), placeholder=_("cat, dog, frog"), key="network-classes")
+    listed = st.file_uploader(
+        _("Or a file of their names: labels.txt, JSON or CSV"),
+        type=["txt", "json", "csv", "tsv"],
+        max_upload_size=-(-MAX_NAMES // 2**20),
+        key="network-labels",
+    )
     with st.expander(_("Details")):
         scaling = st.selectbox(
             _("It wants pixels as"),
@@ -92,8 +99,20 @@ def ask_for_network() -> None:
         )
         size = st.number_input(_("Pixels a side, for a network that takes any"), 0, 1024, 0, key="network-size")
     if st.button(_("Add"), type="primary", disabled=upload is None, key="network-add") and upload:
-        wishes = Wishes(name.strip(), classes.strip(), "" if scaling == FIND_OUT else scaling, int(size))
+        try:
+            names = names_of(classes.strip(), (listed.name, listed.getvalue()) if listed else None)
+        except NamesError as error:
+            st.error(words.plain(str(error)))
+            return
+        wishes = Wishes(name.strip(), names, "" if scaling == FIND_OUT else scaling, int(size))
         take(upload.name, upload.getvalue(), wishes)
+
+
+def names_of(typed: str, file: tuple[str, bytes] | None) -> Names:
+    """The classes' names as they were typed, or from a file; no path is followed here. Raises NamesError."""
+    if file and not typed:
+        return parse_names(file[1], words.file_name(file[0]))
+    return typed_names(typed, _("Classes, in their order")) if typed else []
 
 
 def take(file: str, content: bytes, wishes: Wishes) -> None:
@@ -102,8 +121,6 @@ def take(file: str, content: bytes, wishes: Wishes) -> None:
         path = Path(folder) / words.file_name(file)
         path.write_bytes(content)
         try:
-            if wishes.classes.endswith(".json"):
-                raise StoreError(_("Classes are written here one after the other: cat, dog, frog"))
             added = add_file(path, wishes)
         except BundleError as error:
             st.error(words.plain(str(error)))

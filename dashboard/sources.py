@@ -12,6 +12,7 @@ from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
 from model.images import MAX_BYTES
 from model.language import gettext as _
+from model.titles import class_name
 
 
 def forget_sample() -> None:
@@ -86,5 +87,5 @@ def show_samples() -> None:
     st.caption(_("or try one of these:"))
     with st.container(horizontal=True, gap="xsmall", key="samples"):
         for sample in samples:
-            label, hint = _(sample.truth), _("Classify this sample")
+            label, hint = class_name(sample.truth), _("Classify this sample")
             st.button(label, key=sample.key, help=hint, on_click=choose_sample, args=(sample.name,))

@@ -11,7 +11,7 @@ from model.bundle import BundleError
 from model.classifier import Classifier
 from model.images import MAX_BYTES, InvalidImage
 from model.language import gettext as _
-from model.names import NamesError, rename_classes
+from model.names import Names, NamesError, Tell, rename_classes
 from model.prediction import ClassScore, Prediction
 from model.remote import ServerError, ask
 
@@ -51,13 +51,16 @@ def remote(url: str) -> Ask:
     return lambda content: ask(url, content)
 
 
-def renamed(asker: Ask, names: list[str] | dict[str, str]) -> Ask:
-    """Asks the same with other names for the classes; the answer raises NamesError when they do not fit."""
+def renamed(asker: Ask, names: Names, tell: Tell) -> Ask:
+    """Asks the same with other names for the classes; the answer raises NamesError when they do not fit.
+
+    `tell` hears, answer for answer, of names that had to be told apart.
+    """
 
     def named(content: bytes) -> Prediction:
         prediction = asker(content)
         scores = sorted(prediction.scores, key=lambda score: score.index)
-        labels = rename_classes([score.label for score in scores], names)
+        labels = rename_classes([score.label for score in scores], names, tell)
         by_index = {score.index: label for score, label in zip(scores, labels, strict=True)}
         changed = [ClassScore(by_index[score.index], score.index, score.probability) for score in prediction.scores]
         return dataclasses.replace(prediction, scores=tuple(changed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -48,7 +48,7 @@ def predict(
     engine: Annotated[str | None, typer.Option(help="keras or int8; int8 starts at once.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="How many classes to show.")] = None,
     category_names: Annotated[
-        Path | None, typer.Option(help="A JSON file of class names: a list, or an object by label or number.")
+        Path | None, typer.Option(help="A file of class names: one a line, CSV, or JSON by place, label or number.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array, an object a file.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Save the pictures with bars of their classes here.")] = None,
@@ -63,7 +63,7 @@ def predict(
     try:
         asker = asker_for(model, engine, url)
         if category_names:
-            asker = renamed(asker, read_names(category_names))
+            asker = renamed(asker, read_names(category_names), tell_once())
     except (BundleError, NamesError, ServerError, ValueError) as error:
         fail(error)
     answers: list[Asked] = []
@@ -82,6 +82,18 @@ def predict(
     saved = save(answers, top_k or PLOT_TOP_K, plot) if plot else True
     if not saved or len(answers) < len(paths) or any(answer.prediction is None for answer in answers):
         raise typer.Exit(1)
+
+
+def tell_once() -> Callable[[str], None]:
+    """Says a sentence on stderr, however often it is given."""
+    said: set[str] = set()
+
+    def tell(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            typer.echo(printable(sentence), err=True)
+
+    return tell
 
 
 def asker_for(model: str | None, engine: str | None, url: str | None) -> Ask:

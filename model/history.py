@@ -34,6 +34,7 @@ from model.database import StoreError, reading, writing
 from model.images import made_of
 from model.language import gettext as _
 from model.prediction import Prediction
+from model.spelling import spelled
 from model.thumbnail import SIDE
 from model.thumbnail import thumbnail as small
 
@@ -116,6 +117,7 @@ def judge(number: int, picture_sha256: str, truth: str) -> None:
         if found is None:
             raise ForgottenError(_("there is no answer number {number} in the history").format(number=number))
         classes = [label for label, _probability in found]
+        truth = spelled(truth, classes)
         if truth not in classes:
             raise StoreError(
                 _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))

@@ -15,7 +15,7 @@ from model.database import StoreError
 from model.inspection import Facts, inspect
 from model.language import decimal
 from model.language import gettext as _
-from model.names import NamesError, classes_from
+from model.names import Names, NamesError, classes_from
 from model.scaling import SCALINGS
 from model.store import FILES, StoredModel, add, check_free, list_models
 
@@ -25,10 +25,13 @@ HDF5, ZIP, TFLITE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"TFL3"
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the person says of a file; nothing means: find out. classes: `cat,dog` or a JSON file of names."""
+    """What the person says of a file; nothing means: find out.
+
+    classes: `cat,dog`, the path of a file of names, or names that were read.
+    """
 
     name: str = ""
-    classes: str = ""
+    classes: str | Names = ""
     scaling: str = ""
     input_size: int = 0
 
@@ -38,10 +41,14 @@ NO_WISHES = Wishes()
 
 @dataclass(frozen=True)
 class Added:
-    """A model in the store; facts: what was found out of its file, or None for one that was stored already."""
+    """A model in the store; facts: what was found out of its file, or None for one that was stored already.
+
+    notes: whole sentences on what was done with the names of its classes.
+    """
 
     model: StoredModel
     facts: Facts | None
+    notes: tuple[str, ...] = ()
 
 
 def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
@@ -54,12 +61,13 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
     check_free(name)
     content = read_limited(path)
     suffix = suffix_of(content, path)
+    notes: list[str] = []
     try:
         if same := known(content):
             check_same(same, path, wishes)
             return Added(same, None)
         facts = look_at(content, suffix, wishes)
-        classes = classes_from(wishes.classes, facts.classes)
+        classes = classes_from(wishes.classes, facts.classes, notes.append)
     except (NotAllowed, NamesError) as error:
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=error)) from None
     card = Card(
@@ -74,7 +82,7 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         scaling=facts.scaling,
         output=facts.output,
     )
-    return Added(add(content, suffix, name, card)[0], facts)
+    return Added(add(content, suffix, name, card)[0], facts, tuple(notes))
 
 
 def known(content: bytes) -> StoredModel | None:

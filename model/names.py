@@ -1,89 +1,132 @@
-"""The names of classes, from a command line or a JSON file."""
+"""The classes of a network by the names that people give them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from model.language import gettext as _
+from model.namefiles import Names, NamesError, check, parse_names, read_names
+from model.spelling import composed
 
-MAX_BYTES = 4 * 2**20
-MAX_LENGTH = 200
+__all__ = [
+    "Names",
+    "NamesError",
+    "classes_from",
+    "parse_names",
+    "read_names",
+    "rename_classes",
+    "typed_names",
+]
 
-
-class NamesError(ValueError):
-    """Names that cannot be used; the message says why and what would be right."""
-
-
-def read_names(path: Path) -> list[str] | dict[str, str]:
-    """A JSON file with a list of names, or an object from a class's label or number to its name. Raises NamesError."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise NamesError(
-                _("{path} has more than {limit} MB; that is no list of names").format(
-                    path=path, limit=MAX_BYTES // 2**20
-                )
-            )
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise NamesError(_("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)) from None
-    except (ValueError, RecursionError):
-        raise NamesError(_("{path} is no JSON file").format(path=path)) from None
-    if isinstance(content, list):
-        return [check(name, path) for name in content]
-    if isinstance(content, dict):
-        return {key: check(name, path) for key, name in content.items()}
-    raise NamesError(
-        _('{path} should hold a list of names, or an object such as {{"0": "cat", "1": "dog"}}').format(path=path)
-    )
+Tell = Callable[[str], object]
+# What somebody who names a file writes, and nobody who names a class.
+PATH = re.compile(
+    r"(~|\.{1,2})?[\\/].*|[a-z]:[\\/].*|.*[\\/]|.*\.(txt|json|csv|tsv|names|labels|ya?ml|xml|pbtxt|md|xlsx?|npy|pkl|zip|keras|h5|tflite)",
+    re.IGNORECASE,
+)
 
 
-def check(name: Any, path: Path | str) -> str:
-    """A name that can be shown. Raises NamesError."""
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_LENGTH or not name.isprintable():
-        raise NamesError(_("{path}: {name!r} cannot be the name of a class").format(path=path, name=str(name)[:40]))
-    return name.strip()
+def silent(_sentence: str) -> None:
+    """For those who have nobody to tell."""
 
 
-def rename_classes(classes: Sequence[str], names: list[str] | dict[str, str]) -> tuple[str, ...]:
+def rename_classes(classes: Sequence[str], names: Names, tell: Tell = silent) -> tuple[str, ...]:
     """The classes with other names: by position in a list, else by label or by number. Raises NamesError.
 
     Numbers count from 0; from 1 where the file has a name for every number from 1 to the number of classes and none
-    for 0. A class without an entry keeps its label.
+    for 0. A class without an entry keeps its label. Classes of one name are told apart, and `tell` hears of it.
     """
     if isinstance(names, list):
         if len(names) != len(classes):
-            raise NamesError(
-                _("there are {count} names for {classes} classes").format(count=len(names), classes=len(classes))
+            raise wrong_count(len(names), classes)
+        return told_apart(names, tell)
+    by_label = {composed(label): name for label, name in names.items()}
+    if any(composed(label) in by_label for label in classes):
+        return told_apart([by_label.get(composed(label), label) for label in classes], tell)
+    numbers = {int(key) for key in names if key.isdecimal() and len(key) < 10}
+    if not numbers:
+        raise NamesError(
+            _("no class has one of the labels or numbers {names}; the classes: {classes}").format(
+                names=shown(list(names)), classes=shown(classes)
             )
-        return tuple(names)
-    start = 1 if "0" not in names and all(str(number) in names for number in range(1, len(classes) + 1)) else 0
-    if any(label in names for label in classes):
-        return tuple(names.get(label, label) for label in classes)
-    return tuple(names.get(str(index + start), label) for index, label in enumerate(classes))
+        )
+    start = 1 if numbers == set(range(1, len(classes) + 1)) else 0
+    if max(numbers) - start >= len(classes):
+        raise wrong_count(len(names), classes)
+    return told_apart([names.get(str(index + start), label) for index, label in enumerate(classes)], tell)
 
 
-def classes_from(text: str, count: int) -> tuple[str, ...]:
-    """The names of `count` classes: `cat,dog`, a JSON file, or class0, class1, … for none. Raises NamesError."""
+def wrong_count(count: int, classes: Sequence[str]) -> NamesError:
+    return NamesError(_("there are {count} names for {classes} classes").format(count=count, classes=len(classes)))
+
+
+def classes_from(wanted: str | Names, count: int, tell: Tell = silent) -> tuple[str, ...]:
+    """The names of `count` classes: `cat,dog`, a file of names, names that were read, or class0, class1, … for none.
+
+    Classes of one name are told apart, and `tell` hears of it. Raises NamesError.
+    """
     numbered = tuple(f"class{index}" for index in range(count))
-    if not text:
+    if not wanted:
         return numbered
-    if text.endswith(".json"):
-        return unique(rename_classes(numbered, read_names(Path(text))))
-    names = [check(name, "--classes") for name in text.split(",")]
+    names = given_names(wanted) if isinstance(wanted, str) else wanted
     if len(names) != count:
         raise NamesError(
             _("there are {count} names ({names}) for a network with {classes} classes").format(
-                count=len(names), names=", ".join(names[:5]), classes=count
+                count=len(names), names=shown(list(names if isinstance(names, list) else names.values())), classes=count
             )
         )
-    return unique(tuple(names))
+    return rename_classes(numbered, names, tell)
 
 
-def unique(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, if no two are alike. Raises NamesError."""
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise NamesError(_("two classes are called {twice!r}").format(twice=twice[0]))
+def given_names(text: str) -> Names:
+    """The names in `cat,dog`, or in the file of that path. Raises NamesError."""
+    return read_names(Path(text).expanduser()) if is_file(text) else typed_names(text)
+
+
+def typed_names(text: str, source: str = "--classes") -> list[str]:
+    """The names in `cat,dog`; no file is read. source: where they were typed.
+
+    Raises NamesError, also for what is a file's path.
+    """
+    names = [check(name, source) for name in text.split(",")]
+    if path := next(filter(PATH.fullmatch, names), None):
+        raise NamesError(
+            _(
+                "{path!r} is no file that is here, and a path is no class; names are given as cat,dog or in a file"
+            ).format(path=path[:80])
+        )
     return names
+
+
+def is_file(text: str) -> bool:
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # too long for a path, no such user, or a null in it
+        return False
+
+
+def told_apart(names: Sequence[str], tell: Tell = silent) -> tuple[str, ...]:
+    """The names, those that come again with a number after them: crane, crane 2. `tell` hears of such names."""
+    taken, found = set(names), []
+    seen: set[str] = set()
+    for name in names:
+        own, number = name, 1
+        while own in seen or (number > 1 and own in taken):
+            number += 1
+            own = f"{name} {number}"
+        seen.add(own)
+        found.append(own)
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        tell(
+            _(
+                "several classes are called {names}; they are told apart by a number after the name, as in {example}"
+            ).format(names=shown(twice), example=repr(f"{twice[0]} 2"))
+        )
+    return tuple(found)
+
+
+def shown(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(name[:40] for name in names[:most]) + (", …" if len(names) > most else "")

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add(
     file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file.")],
     name: Annotated[str, typer.Option(help="What to call it; otherwise as its file is called.")] = "",
-    classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a JSON file of names.")] = "",
+    classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a file of their names.")] = "",
     scaling: Annotated[
         str, typer.Option(help="What it wants for a pixel: none, unit, symmetric, standard, imagenet.")
     ] = "",
@@ -48,6 +48,8 @@ def add(
     size, count = model.card.input_size, len(model.card.classes)
     typer.echo(f"stored as {model.name}{version}: {count} classes, {size} x {size} pixels, {model.bytes / 1e6:.1f} MB")
     typer.echo(f"scaling: {model.card.scaling} ({added.facts.why})")
+    for note in added.notes:
+        typer.echo(f"classes: {printable(note)}")
     if not classes:
         typer.echo(f"classes: {', '.join(model.card.classes[:3])}, …; --classes gives them names")
 

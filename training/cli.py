@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,7 +147,7 @@ def evaluate(
         check_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_size)
         if category_names:
-            classes = rename_classes(classes, read_names(category_names))
+            classes = rename_classes(classes, read_names(category_names), partial(typer.echo, err=True))
         known = classifier.card.classes
         if data and classifier.card.dataset == name and not keeps_test_apart(data):
             flattery = _("{network} was trained on most of these pictures, so the figures flatter it.")

@@ -25,7 +25,7 @@ SetOption = Annotated[
 ]
 NamesOption = Annotated[
     Path | None,
-    typer.Option("--category-names", help='JSON from a class\'s folder to its name, such as {"1": "rose"}.'),
+    typer.Option("--category-names", help='Names of the classes: one a line, or JSON by folder ({"1": "rose"}).'),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 

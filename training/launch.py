@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model.data import load_dataset
 from model.home import home
-from model.names import read_names, rename_classes, unique
+from model.names import read_names, rename_classes
 from model.splits import Dataset
 from model.startup import import_keras
 from training.history import own_runs
@@ -51,16 +51,14 @@ def choose_device(name: str) -> None:
 def read_data(
     recipe: Recipe, source: Path | None, say: Callable[[str], None], category_names: Path | None = None
 ) -> Dataset:
-    """The data that a recipe asks for, its classes named by a JSON file if there is one.
+    """The data that a recipe asks for, its classes named by a file if there is one.
 
     Raises DataError, NamesError.
     """
     held = recipe.data
     dataset = load_dataset(source, recipe.model.input_size, held.validation, held.test, held.seed)
     if category_names:
-        dataset = dataclasses.replace(
-            dataset, classes=unique(rename_classes(dataset.classes, read_names(category_names)))
-        )
+        dataset = dataclasses.replace(dataset, classes=rename_classes(dataset.classes, read_names(category_names), say))
     counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
     say(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
     return dataset

@@ -155,13 +155,28 @@ def test_a_file_can_be_uploaded() -> None:
     assert test.query_params["name"] == "my-net"
 
 
+def test_classes_can_be_named_by_a_file() -> None:
+    test = dialog()
+    test.file_uploader(key="network-file").upload("net.tflite", FAST_INT8.read_bytes())
+    test.run()
+    lines = [f"{place} {'crane' if place > 7 else chr(97 + place)}" for place in range(10)]
+    test.file_uploader(key="network-labels").upload("labels.txt", "\r\n".join(lines).encode())
+    test.run()
+    test.button(key="network-add").click().run()
+    assert not test.exception
+    (model,) = store.list_models()
+    assert model.card.classes == ("a", "b", "c", "d", "e", "f", "g", "h", "crane", "crane 2")
+    assert "Several classes are called crane; they are told apart by a number" in test.session_state["model_news"]
+
+
 @pytest.mark.parametrize(
     ("name", "layers", "classes", "words"),
     [
         ("../../a b.keras", [layer("Lambda")], "", "a-b.keras is not stored: it has a Lambda layer, which holds code"),
         ("a.keras", [], "cat,dog", "there are 2 names (cat, dog) for a network with 3 classes"),
         ("a.h5", [], "", "its content is that of a .keras file"),
-        ("a.keras", [], "/etc/names.json", "Classes are written here one after the other"),
+        ("a.keras", [], "/etc/names.json", "'/etc/names.json' is no file that is here, and a path is no class"),
+        ("a.keras", [], "/etc/hostname", "'/etc/hostname' is no file that is here"),
     ],
 )
 def test_a_file_that_is_refused_is_a_sentence_in_the_dialog(

@@ -14,6 +14,9 @@ from model.spelling import place_of, places_of, spelled
         ("CAT", ("CAT", "cat"), 0),
         ("Cat", ("CAT", "cat"), -1),  # nobody knows which one is meant
         ("Straße", ("STRASSE",), 0),
+        ("ca\u0303o", ("gato", "cão"), 1),
+        ("CÃO", ("gato", "ca\u0303o"), 1),
+        ("cão", ("ca\u0303o", "cão"), 1),
         ("frog", ("dog", "cat"), -1),
         ("", ("dog", "cat"), -1),
     ],
