@@ -34,6 +34,7 @@ class Answer(BaseModel):
     model: str
     engine: str = Field(examples=["keras", "int8"])
     milliseconds: float = Field(description="from the picture's first byte to its last probability")
+    note: str = Field("", description="of a file that was cut off or brightened; there only for those")
 
 
 class Failure(BaseModel):

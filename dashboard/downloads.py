@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.answers import Item
 from model.prediction import FIELDS, to_record
 
-COLUMNS = (*FIELDS, "error")  # of a table, before the classes
+COLUMNS = (*FIELDS, "note", "error")  # of a table, before the classes
 
 
 def to_json(items: Sequence[Item]) -> str:
@@ -23,8 +23,11 @@ def record_of(item: Item) -> dict[str, Any]:
     return to_record(item.name, item.answer.prediction, item.answer.error)
 
 
-def to_csv(items: Sequence[Item]) -> str:
-    """A row a file: what the JSON object says of it, or its error, then a column a class with its probability."""
+def to_csv(items: Sequence[Item]) -> bytes:
+    """A row a file: what the JSON object says of it, or its error, then a column a class with its probability.
+
+    In UTF-8 with a byte order mark: without one, Excel takes the bytes for the local code page and garbles `ação`.
+    """
     records = [record_of(item) for item in items]
     classes: dict[int, str] = {}
     for record in records:
@@ -32,14 +35,14 @@ def to_csv(items: Sequence[Item]) -> str:
     indices = sorted(classes)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([*COLUMNS, *(classes[index] for index in indices)])
+    writer.writerow([*COLUMNS, *(harmless(classes[index]) for index in indices)])
     for record in records:
         shares = {score["index"]: f"{score['probability']:.6f}" for score in record.get("predictions", [])}
-        known = record | {"file": harmless(record["file"])}
-        writer.writerow([*(known.get(name, "") for name in COLUMNS), *(shares.get(index, "") for index in indices)])
-    return buffer.getvalue()
+        known = [harmless(record.get(name, "")) for name in COLUMNS]
+        writer.writerow([*known, *(shares.get(index, "") for index in indices)])
+    return buffer.getvalue().encode("utf-8-sig")
 
 
-def harmless(name: str) -> str:
-    """A file name that a spreadsheet takes for text: one that begins like a formula gets an apostrophe."""
-    return f"'{name}" if name[:1] in "=+-@\t\r" else name
+def harmless(cell: Any) -> Any:
+    """What a spreadsheet takes for text or a number: a text that begins like a formula gets an apostrophe."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

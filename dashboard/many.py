@@ -51,7 +51,7 @@ def counted(good: int, failed: int) -> str:
     return f"{answered} · {unread}"
 
 
-def download(label: str, content: Callable[[], str], file: str, kind: str) -> None:
+def download(label: str, content: Callable[[], str | bytes], file: str, kind: str) -> None:
     st.download_button(label, content, file, kind, icon=":material/download:", on_click="ignore")
 
 
@@ -92,7 +92,7 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
                 "sure": first.probability if first else None,
                 "second guess": class_name(second.label) if second else None,
                 "ms": round(prediction.milliseconds, 1) if prediction else None,
-                "problem": item.answer.error or None,
+                "problem": item.answer.error or (prediction.note if prediction else "") or None,
             }
         )
     return pd.DataFrame(rows)

@@ -142,6 +142,8 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
             keeping.ask_about(item, card)
         network = words.plain(words.measured(card, classifier.engine))
         st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {network}")
+        if answer.prediction.note:
+            st.warning(words.plain(answer.prediction.note), icon=":material/image_not_supported:")
         with st.expander(_("All {count} as a table").format(count=count)):
             show_table(answer)
 

@@ -49,7 +49,7 @@ def shoot() -> list[tuple[str, bytes]]:
 def drop_area(folder: bool = False) -> list[tuple[str, bytes]]:
     """The drop area and the names and bytes of what it holds; folder: whole folders are chosen."""
     files = st.file_uploader(
-        _("Drop or paste pictures here: PNG, JPEG, WebP, AVIF, BMP, GIF or TIFF"),
+        _("Drop or paste pictures here: PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF or TIFF"),
         accept_multiple_files="directory" if folder else True,
         key=f"upload-{'Folder' if folder else 'Files'}-{st.session_state.get('cleared', 0)}",
         max_upload_size=MAX_BYTES // 2**20,  # a larger one is refused in the browser, with a sentence beside its name
@@ -61,7 +61,7 @@ def drop_area(folder: bool = False) -> list[tuple[str, bytes]]:
 def drop_one() -> list[tuple[str, bytes]]:
     """A drop area for one picture."""
     file = st.file_uploader(
-        _("Drop or paste a picture here: PNG, JPEG, WebP, AVIF, BMP, GIF or TIFF"),
+        _("Drop or paste a picture here: PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF or TIFF"),
         key="upload-one",
         max_upload_size=MAX_BYTES // 2**20,
         on_change=forget_sample,

@@ -25,7 +25,7 @@ from model.bundle import (
     read_card,
 )
 from model.cache import Cache
-from model.images import made_of, to_array
+from model.images import noted, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
@@ -124,11 +124,11 @@ class Classifier:
         """
         start = perf_counter()
         size = self.card.input_size
-        seen = made_of(content, lambda picture: to_array(picture, size), at_least=size)
+        seen, note = noted(content, lambda picture: to_array(picture, size), at_least=size)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
         prediction = Prediction.from_probabilities(
-            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine
+            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine, note
         )
         check_probabilities(prediction)
         return Look(seen, prediction)

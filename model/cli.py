@@ -147,7 +147,9 @@ def show_line(answer: Asked, top_k: int | None) -> None:
         typer.echo(f"{name}: {printable(answer.error)}", err=True)
         return
     scores = answer.prediction.top(top_k or TEXT_TOP_K)
-    typer.echo(f"{name}: " + ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores))
+    said = ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores)
+    note = answer.prediction.note
+    typer.echo(f"{name}: {said}" + (f" ({printable(note)})" if note else ""))
 
 
 def save(answers: Sequence[Asked], top_k: int, path: Path) -> bool:

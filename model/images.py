@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
-from model.language import decimal, marked
+from model.colour import to_srgb
+from model.damage import END, PNG, share_missing, without_metadata
+from model.depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
+from model.heif import NoDecoder, is_heif, open_heif
+from model.language import decimal, marked, per_cent
 from model.language import gettext as _
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
-TILE_PIXELS = 2**18  # worked on at once where numbers need more memory than the picture does
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
-TAKEN = marked("PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF pictures are taken")
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF")
+OF_PILLOW = tuple(format for format in FORMATS if format != "HEIF")
+TAKEN = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are taken")
+CALLED = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats whose users know another name
+JPEGS = ("JPEG", "MPO")  # the second is two in one file, as an iPhone's portraits are; the first of them counts
+MOST_MISSING = 0.25  # of a JPEG that was cut off
 
 # What people drop by mistake, by its first bytes.
 LOOKALIKES = (
@@ -35,6 +43,22 @@ LOOKALIKES = (
     (b"MZ", marked("a program")),
     (b"\x89HDF", marked("an HDF5 file")),
     (b"SQLite format 3", marked("a SQLite database")),
+    (b"8BPS", marked("a Photoshop document")),
+    (b"\xff\x0a", marked("a JPEG XL picture")),
+    (b"\0\0\0\x0cJXL ", marked("a JPEG XL picture")),
+    (b"\0\0\0\x0cjP  ", marked("a JPEG 2000 picture")),
+)
+VIDEO = re.compile(rb"....ftyp(qt|mp4|isom|iso2|M4V|3gp)", re.DOTALL)
+# How the pictures begin that are taken, for those whose beginning cannot be read all the same.
+BEGINNINGS = (
+    ("PNG", re.compile(rb"\x89PNG")),
+    ("JPEG", re.compile(rb"\xff\xd8\xff")),
+    ("GIF", re.compile(rb"GIF8")),
+    ("TIFF", re.compile(rb"II\*\0|MM\0\*")),
+    ("WebP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+    ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
+    ("HEIC", re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|m[is]f1)", re.DOTALL)),
+    ("BMP", re.compile(rb"BM")),
 )
 
 # More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
@@ -64,26 +88,72 @@ def made_of(content: bytes, make: Callable[[Image.Image], Made], at_least: int =
     No more pictures than DECODERS has places are held in full at the same time; `make` must not decode another.
     Raises InvalidImage.
     """
+    return noted(content, make, at_least)[0]
+
+
+def noted(content: bytes, make: Callable[[Image.Image], Made], at_least: int = 0) -> tuple[Made, str]:
+    """The same, and a sentence where the answer is not to be taken for that of a whole, ordinary picture."""
     with DECODERS:
-        return make(decode(content, at_least))
+        image, note = decode(content, at_least)
+        return make(image), note
 
 
-def decode(content: bytes, at_least: int) -> Image.Image:
-    image = open_checked(content)
-    if at_least and image.format == "JPEG":
-        # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
-        image.draft(None, (2 * at_least, 2 * at_least))
+def decode(content: bytes, at_least: int) -> tuple[Image.Image, str]:
+    """The picture, and a sentence on what had to be guessed or is missing, empty for most."""
+    opened = open_checked(content)
     try:
-        image.seek(0)
-        image.load()
-        return to_rgb(upright(image))
+        try:
+            image, note = loaded(opened, content, at_least)
+        except OSError:
+            if opened.format not in JPEGS:
+                raise
+            image, note = without_end(content, at_least)
+        check_pixels(image)  # the decoder of HEIC may find another size than the file's header said
+        image, guess = to_rgb(upright(image))
+        return image, note or guess
+    except InvalidImage:
+        raise
     except Exception as error:  # decoders raise nearly anything on hostile bytes
         raise InvalidImage(
-            _("This {format} picture is damaged or cut off and cannot be read.").format(format=image.format)
+            _("This {format} picture is damaged or cut off and cannot be read.").format(format=called(opened))
         ) from error
 
 
-def open_checked(content: bytes) -> Image.Image:
+def loaded(image: ImageFile.ImageFile, content: bytes, at_least: int) -> tuple[Image.Image, str]:
+    """The picture's pixels, its first frame's where there are several, and a sentence if they were brightened."""
+    if at_least and image.format in JPEGS:
+        # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
+        image.draft(None, (2 * at_least, 2 * at_least))
+    raw = raw_mode(image)
+    image.load()
+    return image, brightened(image, open_any(content), raw) if raw in SWAPPED else ""
+
+
+def without_end(content: bytes, at_least: int) -> tuple[Image.Image, str]:
+    """A JPEG that was cut off, if most of its picture is there. Raises OSError if not."""
+    missing = share_missing(content)
+    if missing > MOST_MISSING:
+        raise OSError("cut off")
+    image, _brightened = loaded(open_any(content + END), content, at_least)
+    text = _("This file is cut off: the last {share} of the picture are missing and show grey.")
+    return image, text.format(share=per_cent(max(missing, 0.001))) if missing else ""
+
+
+def called(image: Image.Image) -> str:
+    """A picture's format by the name that people know."""
+    return CALLED.get(image.format or "", image.format or "")
+
+
+def open_any(content: bytes) -> ImageFile.ImageFile:
+    """Open a file of one of FORMATS, by its content, without decoding it."""
+    if is_heif(content):
+        return open_heif(content)
+    if content.startswith(PNG):
+        content = without_metadata(content)
+    return Image.open(io.BytesIO(content), formats=OF_PILLOW)
+
+
+def open_checked(content: bytes) -> ImageFile.ImageFile:
     """Open without decoding and hold the limits: bytes, format by content, pixels. Raises InvalidImage."""
     if not content:
         raise InvalidImage(_("This file is empty."))
@@ -94,7 +164,9 @@ def open_checked(content: bytes) -> Image.Image:
             )
         )
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = open_any(content)
+    except NoDecoder as error:
+        raise InvalidImage(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidImage(
             _("This picture claims far more pixels than the {number} million that are taken.").format(
@@ -105,6 +177,12 @@ def open_checked(content: bytes) -> Image.Image:
         raise InvalidImage(
             _("This file is not an image: {guess}. {taken}.").format(guess=looks_like(content), taken=_(TAKEN))
         ) from error
+    check_pixels(image)
+    return image
+
+
+def check_pixels(image: Image.Image) -> None:
+    """Raises InvalidImage for more than MAX_PIXELS."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImage(
@@ -112,7 +190,6 @@ def open_checked(content: bytes) -> Image.Image:
                 width=width, height=height, number=MAX_PIXELS // 10**6
             )
         )
-    return image
 
 
 def looks_like(content: bytes) -> str:
@@ -123,14 +200,10 @@ def looks_like(content: bytes) -> str:
             if start == b"<?xml" and b"<svg" in content[:4096].lower():
                 return _("it starts like {name}").format(name=_("an SVG drawing"))
             return _("it starts like {name}").format(name=_(name))
-    for name, start in (
-        ("PNG", b"\x89png"),
-        ("JPEG", b"\xff\xd8\xff"),
-        ("GIF", b"gif8"),
-        ("TIFF", b"ii*\0"),
-        ("BMP", b"bm"),
-    ):
-        if head.startswith(start):
+    if VIDEO.match(content):
+        return _("it starts like {name}").format(name=_("a video"))
+    for name, beginning in BEGINNINGS:
+        if beginning.match(content):
             return _("it starts like a {name} picture, but its beginning is damaged").format(name=name)
     try:
         content[:4096].decode("utf-8")
@@ -146,43 +219,17 @@ def upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode as RGB: 16-bit scaled to 8, transparency laid over white."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = eight_bit(image)
+def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
+    """Any mode as RGB, transparency laid over white, and a sentence if the range of its values was a guess."""
+    note = ""
+    if is_deep(image):
+        image, note = eight_bit(image)
+    image = to_srgb(image)
     if image.has_transparency_data:
         clear = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.new("RGB", image.size, "white")
         image.paste(clear, mask=clear)
-    return image if image.mode == "RGB" else image.convert("RGB")  # a copy of 50 million pixels is 200 MB
-
-
-def eight_bit(image: Image.Image) -> Image.Image:
-    """A greyscale picture of 16 or 32 bits as 8 bits: 16-bit values by their range, others by their own."""
-    low, high = value_range(image)
-    result = Image.new("L", image.size)
-    for box in tiles(image.size):
-        values = np.asarray(image.crop(box)).astype(np.float64)
-        scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-        result.paste(Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8)), box)
-    return result
-
-
-def value_range(image: Image.Image) -> tuple[float, float]:
-    """What is black and what is white in a greyscale picture of 16 or 32 bits."""
-    ends = [(part.min(), part.max()) for part in (np.asarray(image.crop(box)) for box in tiles(image.size))]
-    low, high = float(np.min(ends)), float(np.max(ends))  # NaN where any value is
-    return (0.0, 65535.0) if image.mode != "F" and low >= 0 and high <= 65535 else (low, high)
-
-
-def tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover a picture, TILE_PIXELS at most in each, however long and thin it is."""
-    width, height = size
-    across = min(width, TILE_PIXELS)
-    down = TILE_PIXELS // across
-    for top in range(0, height, down):
-        for left in range(0, width, across):
-            yield left, top, min(left + across, width), min(top + down, height)
+    return image if image.mode == "RGB" else image.convert("RGB"), note  # a copy of 50 million pixels is 200 MB
 
 
 def to_array(image: Image.Image, size: int) -> np.ndarray:

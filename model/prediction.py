@@ -19,24 +19,32 @@ class ClassScore:
 class Prediction:
     """All classes of one picture, most probable first, and who said so in how many milliseconds.
 
-    engine: what the model ran on; empty where an older server did not say.
+    engine: what the model ran on; empty where an older server did not say. note: a sentence on the picture's file, to
+    be read before the answer is believed; empty for most.
     """
 
     scores: tuple[ClassScore, ...]
     model: str
     milliseconds: float
     engine: str = ""
+    note: str = ""
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: list[float], classes: tuple[str, ...], model: str, milliseconds: float, engine: str = ""
+        cls,
+        probabilities: list[float],
+        classes: tuple[str, ...],
+        model: str,
+        milliseconds: float,
+        engine: str = "",
+        note: str = "",
     ) -> Prediction:
         """Sort one row of probabilities; ties keep the classes' order."""
         scores = [
             ClassScore(label, index, float(value))
             for index, (label, value) in enumerate(zip(classes, probabilities, strict=True))
         ]
-        return cls(tuple(sorted(scores, key=lambda score: -score.probability)), model, milliseconds, engine)
+        return cls(tuple(sorted(scores, key=lambda score: -score.probability)), model, milliseconds, engine, note)
 
     @property
     def best(self) -> ClassScore:
@@ -55,13 +63,13 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
     """One file's answer as the JSON object of the command line, the downloads and the API.
 
     `predicted_class` is the index as text, for clients that look a name up by it. Without a prediction there are only
-    the file and the error. top_k: at most so many of the classes are listed.
+    the file and the error; a note only where there is one. top_k: at most so many of the classes are listed.
     """
     if prediction is None:
         return {"file": file, "error": error}
     best = prediction.best
     listed = prediction.scores if top_k is None else prediction.top(top_k)
-    return {
+    record = {
         "file": file,
         "category": best.label,
         "predicted_class": str(best.index),
@@ -74,3 +82,4 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
         "engine": prediction.engine,
         "milliseconds": round(prediction.milliseconds, 3),
     }
+    return record | ({"note": prediction.note} if prediction.note else {})

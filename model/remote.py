@@ -93,8 +93,8 @@ def read_answer(content: bytes, url: str) -> Prediction:
         if not scores:
             raise ValueError("no classes")
         ordered = tuple(sorted(scores, key=lambda score: -score.probability))
-        model, engine = (str(answer.get(name, ""))[:200] for name in ("model", "engine"))
-        return Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine)
+        model, engine, note = (str(answer.get(name, ""))[:500] for name in ("model", "engine", "note"))
+        return Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine, note)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ServerError(f"{url} does not answer like Vitrine: is another program running there?") from None
 

@@ -72,6 +72,10 @@ def write_pickle(path: Path, content: Any) -> None:
 
 def encode(image: Image.Image, format: str, **options: Any) -> bytes:
     """The picture as the bytes of a file."""
+    if format == "HEIF":
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()

@@ -99,7 +99,7 @@ def read_history(path: Path) -> History:
     """Read history.csv; a last line that is still being written is left out."""
     columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
     try:
-        text = path.read_text("utf-8", errors="replace")
+        text = path.read_text("utf-8-sig", errors="replace")  # Excel writes a byte order mark when it saves one
     except OSError:
         return History()
     for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):

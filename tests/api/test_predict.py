@@ -9,6 +9,7 @@ from unittest.mock import ANY
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from api.bodies import MOST_PARTS
@@ -20,7 +21,7 @@ from model.images import MAX_BYTES
 from model.pool import Pool
 from model.prediction import to_record
 from tests.api.conftest import MakeClient
-from tests.drawn import save_untrained
+from tests.drawn import encode, save_untrained
 from tests.hostile import BAD, odd
 from tests.shipped import LISTED
 
@@ -53,8 +54,14 @@ def test_an_answer_is_the_record_of_the_command_line(client: TestClient, photo: 
 def test_the_description_has_the_fields_of_an_answer(client: TestClient, photo: bytes) -> None:
     answer = client.post("/predict", files={"image": photo}).json()
     schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
-    assert list(schemas["Answer"]["properties"]) == list(answer)
+    assert list(schemas["Answer"]["properties"]) == [*answer, "note"]
     assert list(schemas["Score"]["properties"]) == list(answer["predictions"][0])
+
+
+def test_an_answer_notes_what_is_wrong_with_a_file(client: TestClient, photo: bytes) -> None:
+    dim = encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG")
+    assert "12-bit picture" in client.post("/predict", files={"image": dim}).json()["note"]
+    assert "note" not in client.post("/predict", files={"image": photo}).json()
 
 
 @pytest.mark.parametrize("field", ["image", "file", "minhaImagem", "", "any name at all", "画像"])

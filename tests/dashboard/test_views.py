@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
@@ -79,6 +80,17 @@ def test_one_upload_shows_headline_words_and_number() -> None:
     assert test.subheader[0].value == "Horse"
     assert "% sure" in texts(test)
     assert f" ms · {DEFAULT}" in texts(test)
+
+
+def test_a_picture_that_was_brightened_says_so() -> None:
+    test = visit()
+    test.file_uploader[0].upload("microscope.png", encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG"))
+    test.run()
+    assert [warning.value for warning in test.warning] == [
+        plain("No value in this 16-bit file is above 3000: it was brightened as a 12-bit picture.")
+    ]
+    test.file_uploader[0].upload("horse.jpg", (SAMPLES / "horse-zaniskari.jpg").read_bytes()).run()
+    assert "12-bit" in test.dataframe[-1].value.set_index("file").loc["microscope.png", "problem"]
 
 
 def test_the_table_twin_holds_all_ten_sorted() -> None:

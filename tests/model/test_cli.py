@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 import model.historycli
@@ -79,6 +81,13 @@ def test_predict_prints_json_in_the_order_given() -> None:
     assert horse["confidence"] == probabilities[0]
     (short,) = predict_json(HORSE, "--top-k", 2)
     assert short["predictions"] == horse["predictions"][:2]
+
+
+def test_a_picture_that_was_brightened_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "microscope.png"
+    path.write_bytes(encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG"))
+    assert works("predict", path, *FAST).endswith("it was brightened as a 12-bit picture.)\n")
+    assert "12-bit" in predict_json(path, *FAST)[0]["note"]
 
 
 def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from dashboard.answers import answer
-from model import history, images
+from model import depth, history, images
 from model.classifier import Classifier
-from model.images import FORMATS, InvalidImage, eight_bit, made_of, read_image, tiles, to_array
+from model.depth import eight_bit, tiles
+from model.images import FORMATS, InvalidImage, made_of, read_image, to_array
 from tests.drawn import draw, encode
 from tests.hostile import BAD
 
@@ -86,7 +87,7 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
 def test_tiles_change_nothing_of_eight_bits(
     size: tuple[int, int], kind: str, odd: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "TILE_PIXELS", 64)
+    monkeypatch.setattr(depth, "TILE_PIXELS", 64)
     values = np.random.default_rng(0).integers(0, 65536, size[::-1]).astype(kind)
     if kind == "<f4" or (kind == "<i4" and np.isfinite(odd)):
         values[-1, -1] = odd
@@ -96,14 +97,14 @@ def test_tiles_change_nothing_of_eight_bits(
     low, high = (0.0, 65535.0) if whole else (float(pixels.min()), float(pixels.max()))
     with np.errstate(invalid="ignore"):
         expected = np.nan_to_num((pixels - low) * (255.0 / max(high - low, 1e-12))).round().clip(0, 255)
-        assert np.array_equal(np.asarray(eight_bit(image)), expected)
+        assert np.array_equal(np.asarray(eight_bit(image)[0]), expected)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (50_000_000, 1), (1, 50_000_000), (7000, 7000), (300_000, 3)])
 def test_tiles_cover_a_picture_and_are_small(size: tuple[int, int]) -> None:
     areas = [(right - left) * (bottom - top) for left, top, right, bottom in tiles(size)]
     assert sum(areas) == size[0] * size[1]
-    assert max(areas) <= images.TILE_PIXELS
+    assert max(areas) <= depth.TILE_PIXELS
     assert len(areas) < 400
 
 
@@ -129,7 +130,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """There is one place to decode; this list gets whether it was taken, each time a picture was decoded."""
     places, found = threading.BoundedSemaphore(1), []
 
-    def to_rgb(image: Image.Image, real: Callable[[Image.Image], Image.Image] = images.to_rgb) -> Image.Image:
+    def to_rgb(
+        image: Image.Image, real: Callable[[Image.Image], tuple[Image.Image, str]] = images.to_rgb
+    ) -> tuple[Image.Image, str]:
         found.append(taken(places))
         return real(image)
 

@@ -51,6 +51,11 @@ def test_record_of_an_answer() -> None:
     }
 
 
+def test_record_of_a_picture_that_is_not_whole_says_so() -> None:
+    prediction = Prediction.from_probabilities([1.0], ("cat",), "fast", 1.0, "int8", "This file is cut off.")
+    assert to_record("a", prediction)["note"] == "This file is cut off."
+
+
 def test_record_of_a_failure_holds_only_the_sentence() -> None:
     assert to_record("bad.jpg", None, "This file is empty.") == {"file": "bad.jpg", "error": "This file is empty."}
 

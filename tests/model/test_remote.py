@@ -90,6 +90,12 @@ def test_a_server_of_before_that_does_not_name_its_engine_is_understood(stand: S
     assert (prediction.best.index, prediction.model, prediction.engine) == (1, "mine", "")
 
 
+def test_a_note_on_the_file_comes_along(stand: Stand) -> None:
+    assert ask(predict_url(stand.url), b"x").note == ""
+    stand.answer = json.dumps(GOOD | {"note": "This file is cut off."}).encode()
+    assert ask(predict_url(stand.url), b"x").note == "This file is cut off."
+
+
 def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(predict_url(stand.url), b"x")
     monkeypatch.setenv("VITRINE_API_TOKEN", "secret")
