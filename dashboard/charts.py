@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -62,10 +63,15 @@ def empty_chart(classes: Sequence[str]) -> go.Figure:
 
 
 def shown(classes: Sequence[str]) -> list[str]:
-    """The classes' names in the reader's language; where two would then be one, both stay as they are."""
+    """The classes' names in the reader's language, for a figure; where two would then be one, both stay as they are."""
     names = [class_name(name) for name in classes]
     times = Counter(names)
-    return [own if times[name] > 1 else name for own, name in zip(classes, names, strict=True)]
+    return [literal(own if times[name] > 1 else name) for own, name in zip(classes, names, strict=True)]
+
+
+def literal(text: str) -> str:
+    """Text from outside so that Plotly shows it as it is: it reads tags, entities and templates in every text."""
+    return escape(text, quote=False).replace("{", "&#123;")
 
 
 def bars(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts import RUN_COLORS
+from dashboard.charts import RUN_COLORS, literal
 from model.language import decimal_point, marked, ngettext, per_cent, thousands
 from model.language import gettext as _
 from training.history import Run
@@ -67,7 +67,7 @@ def add_curve(figure: go.Figure, run: Run, measure: str, column: str, kind: str,
     if not any(value == value for value in values):
         return
     step = -(-len(values) // POINTS)
-    name = _(LEGENDS[kind]).format(run=run.name) if measure != "learning_rate" else run.name
+    name = literal(_(LEGENDS[kind]).format(run=run.name) if measure != "learning_rate" else run.name)
     line = {"color": color, "width": 2, "dash": DASHES[kind]}
     common: dict[str, Any] = {
         "x": run.history.epoch[::step],

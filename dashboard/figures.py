@@ -7,7 +7,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from dashboard.charts import ROW, class_color
+from dashboard.charts import ROW, class_color, literal
 from model.language import decimal, per_cent
 from model.language import gettext as _
 from model.metrics import ClassFigures
@@ -39,7 +39,7 @@ def change_chart(labels: Sequence[str], gains: Sequence[float], places: Sequence
     figure = go.Figure(
         go.Bar(
             x=list(gains),
-            y=list(labels),
+            y=[literal(label) for label in labels],
             orientation="h",
             marker={"color": [class_color(place) for place in places], "cornerradius": 3},
             text=[signed_points(gain) for gain in gains],

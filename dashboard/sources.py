@@ -87,5 +87,5 @@ def show_samples() -> None:
     st.caption(_("or try one of these:"))
     with st.container(horizontal=True, gap="xsmall", key="samples"):
         for sample in samples:
-            label, hint = class_name(sample.truth), _("Classify this sample")
+            label, hint = words.plain(class_name(sample.truth)), _("Classify this sample")
             st.button(label, key=sample.key, help=hint, on_click=choose_sample, args=(sample.name,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import class_color
+from dashboard.charts import class_color, literal
 from dashboard.dataurl import data_url
 from model.language import decimal, marked, ngettext
 from model.language import gettext as _
@@ -73,7 +73,7 @@ def chart(found: list[Trial], label: int, classes: tuple[str, ...]) -> go.Figure
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
         signs = ["circle" if winner(trial) == label else "x" for trial in members]
-        names = [f"{change(trial)}: {class_name(classes[winner(trial)])}" for trial in members]
+        names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)])}") for trial in members]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],
             y=[_(KINDS[kind])] * len(members),

@@ -51,7 +51,7 @@ def show_why(item: Item, classifier: Classifier, key: str = "answer", narrow: bo
                 show_steadiness(item.answer, classifier, key)
     except NoMapError as error:
         with panel:
-            st.info(str(error))
+            st.info(words.plain(str(error)))
 
 
 def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None:

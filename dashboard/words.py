@@ -12,6 +12,10 @@ from model.language import per_cent
 from model.prediction import Prediction
 from model.titles import class_name, test_set
 
+JOINER = "\u2060"  # is not seen, and joins the letters around it
+# Once Markdown is read and no backslash left, Streamlit makes links of addresses, emoji and icons of :names:.
+MADE_AFTERWARDS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+
 
 def headline(prediction: Prediction) -> str:
     """The answer as a title: `Frog`, or `Not sure: cat or dog`."""
@@ -56,8 +60,9 @@ def measured(card: Card, engine: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from outside, such as a file's name, so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", text)
+    """Text from outside, such as a file's name, as Markdown and the HTML in it show it as it is, on one line."""
+    whole = MADE_AFTERWARDS.sub(rf"\g<0>{JOINER}", " ".join(text.splitlines()))
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", whole)
 
 
 def file_name(text: str) -> str:

@@ -22,7 +22,7 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
         check_count(card.classes)
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.error(_("{name} cannot be used here: {reason}").format(name=pictures.name, reason=words.plain(str(error))))
+        st.error(words.plain(_("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)))
         st.stop()
 
 
@@ -74,7 +74,8 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
         return
     theirs = sets.read(source, folders[source], their_card)
     if len(theirs) != len(pictures):
-        st.error(_("The pictures of {name} changed while they were read: load the page again.").format(name=source))
+        text = _("The pictures of {name} changed while they were read: load the page again.")
+        st.error(words.plain(text.format(name=source)))
         return
     rows = sets.ask(other[0], their_card, other[1], theirs)
     if rows is not None:

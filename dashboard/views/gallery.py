@@ -35,7 +35,8 @@ def show_grid(samples: list[Sample]) -> None:
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            st.button(class_name(sample.truth), key=sample.key, help=sample.name, on_click=choose, args=(sample.name,))
+            label, name = words.plain(class_name(sample.truth)), words.plain(sample.name)
+            st.button(label, key=sample.key, help=name, on_click=choose, args=(sample.name,))
 
 
 def show_samples(model: str) -> None:

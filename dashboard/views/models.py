@@ -38,8 +38,8 @@ def show_figures(entry: Entry, card: Card) -> None:
     st.metric(_("accuracy"), figure, label_visibility="collapsed")
     speed = cards.speed(resources.known_speed(card))
     st.caption(
-        f"{measured_on}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
-        f"{cards.class_list(card)}  \n{cards.origin(entry)} · `{card.sha256[:12]}`"
+        f"{words.plain(measured_on)}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
+        f"{cards.class_list(card)}  \n{cards.origin(entry)} · {words.plain(card.sha256[:12])}"
     )
 
 

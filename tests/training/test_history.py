@@ -59,6 +59,12 @@ def test_a_last_line_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
         assert read.seconds == (12.345,)
 
 
+def test_a_history_that_excel_saved_is_read(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", 2) / "history.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_history(path).epoch == (1, 2)
+
+
 def test_no_history_is_an_empty_one(tmp_path: Path) -> None:
     assert len(read_history(tmp_path / "history.csv")) == 0
     (tmp_path / "history.csv").write_bytes(b"epo")
