@@ -11,22 +11,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
+from dashboard import steadiness
 from dashboard.charts import literal
+from dashboard.figures import change_chart
 from dashboard.words import plain
 from model import history
 from model.bundle import INT8_FILE, write_card
 from model.prediction import Prediction
+from model.stability import Trial
 from tests.drawn import encode, picture
 from tests.shipped import FAST_CARD, FAST_INT8
 
-MARKUP = "<img src=x onerror=y><b>[l](http:u):red[r]**b**`c`:material-x:www.a.b"
-RAW = re.compile(r"(?<!\\)(<img|<b>|\[l|\]\(http|:red|\*\*b|`c|:material-x|www\.)")
-FIGURE = re.compile(r"<img|<b>")  # in the words of a figure
+MARKUP = "<img src=x onerror=y><b>[l](http:u):red[r]**zz**`c`:material-x:www.a.b"
+RAW = re.compile(r"(?<!\\)(<img|<b>|\[l|\]\(http|:red|\*\*zz|`c|:material-x|www\.)")
+TAG = re.compile(r"(<|\\u003c)(img|b)\b")  # in HTML, and in the JSON of a figure
 # What Streamlit shows as text, by the kind of a message and its field; the rest is Markdown until proven otherwise.
 TEXT = {
     ("Selectbox", "options"),
@@ -34,6 +38,7 @@ TEXT = {
     ("Selectbox", "placeholder"),
     ("TextInput", "default"),
     ("TextInput", "value"),
+    ("Dataframe", "columns"),
 }
 NEVER_SHOWN = {"id", "element_id", "key", "url", "form_id", "alt", "query_string", "query_param_key", "file_name"}
 # Texts that our own scripts set as `textContent`, or that Streamlit draws on a canvas.
@@ -113,7 +118,7 @@ def raw(test: AppTest) -> list[tuple[str, str, str]]:
     return [
         (kind, field, text)
         for kind, field, text in all_texts(test)
-        if (FIGURE if field == "spec" else RAW).search(text)
+        if (TAG if field == "spec" or kind == "Html" else RAW).search(text)
         and field not in NEVER_SHOWN
         and (kind, field) not in TEXT
         and kind not in OTHERWISE
@@ -151,15 +156,15 @@ def test_a_picture_and_its_answer() -> None:
 
 
 def test_a_run() -> None:
-    test = visit("training", show=named(1))
-    assert says(test, f"**{plain(named(1))}** · {plain(MARKUP)}")  # its name, its status
+    test = visit("training")
+    assert says(test, f"**{plain(named(2))}** · {plain(MARKUP)}")  # its name, its status
     assert raw(test) == []
 
 
 def test_a_run_that_is_gone() -> None:
-    test = visit("training", show=named(1))
-    test.button(key=f"remove-{named(1)}").click().run()
-    assert says(test, plain(named(1)))
+    test = visit("training")
+    test.button(key=f"remove-{named(2)}").click().run()
+    assert says(test, plain(named(2)))
     assert raw(test) == []
 
 
@@ -207,6 +212,13 @@ def test_an_address(query: dict[str, str]) -> None:
     test = visit(**query)
     assert test.warning or test.error
     assert raw(test) == []
+
+
+def test_figures() -> None:
+    classes = (named(0), named(1))
+    trial = Trial("moved", 0.1, np.zeros((8, 8, 3), np.uint8), np.array([0.25, 0.75]))
+    figures = (change_chart(classes, [0.1, -0.1], [0, 1]), steadiness.chart([trial], 0, classes))
+    assert [figure.to_json() for figure in figures if TAG.search(figure.to_json())] == []
 
 
 def test_what_plotly_would_read_is_spelled_out() -> None:
