@@ -73,7 +73,7 @@ def add_curve(figure: go.Figure, run: Run, measure: str, column: str, kind: str,
         "x": run.history.epoch[::step],
         "yaxis": PANELS[measure][0],
         "name": name,
-        "legendgroup": f"{run.path}, {kind}",
+        "legendgroup": literal(f"{run.path}, {kind}"),
         "showlegend": measure != "learning_rate",
         # One point alone draws no line, so a run's first epoch is a dot.
         "mode": "lines+markers" if len(values) < 3 else "lines",
