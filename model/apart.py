@@ -18,6 +18,7 @@ from model import language
 from model.allowed import NotAllowed
 from model.language import gettext as _
 from model.quiet import quiet
+from model.startup import WITHOUT_GPU
 
 MEMORY = 8 * 2**30  # bytes of address space; TensorFlow alone takes 2 GiB of it
 SECONDS = 180
@@ -26,7 +27,8 @@ ROOT = Path(__file__).parent.parent
 
 def ask_apart(module: str, arguments: Sequence[str], seconds: float = SECONDS) -> dict[str, Any]:
     """The JSON object that `python -m MODULE ARGUMENTS` prints. Raises NotAllowed with half a sentence why not."""
-    environment = os.environ | {language.VARIABLE: language.current()}
+    # A GPU's driver reserves more addresses than the memory allowed, and a file is looked over well without one.
+    environment = os.environ | WITHOUT_GPU | {language.VARIABLE: language.current()}
     command = [sys.executable, "-m", module, *arguments]
     try:
         run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds, check=False)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable
+from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile
 
-from model.history import KeptAnswer
+from model.history import each_judged
 
 LEAST_CLASSES = 2  # fewer are no task for a classifier, and `fit --data` refuses them
 # Names that Windows keeps for devices, whatever comes after the first dot.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-def judged(answers: Iterable[KeptAnswer]) -> list[KeptAnswer]:
-    """The answers whose right class somebody said, one a picture: where several were judged, the last word counts."""
-    said = sorted((answer for answer in answers if answer.truth is not None), key=lambda answer: answer.judged or 0.0)
-    return list({answer.picture_sha256: answer for answer in said}.values())
+def write_zip(file: BinaryIO) -> int:
+    """Write a ZIP with the judged pictures and return how many, one after another, as there may be very many.
 
-
-def to_zip(answers: Iterable[KeptAnswer]) -> bytes:
-    """The judged pictures as kept, JPEGs of 160 x 160 pixels, as CLASS/NUMBER.jpg: unpacked, data for `fit --data`."""
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_STORED) as archive:  # a JPEG does not get smaller
-        for answer in judged(answers):
+    They are as kept, JPEGs of 160 x 160 pixels, as CLASS/NUMBER.jpg: unpacked, data for `fit --data`.
+    Raises StoreError.
+    """
+    count = 0
+    with ZipFile(file, "w", ZIP_STORED) as archive:  # a JPEG does not get smaller
+        for answer in each_judged():
             archive.writestr(f"{folder_name(answer.truth or '')}/{answer.id:06d}.jpg", answer.thumbnail)
-    return buffer.getvalue()
+            count += 1
+    return count
 
 
 def folder_name(label: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     Float,
     Integer,
     LargeBinary,
@@ -56,6 +57,9 @@ SOUND = and_(*(~WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", 
 # A CASE, as the conditions of a WHERE are looked at in any order.
 TRUTH, LABEL = ANSWERS.c.truth, case((SOUND, ANSWERS.c.probabilities[(0, 0)].as_string()))
 VERDICTS = {True: TRUTH == LABEL, False: TRUTH != LABEL, None: TRUTH.is_(None)}  # by KeptAnswer.right
+
+
+AT_ONCE = 200  # answers that are read together, 2 MB with their thumbnails
 
 
 class ForgottenError(StoreError):
@@ -136,7 +140,7 @@ def list_answers(limit: int | None = None, right: Collection[bool | None] = tupl
     query = query.where(SOUND).order_by(ANSWERS.c.id.desc()).limit(limit)
     with reading() as connection:
         rows = connection.execute(query).all()
-    return [KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)}) for row in rows]
+    return list(map(as_kept, rows))
 
 
 @dataclass(frozen=True)
@@ -185,9 +189,51 @@ def forget() -> int:
         return connection.execute(delete(ANSWERS)).rowcount
 
 
+def each_answer(newest_first: bool = False) -> Iterator[KeptAnswer]:
+    """The answers kept when this begins, by and by: memory holds a few of them, however many there are.
+
+    Raises StoreError.
+    """
+    return in_turns(SOUND, newest_first)
+
+
+def each_judged() -> Iterator[KeptAnswer]:
+    """The answers whose right class somebody said, the oldest first, as `each_answer` gives them.
+
+    There is one a picture: where several were judged, the last word counts. Raises StoreError.
+    """
+    if not has_store():
+        return
+    query = select(ANSWERS.c.picture_sha256, ANSWERS.c.id).where(SOUND, TRUTH.is_not(None))
+    with reading() as connection:
+        last = set(dict(connection.execute(query.order_by(ANSWERS.c.judged, ANSWERS.c.id)).all()).values())
+    yield from (answer for answer in in_turns(and_(SOUND, TRUTH.is_not(None))) if answer.id in last)
+
+
+def in_turns(wanted: ColumnElement[bool], newest_first: bool = False) -> Iterator[KeptAnswer]:
+    """Read AT_ONCE answers at a time; no connection is held while whoever asked works on them."""
+    if not has_store():
+        return
+    query = select(*(ANSWERS.c[name] for name in KEPT)).order_by(ANSWERS.c.id.desc() if newest_first else ANSWERS.c.id)
+    with reading() as connection:
+        newest = connection.execute(select(func.max(ANSWERS.c.id))).scalar() or 0
+    low, high = 0, newest
+    while True:
+        with reading() as connection:
+            rows = connection.execute(query.where(wanted, ANSWERS.c.id.between(low, high)).limit(AT_ONCE)).all()
+        yield from map(as_kept, rows)
+        if len(rows) < AT_ONCE:
+            return
+        low, high = (low, rows[-1].id - 1) if newest_first else (rows[-1].id + 1, high)
+
+
+def as_kept(row: Any) -> KeptAnswer:
+    return KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)})
+
+
 def export() -> Iterator[dict[str, Any]]:
     """Each answer as a JSON object without its thumbnail, the oldest first; times are ISO 8601 in UTC."""
-    for answer in reversed(list_answers()):
+    for answer in each_answer():
         yield {
             "id": answer.id,
             "time": datetime.fromtimestamp(answer.time, UTC).isoformat(timespec="seconds"),

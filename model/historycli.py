@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from textwrap import indent
+from typing import Annotated, Any
 
 import typer
 
@@ -33,9 +35,9 @@ def history(
         elif pictures:
             write_pictures(pictures)
         elif as_json:
-            typer.echo(json.dumps(list(kept.export()), indent=2))
+            print_json(kept.export())
         else:
-            for answer in kept.list_answers():
+            for answer in kept.each_answer(newest_first=True):
                 when = datetime.fromtimestamp(answer.time).strftime("%Y-%m-%d %H:%M")
                 verdict = {True: "  right", False: f"  it is {answer.truth}", None: ""}[answer.right]
                 share = answer.probabilities[answer.label]
@@ -44,19 +46,29 @@ def history(
         fail(error)
 
 
+def print_json(records: Iterator[dict[str, Any]]) -> None:
+    """Print one array, object by object as they come."""
+    opening = "["
+    for record in records:
+        typer.echo(f"{opening}\n{indent(json.dumps(record, indent=2), '  ')}", nl=False)
+        opening = ","
+    typer.echo("[]" if opening == "[" else "\n]")
+
+
 def write_pictures(path: Path) -> None:
     """The judged pictures as a ZIP file; an existing file is not overwritten. Raises BundleError."""
     from model.bundle import BundleError
-    from model.feedback import judged, to_zip
-    from model.history import list_answers
+    from model.feedback import write_zip
+    from model.files import whole_file
+    from model.history import judged_classes
 
-    answers = list_answers()
     if path.exists():
         raise BundleError(f"{path} exists already; name another file or remove it")
-    if not judged(answers):
+    if not judged_classes():
         raise BundleError("nobody has said yet which answers were right; the page asks that under every answer")
     try:
-        path.write_bytes(to_zip(answers))
+        with whole_file(path) as file:
+            count = write_zip(file)
     except OSError as error:
         raise BundleError(f"{path} cannot be written: {error.strerror}") from None
-    typer.echo(f"{len(judged(answers))} pictures in {path}")
+    typer.echo(f"{count} pictures in {path}")

@@ -11,6 +11,8 @@ from importlib import import_module
 
 from model.quiet import quiet
 
+# The environment in which Keras finds no GPU, whatever its maker or backend.
+WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 OUTDATED = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # as `warnings.filters` holds them
 _importing, _imported = threading.Lock(), threading.Event()
 

@@ -12,7 +12,8 @@ from model.language import gettext as _
 from model.titles import test_set
 from training.history import Run
 from training.recipe import Recipe, flatten
-from training.series import Member, ablation, ablation_names
+from training.recipefile import ablation_names
+from training.series import Member, ablation
 
 NAMES = ("name", "description", "reported")  # values of a recipe that decide nothing
 CLEAR = 2.0  # standard errors by which two accuracies must differ

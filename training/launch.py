@@ -12,7 +12,7 @@ from model.data import load_dataset
 from model.home import home
 from model.names import read_names, rename_classes
 from model.splits import Dataset
-from model.startup import import_keras
+from model.startup import WITHOUT_GPU, import_keras
 from training.history import own_runs
 from training.origin import Origin
 from training.process import interruptible
@@ -37,7 +37,7 @@ def choose_device(name: str) -> None:
     if name not in DEVICES:
         raise DeviceError(f"unknown device {name!r}; devices: {', '.join(DEVICES)}")
     if name == "cpu":
-        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+        os.environ |= WITHOUT_GPU
     if name == "gpu":
         import_keras()
         import keras

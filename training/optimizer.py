@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -144,21 +145,35 @@ class Lookahead(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def precision(recipe: Recipe) -> str:
-    """The Keras dtype policy: `auto` is mixed_bfloat16 where the processor multiplies bfloat16, float32 elsewhere."""
+    """The Keras dtype policy: `auto` is mixed_bfloat16 where what trains multiplies bfloat16, float32 elsewhere."""
     if recipe.precision != "auto":
         return recipe.precision
     return "mixed_bfloat16" if has_bfloat16() else "float32"
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor has bfloat16 arithmetic (x86: AVX512_BF16 or AMX) or Keras sees a GPU."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    """Whether what Keras trains on has bfloat16 arithmetic: all of its GPUs, or else the processor.
 
-        if tf.config.list_physical_devices("GPU"):
-            return True
+    A GPU has it from compute capability 8.0 on; one that does not say is taken for one without. An x86 processor has
+    it with AVX512_BF16 or AMX.
+    """
+    if gpus := gpu_capabilities():
+        return all(capability >= (8, 0) for capability in gpus)
     try:
         flags = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
         return False
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
+
+
+def gpu_capabilities() -> list[tuple[int, ...]]:
+    """NVIDIA's compute capability of each GPU that Keras may use, such as (8, 0); (0,) for one that has none."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.get_visible_devices("GPU")]
+        return [tuple(found.get("compute_capability", (0,))) for found in details]
+    if keras.backend.backend() == "jax":
+        gpus = [device for device in import_module("jax").devices() if device.platform == "gpu"]
+        return [tuple(map(int, str(getattr(gpu, "compute_capability", 0)).split("."))) for gpu in gpus]
+    return []

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import tomllib
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -15,11 +16,42 @@ from model.splits import readable
 from training.recipe import Recipe, RecipeError, flatten
 
 RECIPES = Path(__file__).parent / "recipes"
+ABLATIONS = Path(__file__).parent / "ablations"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe that an ablation makes of another: what it sets there, and what its source says of it."""
+
+    base: str
+    settings: tuple[str, ...]
+    description: str
+    reported: str
+
+
+def ablation_names() -> list[str]:
+    """The shipped ablations' names, sorted."""
+    return sorted(path.stem for path in ABLATIONS.glob("*.toml"))
+
+
+def variants(ablation: str) -> dict[str, Variant]:
+    """The variants of a shipped ablation, in its order, by their names as recipes: `vgg3-plain`."""
+    content = tomllib.loads((ABLATIONS / f"{ablation}.toml").read_text("utf-8"))
+    return {
+        f"{ablation}-{item['name']}": Variant(
+            content["recipe"], (*content["set"], *item["set"]), item["description"], item.get("reported", "")
+        )
+        for item in content["variant"]
+    }
+
+
+def all_variants() -> dict[str, Variant]:
+    return {name: variant for ablation in ablation_names() for name, variant in variants(ablation).items()}
 
 
 def recipe_names() -> list[str]:
-    """The shipped recipes' names, sorted."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+    """The shipped recipes' names, sorted, then those of the shipped ablations' variants."""
+    return [*sorted(path.stem for path in RECIPES.glob("*.toml")), *all_variants()]
 
 
 def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -27,24 +59,37 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
     Raises RecipeError for an unknown name, key or value.
     """
-    path = RECIPES / f"{name}.toml" if name in recipe_names() else Path(name)
-    if path.suffix != ".toml" or not path.is_file():
-        near = get_close_matches(name, recipe_names(), 1)
-        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
-        raise RecipeError(
-            _("unknown recipe {name!r}; recipes: {names}{hint}").format(
-                name=name, names=", ".join(recipe_names()), hint=hint
-            )
-        )
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(_("{path} is not a TOML file: {error}").format(path=path, error=error)) from error
-    table.setdefault("name", path.stem)
+    if variant := all_variants().get(name):
+        table = read_table(RECIPES / f"{variant.base}.toml")
+        table |= {"name": name, "description": variant.description, "reported": variant.reported}
+        overrides = (*variant.settings, *overrides)
+    else:
+        table = read_table(path_of(name))
     for override in overrides:
         assign(table, override)
     recipe: Recipe = from_table(Recipe, table)
     return recipe
+
+
+def path_of(name: str) -> Path:
+    """The file of a shipped recipe or of a path. Raises RecipeError for what is neither."""
+    names = recipe_names()
+    path = RECIPES / f"{name}.toml" if name in names else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        near = get_close_matches(name, names, 1)
+        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
+        raise RecipeError(
+            _("unknown recipe {name!r}; recipes: {names}{hint}").format(name=name, names=", ".join(names), hint=hint)
+        )
+    return path
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(_("{path} is not a TOML file: {error}").format(path=path, error=error)) from error
+    return {"name": path.stem} | table
 
 
 def assign(table: dict[str, Any], override: str) -> None:

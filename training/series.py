@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,9 +13,8 @@ from model.language import gettext as _
 from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run, unused
 from training.origin import Origin, origin_of
 from training.recipe import Recipe, RecipeError
-from training.recipefile import load_recipe, recipe_names
+from training.recipefile import ablation_names, load_recipe, recipe_names, variants
 
-ABLATIONS = Path(__file__).parent / "ablations"
 DOWNLOADED = "CIFAR-10, downloaded"
 
 
@@ -36,27 +34,14 @@ def seeds(recipe: Recipe, name: str, count: int) -> list[Member]:
     ]
 
 
-def ablation_names() -> list[str]:
-    return sorted(path.stem for path in ABLATIONS.glob("*.toml"))
-
-
 def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
     """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
     if name not in ablation_names():
         near = get_close_matches(name, ablation_names(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(ablation_names())}{hint}")
-    content = tomllib.loads((ABLATIONS / f"{name}.toml").read_text("utf-8"))
-    shared = tuple(content["set"])
-    members = []
-    for variant in content["variant"]:
-        recipe = load_recipe(content["recipe"], (*shared, *variant["set"], *overrides))
-        title = f"{name}-{variant['name']}"
-        recipe = dataclasses.replace(
-            recipe, name=title, description=variant["description"], reported=variant.get("reported", "")
-        )
-        members.append(Member(title, recipe))
-    return members
+    loaded = [(title, load_recipe(title, overrides)) for title in variants(name)]
+    return [Member(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
 
 
 def complete(members: list[Member], train: Callable[[Member, bool], str], origin: Origin) -> list[Run]:
@@ -140,11 +125,9 @@ class Standing:
 
 
 def standings() -> list[Standing]:
-    """Every shipped recipe, then every variant of the shipped ablations."""
-    recipes = [(name, load_recipe(name)) for name in recipe_names()]
-    variants = [(member.name, member.recipe) for name in ablation_names() for member in ablation(name)]
+    """Every shipped recipe, those that are variants of an ablation last."""
     shown = list_runs()
-    return [Standing(name, recipe, measured(name, shown)) for name, recipe in recipes + variants]
+    return [Standing(name, load_recipe(name), measured(name, shown)) for name in recipe_names()]
 
 
 def measured(recipe: str, runs: list[Run]) -> Run | None:

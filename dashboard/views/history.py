@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -73,6 +74,12 @@ def to_json() -> str:
     return json.dumps(list(history.export()), indent=2, ensure_ascii=False)
 
 
+def to_zip() -> bytes:
+    file = io.BytesIO()
+    feedback.write_zip(file)
+    return file.getvalue()
+
+
 def show_downloads(classes: Sequence[str]) -> None:
     """All answers as JSON, and the judged pictures as a data set; classes: the right ones that somebody said."""
     save = ":material/download:"
@@ -81,7 +88,7 @@ def show_downloads(classes: Sequence[str]) -> None:
     hint = _("A ZIP file with a folder of pictures for each right class; unpacked, it can be trained on.")
     st.download_button(
         _("Pictures by class"),
-        lambda: feedback.to_zip(history.list_answers()),
+        to_zip,
         "feedback.zip",
         "application/zip",
         icon=save,

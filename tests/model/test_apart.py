@@ -64,3 +64,10 @@ def test_memory_is_limited() -> None:
     code = "from model.apart import limit_memory; import numpy; limit_memory(); numpy.empty(2**33, 'u1')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MemoryError" in run.stderr
+
+
+def test_a_strangers_file_is_looked_over_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    names = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "JAX_PLATFORMS")
+    run_instead(monkeypatch, f"import json, os; print(json.dumps({{name: os.environ.get(name) for name in {names}}}))")
+    assert ask_apart("model.inspection", []) == dict(zip(names, ("-1", "-1", "cpu"), strict=True))

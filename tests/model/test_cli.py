@@ -18,8 +18,10 @@ from typer.testing import CliRunner, Result
 import model.historycli
 import model.storecli  # noqa: F401  (both add their commands)
 from benchmarks.servers import ROOT
+from model import history
 from model.bundle import DEFAULT
 from model.cli import app
+from model.prediction import Prediction
 from tests.drawn import encode, open_image, picture
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from tests.shipped import FAST_CARD, FAST_INT8, LISTED, NAMES
@@ -232,6 +234,16 @@ def test_answers_are_kept_where_somebody_wants_it(monkeypatch: pytest.MonkeyPatc
     assert works("history", "--forget", "--yes") == "deleted 1 answers\n"
     monkeypatch.setenv("VITRINE_HISTORY", "yes")
     assert "VITRINE_HISTORY is 'yes'; it can be 1" in complaint("predict", HORSE, *FAST)
+
+
+def test_the_history_is_printed_as_one_array_however_long() -> None:
+    assert works("history", "--json") == "[]\n"
+    prediction = Prediction.from_probabilities([0.9, 0.1], ("cat", "dog"), "mine", 1.0)
+    for number in range(3):
+        history.keep(b"%d" % number, prediction, "", b"")
+    printed = works("history", "--json")
+    assert printed == json.dumps(list(history.export()), indent=2) + "\n"
+    assert [answer["id"] for answer in json.loads(printed)] == [1, 2, 3]
 
 
 def test_a_history_that_cannot_be_written_is_a_sentence(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

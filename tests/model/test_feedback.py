@@ -9,7 +9,7 @@ import pytest
 
 from model import history
 from model.data import load_dataset
-from model.feedback import folder_name, judged, to_zip
+from model.feedback import folder_name, write_zip
 from model.prediction import Prediction
 from model.thumbnail import thumbnail
 from tests.drawn import encode, picture
@@ -36,7 +36,9 @@ def test_the_judged_pictures_unpacked_are_data_to_train_on(tmp_path: Path) -> No
     for number in range(6):
         keep(number, CLASSES[number % 3])
     keep(9, None)
-    with ZipFile(io.BytesIO(to_zip(history.list_answers()))) as archive:
+    file = io.BytesIO()
+    assert write_zip(file) == 6
+    with ZipFile(file) as archive:
         archive.extractall(tmp_path / "feedback")
     dataset = load_dataset(tmp_path / "feedback", 32, validation=0.0, test=0.0)
     assert dataset.classes == tuple(sorted(map(folder_name, CLASSES)))
@@ -47,7 +49,7 @@ def test_the_judged_pictures_unpacked_are_data_to_train_on(tmp_path: Path) -> No
 def test_the_last_word_on_a_picture_counts() -> None:
     keep(0, "cat", "mine")
     keep(0, CLASSES[1], "other")
-    assert [answer.truth for answer in judged(history.list_answers())] == [CLASSES[1]]
+    assert [answer.truth for answer in history.each_judged()] == [CLASSES[1]]
     assert history.judged_classes() == [CLASSES[1]]
 
 
@@ -65,3 +67,14 @@ def test_any_class_is_a_folder_that_every_system_can_have(label: str) -> None:
 def test_no_two_classes_share_a_folder() -> None:
     labels = ["a/b", "a%2Fb", "a_b", "a b", "ab", ".ab", "con", "%63on"]
     assert len(set(map(folder_name, labels))) == len(labels)
+
+
+def test_the_zip_is_written_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        keep(number, CLASSES[number % 3])
+    monkeypatch.setattr(history, "AT_ONCE", 2)
+    monkeypatch.setattr(history, "list_answers", lambda *_: pytest.fail("everything was read at once"))
+    file = io.BytesIO()
+    assert write_zip(file) == 7
+    with ZipFile(file) as archive:
+        assert len(archive.namelist()) == 7 and archive.testzip() is None

@@ -164,6 +164,30 @@ def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
     assert "thumbnail" not in exported[0]
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_answers_are_read_a_few_at_a_time(newest_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [history.keep(b"%d" % number, PREDICTION, "", b"small") for number in range(9)]
+    monkeypatch.setattr(history, "AT_ONCE", 4)
+    read, really = [], history.as_kept
+    monkeypatch.setattr(history, "as_kept", lambda row: read.append(row.id) or really(row))
+    answers = history.each_answer(newest_first)
+    first = next(answers)
+    assert len(read) <= 4
+    history.keep(b"later", PREDICTION, "", b"small")  # what comes meanwhile is not chased
+    assert [first.id, *(answer.id for answer in answers)] == (numbers[::-1] if newest_first else numbers)
+
+
+def test_an_export_begins_before_everything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        history.keep(b"%d" % number, PREDICTION, "", b"small")
+    monkeypatch.setattr(history, "AT_ONCE", 2)
+    monkeypatch.setattr(history, "list_answers", lambda *_: pytest.fail("everything was read at once"))
+    exported = history.export()
+    one = next(exported)
+    history.forget()
+    assert one["category"] == "dog" and len(list(exported)) < 3
+
+
 def test_forget_deletes_all(home: Path) -> None:
     assert history.forget() == 0
     assert not home.exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -145,3 +147,30 @@ def test_precision_follows_the_recipe_or_the_machine() -> None:
     assert precision(Recipe(precision="float32")) == "float32"
     assert precision(Recipe(precision="mixed_bfloat16")) == "mixed_bfloat16"
     assert precision(Recipe()) in ("float32", "mixed_bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "policy"),
+    [
+        ([{"compute_capability": (9, 0)}], "mixed_bfloat16"),
+        ([{"compute_capability": (8, 0)}, {"compute_capability": (8, 9)}], "mixed_bfloat16"),
+        ([{"compute_capability": (7, 5)}], "float32"),
+        ([{"compute_capability": (9, 0)}, {"compute_capability": (7, 0)}], "float32"),
+        ([{}], "float32"),  # a GPU that does not say what it is
+    ],
+)
+def test_a_gpu_is_asked_for_bfloat16_and_not_the_processor_beside_it(
+    gpus: list[dict[str, object]], policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "avx512_bf16" if policy == "float32" else "sse2"
+    monkeypatch.setattr(Path, "read_text", lambda *_: other)
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: list(range(len(gpus))))
+    monkeypatch.setattr("tensorflow.config.experimental.get_device_details", lambda gpu: gpus[gpu])
+    assert precision(Recipe()) == policy
+
+
+@pytest.mark.parametrize(("flags", "policy"), [("fma avx512_bf16", "mixed_bfloat16"), ("fma avx2", "float32")])
+def test_without_a_gpu_the_processor_is_asked(flags: str, policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
+    monkeypatch.setattr(Path, "read_text", lambda *_: flags)
+    assert precision(Recipe()) == policy

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from training.recipe import DistillationSettings, Recipe, RecipeError, flatten
-from training.recipefile import load_recipe, recipe_names, to_toml
+from training.recipefile import load_recipe, recipe_names, to_toml, variants
+from training.series import ablation
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -140,6 +142,22 @@ def test_text_beyond_the_usual_is_read_back(tmp_path: Path) -> None:
 def test_an_unknown_recipe_lists_the_known() -> None:
     with pytest.raises(RecipeError, match=r"unknown recipe 'fsat'; recipes: .*fast.*; did you mean 'fast'\?"):
         load_recipe("fsat")
+
+
+def test_every_name_in_the_table_of_recipes_is_a_recipe() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    names = re.findall(r"^\| `([\w-]+)` \|", text[text.index("### Recipes") :].partition("\n## ")[0], re.MULTILINE)
+    assert "vgg3-plain" in names and names == recipe_names()
+    assert all(load_recipe(name).name == name for name in names)
+
+
+def test_a_variant_of_an_ablation_is_a_recipe_like_any() -> None:
+    plain = load_recipe("vgg3-plain", ("epochs=3",))
+    assert (plain.model.architecture, plain.model.batch_norm, plain.epochs) == ("vgg3", False, 3)
+    assert load_recipe("vgg3-batch-norm").model.batch_norm
+    assert [member.recipe for member in ablation("vgg3")] == [load_recipe(name) for name in variants("vgg3")]
+    with pytest.raises(RecipeError, match=r"unknown recipe 'vgg3-plian'; .*did you mean 'vgg3-plain'\?"):
+        load_recipe("vgg3-plian")
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
