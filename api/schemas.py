@@ -57,7 +57,9 @@ class Model(BaseModel):
     default: bool
     engines: list[str]
     classes: list[str]
-    input_size: int
+    input_size: int = Field(description="the height of the pictures that it takes, in pixels")
+    input_shape: tuple[int, int, int] = Field(description="height, width, and 3 for RGB or 1 for grey")
+    exclusive: bool = Field(description="whether a picture is of one class alone, so that its probabilities sum to 1")
     parameters: int
     accuracy: dict[str, dict[str, float]]
 
@@ -70,13 +72,16 @@ class Health(BaseModel):
 
 def model_answer(name: str, card: Card, default: bool) -> dict[str, object]:
     """A model in the list, in the words of `Model`."""
-    kept = {key: getattr(card, key) for key in ("classes", "input_size", "parameters", "accuracy")}
+    kept = {
+        key: getattr(card, key)
+        for key in ("classes", "input_size", "input_shape", "exclusive", "parameters", "accuracy")
+    }
     return {"name": name, "default": default, "engines": engines_of(card)} | kept
 
 
 def card_answer(card: Card) -> dict[str, Any]:
     """A model's card and the engines that it has."""
-    return asdict(card) | {"engines": engines_of(card)}
+    return asdict(card) | {"engines": engines_of(card), "input_shape": card.input_shape, "exclusive": card.exclusive}
 
 
 def to_response(content: object, status: int = 200) -> Response:

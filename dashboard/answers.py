@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 
-from PIL import Image
-
 from model.classifier import Classifier, NoProbabilities
-from model.images import InvalidImage, made_of
+from model.images import InvalidImage, made_of, to_picture
 from model.prediction import Prediction
 from model.thumbnail import jpeg, thumbnail
 
@@ -53,5 +51,5 @@ def answer(content: bytes, classifier: Classifier) -> Answer:
     except (InvalidImage, NoProbabilities) as error:
         return Answer(error=str(error))
     seen = io.BytesIO()
-    Image.fromarray(result.seen).save(seen, "PNG")
+    to_picture(result.seen).save(seen, "PNG")
     return Answer(preview, small, seen.getvalue(), result.prediction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from dashboard.words import plain
+from dashboard.words import INCLUSIVE, plain
 from model.bundle import TFLITE_FILE, Card
 from model.catalog import SHIPPED, STORED, TRAINED, Entry
 from model.intake import Added
@@ -69,7 +69,8 @@ def speed(milliseconds: float | None) -> str:
 def facts(card: Card) -> list[Fact]:
     """A card as titles and values; what is not known is left out."""
     rows = [
-        Fact(_("pictures"), _("{size} x {size} pixels").format(size=card.input_size)),
+        Fact(_("pictures"), card.input_shape.pixels),
+        Fact(_("answers"), "" if card.exclusive else _("a probability for each class; they do not exclude each other")),
         Fact(_("wants pixels as"), _(SCALINGS[card.scaling].about) if card.scaling in SCALINGS else card.scaling),
         Fact(_("parameters"), count(card.parameters) if card.parameters else ""),
         Fact(_("operations a picture"), count(card.flops) if card.flops else ""),
@@ -98,11 +99,12 @@ def added(added: Added) -> str:
     model = added.model
     if added.facts is None:
         return _("This file is here already, as {name}.").format(name=model.title)
-    size, scaling = model.card.input_size, _(SCALINGS[model.card.scaling].about)
-    said = _("Added {name}: {count} classes, {size} x {size} pixels, taken as {scaling} ({why}).").format(
-        name=model.title, count=len(model.card.classes), size=size, scaling=scaling, why=added.facts.why
+    pixels, scaling = model.card.input_shape.pixels, _(SCALINGS[model.card.scaling].about)
+    said = _("Added {name}: {count} classes, {pixels}, taken as {scaling} ({why}).").format(
+        name=model.title, count=len(model.card.classes), pixels=pixels, scaling=scaling, why=added.facts.why
     )
-    return " ".join([said, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
+    inclusive = () if model.card.exclusive else (_(INCLUSIVE),)
+    return " ".join([said, *inclusive, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
 
 
 def removed(models: list[StoredModel]) -> str:

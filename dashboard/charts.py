@@ -41,12 +41,14 @@ def class_color(index: int) -> str:
 
 
 def probability_chart(prediction: Prediction) -> go.Figure:
-    """A horizontal bar a class, most probable on top, axis 0 to 100 %; the answer strong, the others pale.
+    """A horizontal bar a class, most probable on top, axis 0 to 100 %; what is answered strong, the others pale.
 
     Of many classes, the likeliest MOST_BARS.
     """
     scores = prediction.top(MOST_BARS)[::-1]  # Plotly draws upwards
     strong = 1 if prediction.best.probability >= SURE else 2
+    if not prediction.exclusive:
+        strong = len(prediction.answers)
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
     return bars(
         shown([score.label for score in scores]),

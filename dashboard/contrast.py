@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts import MOST_BARS, bars, class_color, shown
+from dashboard.words import INCLUSIVE, certainty, headline
 from model.bundle import BundleError, bundle_folders, default_name, read_card
 from model.classifier import engines_of
 from model.language import decimal, per_cent
@@ -88,11 +89,14 @@ def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -
 
 def sentences(contrast: Contrast, truth: str = "") -> list[str]:
     """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
-    return [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
+    said = [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
+    return said if contrast.first.exclusive and contrast.second.exclusive else [*said, _(INCLUSIVE)]
 
 
 def answers(contrast: Contrast) -> tuple[str, str]:
     """What both say as a headline, and how sure they are."""
+    if not (contrast.first.exclusive and contrast.second.exclusive):
+        return several(contrast)
     one, two = contrast.first.best, contrast.second.best
     facts = {
         "first": contrast.names[0],
@@ -108,6 +112,19 @@ def answers(contrast: Contrast) -> tuple[str, str]:
         head = _("They disagree: “{label}” or “{other}”")
         details = _("{first} says “{label}” ({share}), {second} says “{other}” ({other_share}).")
     return head.format(**facts), details.format(**facts)
+
+
+def several(contrast: Contrast) -> tuple[str, str]:
+    """The same where classes do not exclude each other: every class that is said."""
+    one, two = ({score.label for score in answer.answers} for answer in (contrast.first, contrast.second))
+    head = _("Both say “{label}”") if one == two else _("They disagree: “{label}” or “{other}”")
+    details = _("{first}: {said}. {second}: {other_said}.").format(
+        first=contrast.names[0],
+        said=certainty(contrast.first),
+        second=contrast.names[1],
+        other_said=certainty(contrast.second),
+    )
+    return head.format(label=headline(contrast.first), other=headline(contrast.second)), details
 
 
 def largest_change(contrast: Contrast) -> Iterator[str]:
@@ -130,7 +147,10 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
 
 def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     """Which of the two is right."""
-    right = [answer.best.label == spelled(truth, labels_of(answer)) for answer in (contrast.first, contrast.second)]
+    right = [
+        spelled(truth, labels_of(answer)) in {score.label for score in answer.answers}
+        for answer in (contrast.first, contrast.second)
+    ]
     if all(right):
         yield _("Both are right.")
     elif any(right):
@@ -170,9 +190,10 @@ def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
     places = {score.label: score.index for score in (*contrast.second.scores, *contrast.first.scores)}
     colors = [class_color(places[label]) for label in labels]
 
-    def side(place: int, best: str) -> go.Figure:
+    def side(place: int, answer: Prediction) -> go.Figure:
+        said = {score.label for score in answer.answers}
         values = [pairs[label][place] or 0.0 for label in labels]
-        opacity = [1.0 if label == best else 0.4 for label in labels]
+        opacity = [1.0 if label in said else 0.4 for label in labels]
         return bars(shown(labels), values, colors, opacity)
 
-    return side(0, contrast.first.best.label), side(1, contrast.second.best.label)
+    return side(0, contrast.first), side(1, contrast.second)

@@ -24,6 +24,7 @@ from dashboard.resources import WORKED_OUT, identity
 from dashboard.surveys import TURN, Job
 from model.classifier import Classifier, KerasPass
 from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
+from model.images import from_picture
 from model.index import Features, Index, kept_index, take_index
 from model.language import current, speaking
 from model.language import gettext as _
@@ -40,9 +41,9 @@ COUNT = 5  # alike pictures that are shown
 
 
 def seen_by(answer: Answer) -> np.ndarray:
-    """What the network was given of a picture, uint8 (size, size, 3)."""
+    """What the network was given of a picture, uint8 (height, width, channels)."""
     with Image.open(io.BytesIO(answer.seen)) as image:
-        return np.asarray(image.convert("RGB"))
+        return from_picture(image)
 
 
 def methods(classifier: Classifier) -> list[str]:
@@ -54,8 +55,8 @@ def _gradient(classifier: Classifier) -> Explanation:
     card, inside = classifier.card, classifier.network
     assert inside is not None
     try:
-        explain = gradient_map(inside, card.input_size, card.scaling, card.output)
-        explain(np.zeros((card.input_size, card.input_size, 3), np.uint8), 0)
+        explain = gradient_map(inside, card.input_shape, card.scaling, card.output)
+        explain(np.zeros(card.input_shape, np.uint8), 0)
     except NoMapError:
         raise
     except Exception as error:  # networks made elsewhere are built in every way, and Keras raises nearly anything
@@ -69,8 +70,8 @@ def _features(classifier: Classifier) -> Features:
     card, inside = classifier.card, classifier.network
     assert inside is not None
     try:
-        features = features_of(inside, card.input_size, card.scaling)
-        features(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+        features = features_of(inside, card.input_shape, card.scaling)
+        features(np.zeros((1, *card.input_shape), np.uint8))
     except Exception as error:  # as above
         raise NoMapError(_("This network is built in a way that its features cannot be taken from.")) from error
     return features
@@ -83,7 +84,7 @@ def compiled(classifier: Classifier, make: Callable[[Classifier], Any]) -> Any:
 
 
 def map_of(answer: Answer, classifier: Classifier, label: int, method: str) -> np.ndarray:
-    """Where the picture speaks for class `label`: float32 (size, size), 0 to 1, worked out once. Raises NoMapError."""
+    """Where the picture speaks for class `label`: float32 (height, width), 0 to 1, made once. Raises NoMapError."""
 
     def make() -> np.ndarray:
         image = seen_by(answer)
@@ -119,7 +120,7 @@ GUARD = threading.Lock()
 
 def index_of(classifier: Classifier, source: Path) -> Index | None:
     """The index of a data folder where it has been made, or None."""
-    return kept_index(key_of(classifier), source, classifier.card.input_size)
+    return kept_index(key_of(classifier), source, classifier.card.input_shape)
 
 
 def make_index(classifier: Classifier, source: Path) -> Job:
@@ -143,7 +144,7 @@ def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
     try:
         with speaking(language), TURN:
             features: Features = compiled(classifier, _features)
-            take_index(key_of(classifier), features, source, classifier.card.input_size, tell)
+            take_index(key_of(classifier), features, source, classifier.card.input_shape, tell)
         with GUARD:
             JOBS.pop((key_of(classifier), source), None)
     except (DataError, NoMapError, OSError) as error:

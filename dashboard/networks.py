@@ -18,6 +18,7 @@ from model.language import gettext as _
 from model.namefiles import MAX_BYTES as MAX_NAMES
 from model.names import Names, NamesError, parse_names, typed_names
 from model.scaling import SCALINGS
+from model.shapes import SizeError, sides_of
 
 FIND_OUT = "find out"
 
@@ -97,14 +98,19 @@ def ask_for_network() -> None:
             format_func=lambda key: _(SCALINGS[key].about) if key in SCALINGS else _("find out, or guess 0 to 1"),
             key="network-scaling",
         )
-        size = st.number_input(_("Pixels a side, for a network that takes any"), 0, 1024, 0, key="network-size")
+        size = st.text_input(
+            _("Pixels a side, for a network that takes any"),
+            placeholder=_("224, or 150x200 (height x width)"),
+            key="network-size",
+        )
     if st.button(_("Add"), type="primary", disabled=upload is None, key="network-add") and upload:
         try:
             names = names_of(classes.strip(), (listed.name, listed.getvalue()) if listed else None)
-        except NamesError as error:
+            sides = sides_of(size)
+        except (NamesError, SizeError) as error:
             st.error(words.plain(str(error)))
             return
-        wishes = Wishes(name.strip(), names, "" if scaling == FIND_OUT else scaling, int(size))
+        wishes = Wishes(name.strip(), names, "" if scaling == FIND_OUT else scaling, *sides)
         take(upload.name, upload.getvalue(), wishes)
 
 

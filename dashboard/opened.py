@@ -11,6 +11,7 @@ from model.bundle import Card
 from model.classifier import engines_of
 from model.folders import is_cifar10, known_folders
 from model.language import gettext as _
+from model.shapes import PictureSize
 from model.splits import DataError
 
 NAMES = ("set", "picture")
@@ -39,7 +40,7 @@ def opened_picture(card: Card) -> Opened | None:
         return None
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
-            return find_picture(name, number, card.input_size)
+            return find_picture(name, number, card.input_shape)
     except DataError as error:
         st.error(words.plain(str(error)))
         return None
@@ -51,7 +52,7 @@ def opened_engine(card: Card) -> str | None:
     return engine if engine in engines_of(card) else None
 
 
-def find_picture(name: str, number: str, size: int) -> Opened:
+def find_picture(name: str, number: str, size: PictureSize) -> Opened:
     """A picture by its set's name and its place there. Raises DataError."""
     folders = known_folders()
     if name not in folders:

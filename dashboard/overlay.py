@@ -10,7 +10,9 @@ from PIL import Image
 from plotly.colors import hex_to_rgb, sequential
 
 from dashboard.dataurl import data_url
+from model.images import centre_box
 from model.language import gettext as _
+from model.shapes import InputShape
 from model.thumbnail import jpeg
 
 SIDE = 420  # pixels of the picture on the page
@@ -24,8 +26,8 @@ HTML = """<figure>
 </figure>"""
 
 CSS = """
-figure { margin: 0; max-width: 420px; font-family: var(--st-font); font-size: 0.875rem; color: var(--st-text-color); }
-.both { position: relative; aspect-ratio: 1; border-radius: var(--st-base-radius); overflow: hidden; }
+figure { margin: 0; font-family: var(--st-font); font-size: 0.875rem; color: var(--st-text-color); }
+.both { position: relative; border-radius: var(--st-base-radius); overflow: hidden; }
 .both img { position: absolute; inset: 0; width: 100%; height: 100%; }
 figcaption, label { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.5rem; }
 .ramp { flex: 1; height: 0.5rem; border-radius: 0.25rem; }
@@ -40,6 +42,8 @@ export default function ({ data, parentElement }) {
   show(find(".picture"), data.picture, data.alt)
   show(find(".map"), data.map, "")
   for (const name of ["low", "high", "name"]) find("." + name).textContent = data[name]
+  find("figure").style.maxWidth = data.width + "px"
+  find(".both").style.aspectRatio = data.width + " / " + data.height
   find(".ramp").style.background = data.ramp
   const slider = find("input")
   const blend = () => { find(".map").style.opacity = slider.value / 100 }
@@ -52,11 +56,17 @@ _overlay = st.components.v2.component("vitrine_overlay", html=HTML, css=CSS, js=
 
 
 def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
-    """The picture's centre square under the map; preview: the picture as a JPEG, marks: float (size, size), 0 to 1."""
+    """What the network is given of the picture, under the map.
+
+    preview: the picture as a JPEG; marks: float (height, width), 0 to 1.
+    """
+    shape = enlarged(marks)
     _overlay(
         data={
-            "picture": data_url(jpeg(centre_square(preview), SIDE)),
-            "map": data_url(jpeg(heat(marks), SIDE)),
+            "picture": data_url(jpeg(centre(preview, shape), SIDE)),
+            "map": data_url(jpeg(heat(marks, shape), SIDE)),
+            "width": shape.width,
+            "height": shape.height,
             "ramp": f"linear-gradient(90deg, {', '.join(sequential.Inferno)})",
             "alt": alt,
             "low": _("little"),
@@ -64,21 +74,27 @@ def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
             "name": _("Strength of the map"),
         },
         key=key,
-        width=SIDE,
+        width=shape.width,
     )
 
 
-def centre_square(preview: bytes) -> Image.Image:
-    """The part of the picture that the network is given, RGB (SIDE, SIDE)."""
+def enlarged(marks: np.ndarray) -> InputShape:
+    """A map's proportions with SIDE pixels along its longer side."""
+    height, width = (max(1, round(SIDE * side / max(marks.shape))) for side in marks.shape)
+    return InputShape(height, width)
+
+
+def centre(preview: bytes, shape: InputShape) -> Image.Image:
+    """The part of the picture that the network is given, RGB, as large as the map is shown."""
     with Image.open(io.BytesIO(preview)) as image:
-        edge = min(image.size)
-        left, top = (image.width - edge) / 2, (image.height - edge) / 2
-        return image.convert("RGB").resize((SIDE, SIDE), box=(left, top, left + edge, top + edge), reducing_gap=2.0)
+        box = centre_box(image.size, shape)
+        return image.convert("RGB").resize((shape.width, shape.height), box=box, reducing_gap=2.0)
 
 
-def heat(marks: np.ndarray) -> Image.Image:
-    """A map as a picture, RGB (SIDE, SIDE): dark for 0, bright for 1."""
-    smooth = Image.fromarray(np.asarray(marks, np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+def heat(marks: np.ndarray, shape: InputShape) -> Image.Image:
+    """A map as an RGB picture, dark for 0, bright for 1."""
+    size = shape.width, shape.height
+    smooth = Image.fromarray(np.asarray(marks, np.float32)).resize(size, Image.Resampling.BICUBIC)
     values = np.clip(np.asarray(smooth), 0.0, 1.0)
     places = np.linspace(0.0, 1.0, len(RAMP))
     channels = [np.interp(values, places, RAMP[:, channel]) for channel in range(3)]

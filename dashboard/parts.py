@@ -127,7 +127,9 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
     with right:
         best, count = answer.prediction.best, len(answer.prediction.scores)
         st.subheader(words.plain(words.headline(answer.prediction)), anchor=False)
-        st.markdown(f"**{words.certainty(answer.prediction).capitalize()}**{verdict(item)}")
+        st.markdown(f"**{words.plain_certainty(answer.prediction)}**{verdict(item)}")
+        if not card.exclusive:
+            st.caption(_(words.INCLUSIVE))
         draw(
             charts.probability_chart(answer.prediction),
             key="probabilities" if key == "answer" else f"probabilities-{key}",
@@ -161,7 +163,7 @@ def verdict(item: Item) -> str:
     if not item.truth or item.answer.prediction is None:
         return ""
     truth = words.plain(article(class_name(item.truth)))
-    if item.truth == item.answer.prediction.best.label:
+    if item.truth in {score.label for score in item.answer.prediction.answers}:
         right = _("right, it is {truth}").format(truth=truth)
         return f" · :green[:material/check: {right}]"
     wrong = _("wrong, it is {truth}").format(truth=truth)
@@ -175,13 +177,17 @@ def article(label: str) -> str:
 
 def show_pictures(item: Item, card: Card, key: str) -> None:
     """The picture as it came, and the small one that the network really sees, pixel by pixel."""
-    size = card.input_size
+    shape = card.input_shape
     with st.container(key=f"picture-{key}"):
         st.image(item.answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
     with st.container(horizontal=True, vertical_alignment="center", key=f"seen-{key}"):
-        st.image(item.answer.seen, width=96, alt=_("The same picture at {size} by {size} pixels").format(size=size))
+        alt = _("The same picture at {height} by {width} pixels").format(height=shape.height, width=shape.width)
+        st.image(item.answer.seen, width=max(1, round(96 * shape.width / shape.longest)), alt=alt)
         title = _("What the network sees:")
-        seen = _("{size} x {size} pixels, cut to the centre square").format(size=size)
+        cut = (
+            _("{pixels}, cut to the centre square") if shape.height == shape.width else _("{pixels}, cut at the centre")
+        )
+        seen = cut.format(pixels=shape.pixels)
         st.caption(f"{title}  \n{seen}", width="content")
 
 

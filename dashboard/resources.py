@@ -27,6 +27,7 @@ from model.images import read_image, to_array
 from model.language import current
 from model.layers import Layer, list_layers
 from model.pool import POOL, Choice, Key, choose
+from model.shapes import PictureSize
 from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail
 
@@ -49,7 +50,7 @@ def card(name: str) -> Card:
 
 def fingerprint(card: Card) -> str:
     """Tells a network from a later one of the same name, and from the same bytes added with other classes."""
-    return repr((card.name, card.files, card.classes, card.input_size, card.scaling, card.output))
+    return repr((card.name, card.files, card.classes, card.input_shape.key, card.scaling, card.output))
 
 
 def identity(classifier: Classifier) -> str:
@@ -103,7 +104,7 @@ def layers(name: str) -> list[Layer]:
     return _layers(fingerprint(choice.card), choice)
 
 
-def testset(name: str, folder: Path, size: int) -> PictureSet:
+def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
     """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
     return TESTSETS.get((name, folder, size, stamp(folder)), lambda: read_testset(name, folder, size))
 
@@ -112,8 +113,7 @@ def measure_speed(classifier: Classifier) -> None:
     """Find out how long one picture takes here, once a network."""
     network = fingerprint(classifier.card)
     if SPEEDS.peek(network) is None:
-        side = classifier.card.input_size
-        blank, times = np.zeros((1, side, side, 3), np.uint8), []
+        blank, times = np.zeros((1, *classifier.card.input_shape), np.uint8), []
         for _ in range(SPEED_PASSES):
             start = time.perf_counter()
             classifier.probabilities(blank)
@@ -138,7 +138,7 @@ def known_speeds(networks: Sequence[tuple[str, str]]) -> list[float]:
 def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
     """Measure several networks in turns, so that they can be compared. Raises BundleError."""
     loaded = [POOL.get(*network) for network in networks]
-    blanks = [np.zeros((1, one.card.input_size, one.card.input_size, 3), np.uint8) for one in loaded]
+    blanks = [np.zeros((1, *one.card.input_shape), np.uint8) for one in loaded]
     passes = [partial(one.probabilities, blank) for one, blank in zip(loaded, blanks, strict=True)]
     PAIRS.put(tuple(speed_key(*network) for network in networks), speeds(passes))
 
@@ -151,8 +151,10 @@ def converted(name: str, suffix: str) -> bytes:
     choice = choose(name)
 
     def make() -> bytes:
-        side = choice.card.input_size
-        pictures = [to_array(read_image(sample.path.read_bytes(), at_least=side), side) for sample in list_samples()]
+        shape = choice.card.input_shape
+        pictures = [
+            to_array(read_image(sample.path.read_bytes(), at_least=shape.longest), shape) for sample in list_samples()
+        ]
         return convert(choice.folder, choice.card, suffix, np.stack(pictures))
 
     kept: bytes = WORKED_OUT.get(("converted", fingerprint(choice.card), suffix), make)

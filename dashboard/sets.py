@@ -89,7 +89,7 @@ def read(name: str, folder: Path, card: Card) -> PictureSet:
     """The set's pictures at the network's size; where they cannot be had, a sentence, and the page ends there."""
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):
-            return resources.testset(name, folder, card.input_size)
+            return resources.testset(name, folder, card.input_shape)
     except DataError as error:
         st.error(words.plain(str(error)))
         st.stop()
@@ -122,6 +122,12 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
         args=(name, card, engine, pictures),
     )
     return None
+
+
+def say_what_counts(*networks: Card) -> None:
+    """What is right where a picture has one true class and a network may say several."""
+    if not all(card.exclusive for card in networks):
+        st.caption(_("The classes do not exclude each other: here, the likeliest one counts as the answer."))
 
 
 def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from dashboard.dataurl import data_url
+from model.images import to_picture
 from model.thumbnail import jpeg, png
 
 SIDE = 96  # pixels of a picture on the page
@@ -26,7 +26,7 @@ CSS = """
 .sheet a.wrong { border-color: #CC6677; }
 .sheet a:hover { border-color: var(--st-primary-color); }
 .sheet a:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
-.sheet img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; image-rendering: pixelated; }
+.sheet img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; }
 .sheet div { position: relative; }
 .sheet b {
   position: absolute; right: 2px; bottom: 2px; padding: 0 4px; border-radius: 5px; font: 11px/1.4 var(--st-font);
@@ -95,8 +95,8 @@ class Cell:
 
 
 def small_url(image: np.ndarray) -> str:
-    """A picture, uint8 (size, size, 3), small enough for a sheet; the pixels of a small one stay as they are."""
-    return data_url(png(image) if len(image) <= SIDE else jpeg(Image.fromarray(image), SIDE))
+    """A picture, uint8 (height, width, channels), small enough for a sheet; a small one's pixels stay as they are."""
+    return data_url(png(image) if max(image.shape) <= SIDE else jpeg(to_picture(image), SIDE))
 
 
 _sheet = st.components.v2.component("vitrine_sheet", html="<div></div>\n<div></div>", css=CSS, js=JS)

@@ -24,23 +24,30 @@ HEIGHT = 44  # pixels a kind of change
 
 def change(trial: Trial) -> str:
     """What was done to the picture, in words."""
-    size = trial.image.shape[0]
+    height, width = trial.image.shape[:2]
     if trial.kind == "turned":
         way = _("turned {degrees}° to the left") if trial.strength > 0 else _("turned {degrees}° to the right")
         return way.format(degrees=round(abs(trial.strength)))
     if trial.kind == "moved":
-        pixels = round(abs(trial.strength) * size)
+        pixels = round(abs(trial.strength) * width)
         if trial.strength > 0:
             return ngettext("moved {n} pixel to the right", "moved {n} pixels to the right", pixels).format(n=pixels)
         return ngettext("moved {n} pixel to the left", "moved {n} pixels to the left", pixels).format(n=pixels)
     if trial.kind == "blurred":
-        return _("blurred over {n} pixels").format(n=decimal(trial.strength * size))
+        return _("blurred over {n} pixels").format(n=decimal(trial.strength * min(height, width)))
     return _("as a JPEG of quality {quality}").format(quality=round(trial.strength))
 
 
-def summary(found: list[Trial], label: int, classes: tuple[str, ...]) -> str:
-    """In how many of the changed pictures the class is still the answer, and what takes its place where it is not."""
-    count, kept = len(found), round(held(found, label) * len(found))
+def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> str:
+    """In how many of the changed pictures the class is still the answer, and what takes its place where it is not.
+
+    exclusive: whether another class can take its place at all.
+    """
+    count, kept = len(found), round(held(found, label, exclusive) * len(found))
+    if not exclusive:
+        return _("“{label}” stays likelier than not in {kept} of {count} small changes.").format(
+            label=class_name(classes[label]), kept=kept, count=count
+        )
     if kept == count:
         return _("“{label}” stays the answer in all {count} small changes.").format(
             label=class_name(classes[label]), count=count
@@ -67,12 +74,12 @@ def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFr
     )
 
 
-def chart(found: list[Trial], label: int, classes: tuple[str, ...]) -> go.Figure:
+def chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> go.Figure:
     """A mark a change, by kind and the probability of `label`: a dot where that is still the answer, else a cross."""
     figure = go.Figure()
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
-        signs = ["circle" if winner(trial) == label else "x" for trial in members]
+        signs = ["circle" if trial.holds(label, exclusive) else "x" for trial in members]
         names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)])}") for trial in members]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],

@@ -135,7 +135,7 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
         f"{words.plain(class_name(label))} · {decimal(neighbor.likeness, 2)}"
         for label, neighbor in zip(labels, found, strict=True)
     ]
-    small = classifier.card.input_size <= SMALL
+    small = classifier.card.input_shape.longest <= SMALL
     with st.container(horizontal=True, gap="small", key="seen-alike" if small else "alike"):
         for neighbor, label, caption in zip(found, labels, captions, strict=True):
             alt = _("Training picture of the class {label}") if learnt else _("Picture of the class {label}")
@@ -149,17 +149,18 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
 def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
     """What becomes of the answer when the picture is changed a little."""
     assert answer.prediction is not None
-    label, classes = answer.prediction.best.index, classifier.card.classes
+    label, classes, exclusive = answer.prediction.best.index, classifier.card.classes, classifier.card.exclusive
     with st.spinner(_("Changing the picture a little, in many ways")):
         found = insights.trials_of(answer, classifier)
-    sentence = steadiness.summary(found, label, classes)
+    sentence = steadiness.summary(found, label, classes, exclusive)
     st.markdown(words.plain(sentence))
-    draw(steadiness.chart(found, label, classes), key=f"why-steady-{key}", alt=sentence)
-    st.caption(
-        _(
-            "Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: another class won."
-        ).format(label=words.plain(class_name(classes[label])))
+    draw(steadiness.chart(found, label, classes, exclusive), key=f"why-steady-{key}", alt=sentence)
+    marks = (
+        _("Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: another class won.")
+        if exclusive
+        else _("Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: under one half.")
     )
+    st.caption(marks.format(label=words.plain(class_name(classes[label]))))
     with st.expander(_("As a table")):
         st.dataframe(
             steadiness.table(found, label, classes),

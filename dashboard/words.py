@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from dashboard.charts import SURE
 from model.bundle import Card
 from model.classifier import engines_of
 from model.language import gettext as _
-from model.language import per_cent
+from model.language import marked, per_cent
 from model.prediction import Prediction
 from model.titles import class_name, test_set
 
 JOINER = "\u2060"  # is not seen, and joins the letters around it
 # Once Markdown is read and no backslash left, Streamlit makes links of addresses, emoji and icons of :names:.
 MADE_AFTERWARDS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+MOST_LISTED = 4  # classes in a title
+INCLUSIVE = marked(
+    "The classes do not exclude each other: each has its own probability, and they need not add up to 100 %."
+)
 
 
 def headline(prediction: Prediction) -> str:
-    """The answer as a title: `Frog`, or `Not sure: cat or dog`."""
+    """The answer as a title: `Frog`, or `Not sure: cat or dog`, or each class that a picture shows: `Cat, outdoors`."""
+    if not prediction.exclusive:
+        return capital(listed([class_name(score.label) for score in prediction.answers]) or _("none of its classes"))
     first, *others = prediction.top(2)
     if prediction.best.probability >= SURE or not others:
-        label = class_name(first.label)
-        return label[:1].upper() + label[1:]  # the rest as its owner writes it: BMW
+        return capital(class_name(first.label))
     return _("Not sure: {first} or {second}").format(first=class_name(first.label), second=class_name(others[0].label))
 
 
+def capital(label: str) -> str:
+    return label[:1].upper() + label[1:]  # the rest as its owner writes it: BMW
+
+
+def listed(parts: Sequence[str]) -> str:
+    """The first of some words, and how many more there are."""
+    shown, more = ", ".join(parts[:MOST_LISTED]), len(parts) - MOST_LISTED
+    return shown if more <= 0 else _("{shown} and {n} more").format(shown=shown, n=more)
+
+
 def certainty(prediction: Prediction) -> str:
-    """How sure, in words and in number."""
+    """How sure, in words and in number; for classes that do not exclude each other, how sure of each in the title."""
+    if not prediction.exclusive:
+        said = prediction.answers
+        shares = listed(
+            [f"{class_name(score.label)} {percent(score.probability)}" for score in said or prediction.top(1)]
+        )
+        return shares if said else _("the likeliest: {shares}").format(shares=shares)
     probability = prediction.best.probability
     words = (
         _("almost certain, {share} sure")
@@ -39,6 +61,12 @@ def certainty(prediction: Prediction) -> str:
         else _("a guess, {share} sure")
     )
     return words.format(share=percent(probability))
+
+
+def plain_certainty(prediction: Prediction) -> str:
+    """The same as Markdown, with a capital."""
+    said = capital(certainty(prediction))
+    return said if prediction.exclusive else plain(said)  # it names classes
 
 
 def percent(probability: float) -> str:

@@ -146,6 +146,12 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
                 "mobilenetv3small, and {error}{hint}"
             ).format(name=name, error=error, hint=hint)
         ) from None
+    if card.input_shape != (card.input_size, card.input_size, 3):
+        raise BackboneError(
+            _("the network {name!r} takes {pixels}; a backbone takes RGB squares").format(
+                name=name, pixels=card.input_shape.pixels
+            )
+        )
     if input_size != card.input_size:
         raise BackboneError(
             _("the network {name!r} takes pictures of {size} x {size}; set model.input_size={size}").format(

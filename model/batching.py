@@ -15,7 +15,7 @@ MOST = 32  # pictures a shared pass: more win nothing, and the first of them wou
 
 @dataclass(eq=False)
 class Waiting:
-    """One thread's picture (1, size, size, 3), and its row of probabilities or the error, once there is one."""
+    """One thread's picture (1, height, width, channels), and its row of probabilities or the error, once known."""
 
     image: np.ndarray
     rows: np.ndarray | None = None
@@ -34,7 +34,7 @@ class SharedPass:
         self.running = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities (n, classes) of pictures (n, size, size, 3). Raises what the network raises."""
+        """Probabilities (n, classes) of pictures (n, height, width, channels). Raises what the network raises."""
         if len(images) != 1:
             return self.forward(images)
         mine = Waiting(images)

@@ -19,6 +19,8 @@ from typing import Any
 from model.files import is_being_written, write_whole
 from model.home import home
 from model.language import gettext as _
+from model.outputs import INDEPENDENT
+from model.shapes import InputShape
 
 BUNDLES = Path(__file__).parent / "bundles"
 DEFAULT = "best"  # the shipped bundle that `default` names until the user chooses another
@@ -48,7 +50,8 @@ class Card:
     accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: test set -> expected
     calibration error by engine; flops: multiplications and additions of one picture's pass; temperature: what the
     logits were divided by to calibrate the probabilities, on average, 1 for none; scaling and output: names of
-    model.scaling, for networks that were made elsewhere.
+    model.scaling, for networks that were made elsewhere; input_size: the height of the pictures, input_width: 0 where
+    that is the width too; channels: 3 for RGB, 1 for grey.
     """
 
     name: str
@@ -66,6 +69,18 @@ class Card:
     files: dict[str, FileEntry] = field(default_factory=dict)
     scaling: str = "none"
     output: str = "probabilities"
+    input_width: int = 0
+    channels: int = 3
+
+    @property
+    def input_shape(self) -> InputShape:
+        """What one picture is to the network: (height, width, channels)."""
+        return InputShape(self.input_size, self.input_width or self.input_size, self.channels)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a picture is of one of the classes alone, so that its probabilities sum to 1."""
+        return self.output != INDEPENDENT
 
     @property
     def bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from model.language import gettext as _
+from model.shapes import PictureSize, shape_of
 from model.splits import DataError, Dataset, Split, empty_split, readable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
@@ -17,7 +19,7 @@ SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "v
 MAX_BYTES = 2**31  # of pictures that are held in memory to be looked at
 
 
-def read_image_folder(root: Path, size: int) -> Dataset:
+def read_image_folder(root: Path, size: PictureSize) -> Dataset:
     """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
     train = train_folder(root)
     classes = class_names(train)
@@ -106,15 +108,16 @@ def class_names(folder: Path) -> tuple[str, ...]:
     return names
 
 
-def check_memory(folder: Path, classes: tuple[str, ...], size: int) -> None:
+def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> None:
     """Raise DataError for more pictures than MAX_BYTES hold, before any is read."""
-    count, most = sum(1 for name in classes for _path in picture_paths(folder / name)), MAX_BYTES // (size * size * 3)
+    shape = shape_of(size)
+    count, most = sum(1 for name in classes for _path in picture_paths(folder / name)), MAX_BYTES // math.prod(shape)
     if count > most:
         raise DataError(
             _(
-                "{folder} holds {count} pictures; at {size} x {size} pixels, {most} fit into memory: "
+                "{folder} holds {count} pictures; at {height} x {width} pixels, {most} fit into memory: "
                 "give a folder with fewer"
-            ).format(folder=folder, count=count, size=size, most=most)
+            ).format(folder=folder, count=count, height=shape.height, width=shape.width, most=most)
         )
 
 
@@ -122,8 +125,8 @@ def picture_paths(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Split:
-    """Every picture below folder/CLASS, cropped and resized to size x size. Raises DataError naming the path."""
+def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize) -> Split:
+    """Every picture below folder/CLASS, cropped and resized to a size. Raises DataError naming the path."""
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
@@ -136,7 +139,7 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Spl
             )
         paths += members
         labels += [label] * len(members)
-    images = np.empty((len(paths), size, size, 3), np.uint8)
+    images = np.empty((len(paths), *shape_of(size)), np.uint8)
 
     def read(place: int) -> None:
         images[place] = read_picture(paths[place], size)
@@ -146,11 +149,11 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: int) -> Spl
     return Split(images, np.array(labels, np.int64))
 
 
-def read_picture(path: Path, size: int) -> np.ndarray:
-    """One picture file as uint8 (size, size, 3). Raises DataError naming the path."""
+def read_picture(path: Path, size: PictureSize) -> np.ndarray:
+    """One picture file as uint8 (height, width, channels). Raises DataError naming the path."""
     from model.images import InvalidImage, read_image, to_array
 
     try:
-        return to_array(read_image(path.read_bytes(), at_least=size), size)
+        return to_array(read_image(path.read_bytes(), at_least=shape_of(size).longest), size)
     except (OSError, InvalidImage) as error:
         raise DataError(_("{path} cannot be used: {error}").format(path=path, error=error)) from error

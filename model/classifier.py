@@ -25,6 +25,7 @@ from model.bundle import (
     read_card,
 )
 from model.cache import Cache
+from model.ends import lite_row, with_one_row
 from model.images import noted, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Look:
-    """One picture as the network saw it, uint8 RGB (size, size, 3), and what it said."""
+    """One picture as the network saw it, uint8 (height, width, channels), and what it said."""
 
     seen: np.ndarray
     prediction: Prediction
@@ -85,7 +86,7 @@ class Classifier:
         try:
             with checked_copy(folder, card, file) as copy:
                 classifier = cls(card, engine, LOADERS[copy.suffix](copy, card))
-                rows = classifier.probabilities(np.zeros((1, card.input_size, card.input_size, 3), np.uint8))
+                rows = classifier.probabilities(np.zeros((1, *card.input_shape), np.uint8))
         except BundleError:
             raise
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
@@ -107,12 +108,11 @@ class Classifier:
         return self.forward.network if isinstance(self.forward, KerasPass) else None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities, float32 (n, classes), of uint8 RGB pictures (n, size, size, 3). n may be 0."""
-        size = self.card.input_size
-        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
-            raise ValueError(
-                f"images are {images.dtype} {images.shape}; the network takes uint8 (n, {size}, {size}, 3)"
-            )
+        """Class probabilities, float32 (n, classes), of uint8 pictures (n, height, width, channels). n may be 0."""
+        shape = self.card.input_shape
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            wanted = ", ".join(map(str, ("n", *shape)))
+            raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 ({wanted})")
         finish = OUTPUTS[self.card.output]
         parts = [finish(self.forward(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
@@ -123,12 +123,12 @@ class Classifier:
         Raises InvalidImage, or NoProbabilities.
         """
         start = perf_counter()
-        size = self.card.input_size
-        seen, note = noted(content, lambda picture: to_array(picture, size), at_least=size)
+        shape = self.card.input_shape
+        seen, note = noted(content, lambda picture: to_array(picture, shape), at_least=shape.longest)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
         prediction = Prediction.from_probabilities(
-            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine, note
+            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine, note, self.card.exclusive
         )
         check_probabilities(prediction)
         return Look(seen, prediction)
@@ -148,7 +148,10 @@ def load_keras(path: Path, card: Card) -> Forward:
 
 
 def read_network(path: Path) -> keras.Model:
-    """A Keras network without its optimizer. Raises NotAllowed for one that needs more than Keras's own parts."""
+    """A Keras network without its optimizer, from one tensor of pictures to one row of numbers for each.
+
+    Raises NotAllowed for one that needs more than Keras's own parts, or has several such rows.
+    """
     from model.archives import read_checked
     from model.legacy import modernised
 
@@ -158,7 +161,7 @@ def read_network(path: Path) -> keras.Model:
 
     ignore_outdated()
     with modernised(path) as readable:
-        return keras.models.load_model(readable, compile=False, safe_mode=True)
+        return with_one_row(keras.models.load_model(readable, compile=False, safe_mode=True))
 
 
 def compiled(network: keras.Model, card: Card) -> Forward:
@@ -167,10 +170,10 @@ def compiled(network: keras.Model, card: Card) -> Forward:
 
     def scaled(pictures: tf.Tensor) -> tf.Tensor:
         # Some layers would change pictures at random while training.
-        return network(as_wanted(pictures, card.scaling, network.inputs[0].dtype), training=False)
+        return network(as_wanted(pictures, card.scaling, network.inputs[0]), training=False)
 
     def traced(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
-        signature = tf.TensorSpec((batch, card.input_size, card.input_size, 3), tf.uint8)
+        signature = tf.TensorSpec((batch, *card.input_shape), tf.uint8)
         function: Callable[[tf.Tensor], tf.Tensor] = tf.function(scaled, input_signature=[signature], autograph=False)
         return function
 
@@ -182,7 +185,7 @@ def compiled(network: keras.Model, card: Card) -> Forward:
         return np.asarray((one if len(images) == 1 else many)(tensor))
 
     # Traced now, not by the first two who ask at the same time.
-    forward(np.zeros((2, card.input_size, card.input_size, 3), np.uint8))
+    forward(np.zeros((2, *card.input_shape), np.uint8))
     return KerasPass(forward, network)
 
 
@@ -193,9 +196,11 @@ def load_tflite(path: Path, card: Card) -> Forward:
     with quiet():  # the first one in a process says what it computes with
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    if tuple(given["shape"]) != (1, card.input_size, card.input_size, 3):
-        interpreter.resize_tensor_input(given["index"], (1, card.input_size, card.input_size, 3))
+    given, result = interpreter.get_input_details()[0], lite_row(interpreter.get_output_details())
+    # A network of grey pictures may have no axis for their one channel.
+    shape = (1, *card.input_shape)[: len(given["shape"])]
+    if tuple(given["shape"]) != shape:
+        interpreter.resize_tensor_input(given["index"], shape)
         interpreter.allocate_tensors()
     scaling = SCALINGS[card.scaling]
     lock = threading.Lock()  # an interpreter is not safe to share
@@ -204,7 +209,7 @@ def load_tflite(path: Path, card: Card) -> Forward:
         rows = []
         with lock:
             for image in images:
-                interpreter.set_tensor(given["index"], to_tensor(image[None], scaling, given))
+                interpreter.set_tensor(given["index"], to_tensor(image[None], scaling, given).reshape(shape))
                 interpreter.invoke()
                 rows.append(from_tensor(interpreter.get_tensor(result["index"]), result)[0])
         return np.stack(rows)
@@ -216,7 +221,8 @@ def to_tensor(images: np.ndarray, scaling: Scaling, details: dict[str, Any]) -> 
     """uint8 pictures as the numbers that a LiteRT input holds: its own dtype, quantised where it is."""
     if details["dtype"] == np.uint8 and scaling.name == "none":
         return images
-    numbers = images * np.array(scaling.factor, np.float32) + np.array(scaling.offset, np.float32)
+    factor, offset = scaling.of(images.shape[-1])
+    numbers = images * np.array(factor, np.float32) + np.array(offset, np.float32)
     step, zero = details["quantization"]
     if step == 0:
         return np.asarray(numbers, details["dtype"])

@@ -51,8 +51,8 @@ def can_convert(card: Card, suffix: str) -> bool:
 def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGES) -> bytes:
     """A bundle's network as a file of this kind, byte for byte where the bundle has that file.
 
-    images, uint8 (n, size, size, 3): pictures like those it will see, from which an int8 file's ranges are read.
-    Raises BundleError when it cannot be converted.
+    images, uint8 (n, height, width, channels): pictures like those it will see, which set an int8 file's ranges. Raises
+    BundleError when it cannot be converted.
     """
     if name := own_file(card, suffix):
         return check_file(folder, card, name).read_bytes()

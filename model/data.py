@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,19 @@ from model.classfolders import (
     train_folder,
 )
 from model.language import gettext as _
+from model.shapes import PictureSize, shape_of
 from model.splits import DataError, Dataset, Split
 
 
 def load_dataset(
-    source: Path | None, size: int = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0
+    source: Path | None, size: PictureSize = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0
 ) -> Dataset:
     """Read a data set whole into memory.
 
     `source` is a `cifar-10-batches-py` folder or its parent, or a folder of pictures with one sub-folder a class,
     directly or inside train/, val/ and test/; None downloads CIFAR-10 through Keras. Splits that it does not bring are
-    drawn from the training pictures by `seed`: `validation` and `test` are their shares.
+    drawn from the training pictures by `seed`: `validation` and `test` are their shares. size: the side of RGB squares,
+    or any shape.
 
     Raises DataError.
     """
@@ -49,7 +52,7 @@ def check_source(source: Path) -> None:
         )
 
 
-def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...], Split]:
+def load_test(source: Path | None, size: PictureSize = 32) -> tuple[str, tuple[str, ...], Split]:
     """Name, classes and test pictures of a data set: test/, else val/, else all there are. Raises DataError."""
     if source is not None and not cifar10_folder(source):
         check_source(source)
@@ -61,7 +64,7 @@ def load_test(source: Path | None, size: int = 32) -> tuple[str, tuple[str, ...]
     return dataset.name, dataset.classes, dataset.test
 
 
-def load_train(source: Path, size: int) -> tuple[str, tuple[str, ...], Split]:
+def load_train(source: Path, size: PictureSize) -> tuple[str, tuple[str, ...], Split]:
     """Name, classes and training pictures of a data set, and no other picture is read: all of a folder without splits.
 
     Raises DataError, also for more of them than MAX_BYTES.
@@ -91,13 +94,17 @@ def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Da
     return Dataset(dataset.name, dataset.classes, train, held["validation"], held["test"])
 
 
-def of_size(dataset: Dataset, size: int) -> Dataset:
-    """The data set itself if its pictures are size x size. Raises DataError."""
-    own = dataset.train.images.shape[1]
-    if own != size:
+def of_size(dataset: Dataset, size: PictureSize) -> Dataset:
+    """The data set itself if its pictures are of this size, in grey where that is wanted. Raises DataError."""
+    own, shape = dataset.train.images.shape[1], shape_of(size)
+    if (own, own) != shape[:2]:
         raise DataError(
             _(
-                "CIFAR-10's pictures are {own} x {own}, not {size} x {size}; set model.input_size={own}, or give others"
-            ).format(own=own, size=size)
+                "CIFAR-10's pictures are {own} x {own}, not {height} x {width}; set model.input_size={own}, or give "
+                "others"
+            ).format(own=own, height=shape.height, width=shape.width)
         )
-    return dataset
+    train, validation, test = (
+        split.with_channels(shape.channels) for split in (dataset.train, dataset.validation, dataset.test)
+    )
+    return replace(dataset, train=train, validation=validation, test=test)

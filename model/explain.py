@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 from model.language import gettext as _
+from model.outputs import INDEPENDENT
 from model.scaling import as_wanted
+from model.shapes import InputShape, PictureSize, shape_of
 
 if TYPE_CHECKING:
     import keras
@@ -21,53 +23,59 @@ LEAST_SIDE = 4  # a map of fewer places than this a side says little about where
 TURN = 8  # pictures asked at a time by an explanation, so that nobody waits for more than those
 REST = 0.001  # seconds between two turns: a lock that is let go and taken again at once is never anybody else's
 GREY = np.array([125, 123, 114], np.uint8)  # the mean of natural photographs: what says least
+LUMINANCE = np.uint8(123)  # of that grey
 
 
 class NoMapError(ValueError):
     """A network that a method cannot look into; the message says why and what can."""
 
 
-def gradient_map(network: keras.Model, size: int, scaling: str = "none", output: str = "probabilities") -> Explanation:
+def gradient_map(
+    network: keras.Model, size: PictureSize, scaling: str = "none", output: str = "probabilities"
+) -> Explanation:
     """Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391) of a network, as a compiled function.
 
-    It takes one picture, uint8 (size, size, 3), and a class's index, and gives float32 (size, size) of 0 to 1: where
-    the features stand that speak for that class. Gradients stay in place instead of being averaged over it (HiResCAM,
-    R. L. Draelos and L. Carin, arXiv 2011.08891), so that the map shows what the network computed with. The features
-    are those of the deepest layer with maps of at least 4 x 4 places. scaling: a name of SCALINGS; output: one
-    of OUTPUTS. Raises NoMapError.
+    It takes one picture, uint8 (height, width, channels), and a class's index, and gives float32 (height, width) of 0
+    to 1: where the features stand that speak for that class. Gradients stay in place instead of being averaged over it
+    (HiResCAM, R. L. Draelos and L. Carin, arXiv 2011.08891), so that the map shows what the network computed with. The
+    features are those of the deepest layer with maps of at least 4 x 4 places. size: the side of RGB squares, or any
+    shape; scaling: a name of SCALINGS; output: one of OUTPUTS. Raises NoMapError.
     """
     import keras
     import tensorflow as tf
 
-    layer = deepest_map(network, size)
+    shape = shape_of(size)
+    layer = deepest_map(network, shape)
     if layer is None:
         raise NoMapError(
             _("This network has no layer of feature maps for Grad-CAM; covering parts looks into any network.")
         )
     target = keras.Model(network.inputs[0], [layer.output, class_scores(network, output)])
-    dtype = network.inputs[0].dtype
-    signature = [tf.TensorSpec((1, size, size, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
+    wanted = network.inputs[0]
+    signature = [tf.TensorSpec((1, *shape), tf.uint8), tf.TensorSpec((), tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def weighed(picture: Any, label: Any) -> Any:
         # The way from features to score is on the tape because the features hang on watched weights, frozen or not.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in network.variables])
-            features, scores = target(as_wanted(picture, scaling, dtype), training=False)
-            # The logarithm of the odds against all other classes: it has a slope where the probability is all but 1.
-            others = tf.where(tf.range(tf.shape(scores)[1]) == label, -np.inf, scores[0])
-            score = scores[0, label] - tf.reduce_logsumexp(others)
+            features, scores = target(as_wanted(picture, scaling, wanted), training=False)
+            score = scores[0, label]
+            if output != INDEPENDENT:
+                # The logarithm of the odds against all other classes: it has a slope where a probability is all but 1.
+                others = tf.where(tf.range(tf.shape(scores)[1]) == label, -np.inf, scores[0])
+                score -= tf.reduce_logsumexp(others)
         product = tf.cast(tape.gradient(score, features), tf.float32) * tf.cast(features, tf.float32)
         return tf.nn.relu(tf.reduce_sum(product, axis=-1))[0]
 
     def explained(image: np.ndarray, label: int) -> np.ndarray:
         small = weighed(tf.constant(image[None]), tf.constant(label, tf.int32))
-        return stretched(np.asarray(small), size)
+        return stretched(np.asarray(small), shape)
 
     return explained
 
 
-def deepest_map(network: keras.Model, size: int) -> keras.Layer | None:
+def deepest_map(network: keras.Model, size: InputShape) -> keras.Layer | None:
     """The last layer after the first convolution with maps of at least LEAST_SIDE places a side, or else of 2.
 
     Layers with weights are left out: what they give is not normalised or activated yet.
@@ -86,26 +94,31 @@ def deepest_map(network: keras.Model, size: int) -> keras.Layer | None:
     return None
 
 
-def places(network: keras.Model, layer: keras.Layer, size: int) -> int:
-    """How many places a side a layer's maps have for pictures of size x size; 0 where it gives no maps."""
+def places(network: keras.Model, layer: keras.Layer, size: InputShape) -> int:
+    """How many places a side, the shorter, a layer's maps have for pictures of a size; 0 where it gives no maps."""
     import keras
 
     shape = getattr(layer.output, "shape", ())
     if len(shape) != 4:
         return 0
     if None in shape[1:3]:  # a network that takes pictures of any size
-        shape = keras.Model(network.inputs[0], layer.output).compute_output_shape((1, size, size, 3))
+        shape = keras.Model(network.inputs[0], layer.output).compute_output_shape((1, *size))
     return int(min(shape[1:3]))
 
 
 def class_scores(network: keras.Model, output: str) -> Any:
-    """Numbers whose differences are logarithms of odds: logits where the network has them, else log probabilities."""
+    """Numbers whose differences are logarithms of odds: logits where the network has them, else log probabilities.
+
+    Of classes that do not exclude each other, each number is the logarithm of that class's own odds.
+    """
     import keras
 
     last = network.layers[-1]
     if getattr(last, "activation", None) is keras.activations.softmax and not last.weights:
         return keras.ops.cast(last.input, "float32")
     rows = keras.ops.cast(network.output, "float32")
+    if output == INDEPENDENT:
+        return log_odds(network, rows)
     if output == "logits":
         return rows
     if output == "one logit":
@@ -113,6 +126,16 @@ def class_scores(network: keras.Model, output: str) -> Any:
     if output == "one probability":
         rows = keras.ops.concatenate([1 - rows, rows], axis=1)
     return keras.ops.log(rows + 1e-7)
+
+
+def log_odds(network: keras.Model, rows: Any) -> Any:
+    """What the last sigmoid was given, where it is a layer of its own; else worked out from what it gave."""
+    import keras
+
+    last = network.layers[-1]
+    if getattr(last, "activation", None) is keras.activations.sigmoid and not last.weights:
+        return keras.ops.cast(last.input, "float32")
+    return keras.ops.log(rows + 1e-7) - keras.ops.log(1 - rows + 1e-7)
 
 
 def in_turns(probabilities: Probabilities) -> Probabilities:
@@ -131,39 +154,43 @@ def in_turns(probabilities: Probabilities) -> Probabilities:
 def occlusion_map(probabilities: Probabilities, image: np.ndarray, label: int, places: int = 7) -> np.ndarray:
     """How much covering each part of a picture lowers the probability of class `label` (arXiv 1311.2901, section 4.2).
 
-    A grey square of a quarter of the side stands in places x places positions, all in one call of `probabilities`,
-    which takes uint8 (n, size, size, 3). image: uint8 (size, size, 3). float32 (size, size) of 0 to 1; all 0 where
-    covering lowers nothing.
+    A grey patch of a quarter of each side stands in places x places positions, all in one call of `probabilities`,
+    which takes uint8 (n, height, width, channels). image: uint8 (height, width, channels). float32 (height, width) of 0
+    to 1; all 0 where covering lowers nothing.
     """
-    size = image.shape[0]
-    square = max(size // 4, 1)
-    starts = np.linspace(0, size - square, places).round().astype(int)
-    corners = [(top, left) for top in starts for left in starts]
+    size = image.shape[:2]
+    down, across = (max(side // 4, 1) for side in size)
+    tops, lefts = (
+        np.linspace(0, side - part, places).round().astype(int) for side, part in zip(size, (down, across), strict=True)
+    )
+    corners = [(top, left) for top in tops for left in lefts]
     covered = np.repeat(image[None], len(corners) + 1, axis=0)
     for picture, (top, left) in zip(covered, corners, strict=False):
-        picture[top : top + square, left : left + square] = GREY
+        picture[top : top + down, left : left + across] = GREY if image.shape[2] == 3 else LUMINANCE
     rows = probabilities(covered)[:, label]
     drops = rows[-1] - rows[:-1]
-    total, times = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    total, times = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for drop, (top, left) in zip(drops, corners, strict=True):
-        total[top : top + square, left : left + square] += drop
-        times[top : top + square, left : left + square] += 1
+        total[top : top + down, left : left + across] += drop
+        times[top : top + down, left : left + across] += 1
     return normalised(np.maximum(total / np.maximum(times, 1), 0.0))
 
 
 def regions(marks: np.ndarray) -> np.ndarray:
-    """How much of a map, (size, size), lies in each ninth of the picture: shares of 1, (3, 3); all 0 for an empty map.
+    """How much of a map, (height, width), lies in each ninth of the picture: shares of 1, (3, 3).
 
-    Rows go from top to bottom.
+    All 0 for an empty map. Rows go from top to bottom.
     """
     ninths = [np.array_split(row, 3, axis=1) for row in np.array_split(marks, 3, axis=0)]
     sums = np.array([[float(part.sum()) for part in row] for row in ninths])
     return np.asarray(sums / (sums.sum() or 1.0))
 
 
-def stretched(small: np.ndarray, size: int) -> np.ndarray:
-    """A map of any size made size x size, smooth, 0 to 1."""
-    picture = Image.fromarray(np.asarray(small, np.float32)).resize((size, size), Image.Resampling.BICUBIC)
+def stretched(small: np.ndarray, shape: InputShape) -> np.ndarray:
+    """A map of any size made as large as the pictures, smooth, 0 to 1."""
+    picture = Image.fromarray(np.asarray(small, np.float32)).resize(
+        (shape.width, shape.height), Image.Resampling.BICUBIC
+    )
     return normalised(np.maximum(np.asarray(picture), 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Bytes from outside -> an upright RGB picture -> the square uint8 array that a network sees."""
+"""Bytes from outside -> an upright RGB picture -> the small uint8 array that a network sees."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from model.depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
 from model.heif import NoDecoder, is_heif, open_heif
 from model.language import decimal, marked, per_cent
 from model.language import gettext as _
+from model.shapes import InputShape, PictureSize, shape_of
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -232,12 +233,38 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     return image if image.mode == "RGB" else image.convert("RGB"), note  # a copy of 50 million pixels is 200 MB
 
 
-def to_array(image: Image.Image, size: int) -> np.ndarray:
-    """The centre square, made size x size by one antialiased resize: uint8 (size, size, 3)."""
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
+def to_array(image: Image.Image, size: PictureSize) -> np.ndarray:
+    """The centre of an RGB picture in a network's proportions, made its size by one antialiased resize.
+
+    uint8 (height, width, channels); size: the side of RGB squares, or any shape. Grey is luminance (ITU-R BT.601).
+    """
+    shape = shape_of(size)
     # reducing_gap lets Pillow shrink by whole factors first, which keeps large pictures quick.
-    box = (left, top, left + side, top + side)
-    square = image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    return np.asarray(square)
+    small = image.resize(
+        (shape.width, shape.height), Image.Resampling.BICUBIC, box=centre_box(image.size, shape), reducing_gap=3.0
+    )
+    return from_picture(small if shape.channels == 3 else small.convert("L"))
+
+
+def centre_box(size: tuple[int, int], shape: InputShape) -> tuple[float, float, float, float]:
+    """The largest part of a picture of this size (width, height) that has a shape's proportions, at its centre."""
+    width, height = size
+    across: float = width
+    down: float = height
+    if width * shape.height > height * shape.width:
+        across = height * shape.width / shape.height
+    else:
+        down = width * shape.height / shape.width
+    left, top = (width - across) / 2, (height - down) / 2
+    return left, top, left + across, top + down
+
+
+def from_picture(image: Image.Image) -> np.ndarray:
+    """An RGB or grey picture as uint8 (height, width, 3 or 1)."""
+    array = np.asarray(image)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def to_picture(array: np.ndarray) -> Image.Image:
+    """The same back: uint8 (height, width, 3 or 1) as an RGB or grey picture."""
+    return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])

@@ -18,6 +18,7 @@ from model.data import load_train
 from model.files import remove_abandoned, whole_file, write_whole
 from model.home import home
 from model.neighbors import directions
+from model.shapes import PictureSize, shape_of
 from model.splits import Split
 from model.survey import is_unused, mark_used
 from model.testset import digest_of, walked
@@ -29,8 +30,8 @@ Features = Callable[[np.ndarray], np.ndarray]
 class Index:
     """A data set's name, classes and training pictures, and a network's directions for them.
 
-    images: uint8 (n, size, size, 3); labels: int64 (n,); rows: float16 (n, features), each of length 1. The arrays are
-    read from disk where they are looked at.
+    images: uint8 (n, height, width, channels); labels: int64 (n,); rows: float16 (n, features), each of length 1. The
+    arrays are read from disk where they are looked at.
     """
 
     name: str
@@ -43,14 +44,14 @@ class Index:
         return len(self.labels)
 
 
-def stamp(source: Path, size: int) -> str:
+def stamp(source: Path, size: PictureSize) -> str:
     """Changes with the name, size or date of any picture of a data folder, and with the pictures' size."""
-    digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {size}"))
+    digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {shape_of(size).key}"))
     digest.update(digest_of(list(walked(source))))
     return digest.hexdigest()[:16]
 
 
-def kept_index(network: str, source: Path, size: int) -> Index | None:
+def kept_index(network: str, source: Path, size: PictureSize) -> Index | None:
     """The index of a data folder by a network, which `network` tells from others; None where none is kept whole."""
     try:
         pictures = folder_of(source, size)
@@ -62,11 +63,13 @@ def kept_index(network: str, source: Path, size: int) -> Index | None:
         return None
     for path in (pictures / "about.json", pictures / f"{network}.npy"):
         mark_used(path)
-    whole = len(images) == len(labels) == len(rows) and images.shape[1:] == (size, size, 3)
+    whole = len(images) == len(labels) == len(rows) and images.shape[1:] == shape_of(size)
     return index if whole else None
 
 
-def take_index(network: str, features: Features, source: Path, size: int, tell: Callable[[int, int], None]) -> Index:
+def take_index(
+    network: str, features: Features, source: Path, size: PictureSize, tell: Callable[[int, int], None]
+) -> Index:
     """The index that is kept, or a new one; `tell` hears how many pictures are done, of how many.
 
     Indices of what the data folder held before are removed, and those that nobody asked for in a month. Raises
@@ -76,7 +79,7 @@ def take_index(network: str, features: Features, source: Path, size: int, tell: 
         return index
     pictures, (name, classes, train) = folder_of(source, size), load_train(source, size)
     rows = directions(features, train.images, lambda done: tell(done, len(train)))
-    about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": size}
+    about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": shape_of(size).key}
     keep_pictures(pictures, train, about)
     save(pictures / f"{network}.npy", rows)
     remove_older(pictures, about)
@@ -84,7 +87,7 @@ def take_index(network: str, features: Features, source: Path, size: int, tell: 
     return Index(name, classes, train.images, train.labels, rows)
 
 
-def folder_of(source: Path, size: int) -> Path:
+def folder_of(source: Path, size: PictureSize) -> Path:
     return home() / "neighbors" / stamp(source, size)
 
 

@@ -27,13 +27,15 @@ HDF5, ZIP, TFLITE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"TFL3"
 class Wishes:
     """What the person says of a file; nothing means: find out.
 
-    classes: `cat,dog`, the path of a file of names, or names that were read.
+    classes: `cat,dog`, the path of a file of names, or names that were read; input_size, input_width: of the pictures,
+    for a network that takes any, without a width for squares.
     """
 
     name: str = ""
     classes: str | Names = ""
     scaling: str = ""
     input_size: int = 0
+    input_width: int = 0
 
 
 NO_WISHES = Wishes()
@@ -81,6 +83,8 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         date=date.today().isoformat(),
         scaling=facts.scaling,
         output=facts.output,
+        input_width=facts.input_width,
+        channels=facts.channels,
     )
     return Added(add(content, suffix, name, card)[0], facts, tuple(notes))
 
@@ -110,7 +114,7 @@ def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
     with TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"  # what is looked at is what is stored, whoever writes the file meanwhile
         copy.write_bytes(content)
-        return inspect(copy, wishes.scaling, wishes.input_size)
+        return inspect(copy, wishes.scaling, wishes.input_size, wishes.input_width)
 
 
 def name_from(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.scaling import as_wanted
+from model.shapes import PictureSize, shape_of
 
 if TYPE_CHECKING:
     import keras
@@ -24,22 +25,24 @@ class Neighbor:
     likeness: float
 
 
-def features_of(network: keras.Model, size: int, scaling: str = "none") -> Callable[[np.ndarray], np.ndarray]:
+def features_of(network: keras.Model, size: PictureSize, scaling: str = "none") -> Callable[[np.ndarray], np.ndarray]:
     """The network up to what its last layer with weights is given, as a compiled function.
 
-    It takes uint8 (n, size, size, 3) and gives float32 (n, features). scaling: a name of SCALINGS.
+    It takes uint8 (n, height, width, channels) and gives float32 (n, features). size: the side of RGB squares, or any
+    shape; scaling: a name of SCALINGS.
     """
     import keras
     import tensorflow as tf
 
     last = next(layer for layer in reversed(network.layers) if layer.weights)
     bottom = keras.Model(network.inputs, last.input)
-    dtype = network.inputs[0].dtype
+    wanted = network.inputs[0]
 
     def lower(images: Any) -> Any:
-        return bottom(as_wanted(images, scaling, dtype), training=False)
+        return bottom(as_wanted(images, scaling, wanted), training=False)
 
-    function = tf.function(lower, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
+    signature = [tf.TensorSpec((None, *shape_of(size)), tf.uint8)]
+    function = tf.function(lower, input_signature=signature, autograph=False)
 
     def features(images: np.ndarray) -> np.ndarray:
         return np.asarray(function(tf.constant(images)), np.float32).reshape(len(images), -1)

@@ -33,11 +33,16 @@ WEIGHTED = words("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED PRELU TRANSP
 
 @dataclass(frozen=True)
 class Operation:
-    """kind: its name in the format; output: the shape of its first result; weights: the numbers that it has learnt."""
+    """kind: its name in the format; output: the shape of its first result; weights: the numbers that it has learnt.
+
+    given, results: the numbers of the tensors that it takes and makes.
+    """
 
     kind: str
     output: tuple[int, ...]
     weights: int
+    given: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
 
 
 def read_operations(path: Path) -> list[Operation]:
@@ -109,4 +114,5 @@ def read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]
     if not all(-1 <= index < len(shapes) for index in given):  # -1 stands for none
         raise NotAllowed(_("it is damaged, or no .tflite file at all"))
     learnt = [math.prod(shapes[index]) for index in given if index >= 0 and constant[index]]
-    return Operation(kind, shapes[operator.Outputs(0)], sum(learnt) if kind in WEIGHTED else 0)
+    results = tuple(operator.Outputs(place) for place in range(min(operator.OutputsLength(), len(shapes))))
+    return Operation(kind, shapes[results[0]], sum(learnt) if kind in WEIGHTED else 0, tuple(given), results)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+INDEPENDENT = "independent probabilities"  # one for each class, which do not exclude each other
+
 
 def softmax(rows: np.ndarray) -> np.ndarray:
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
@@ -17,32 +19,32 @@ def both(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - rows, rows], axis=1)
 
 
-def shares(rows: np.ndarray) -> np.ndarray:
-    """Each class's own 0 to 1 as shares of their sum; all equal where every class says 0."""
-    rows = rows + 1e-9
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
-
-
 # What a network's row of numbers is -> how it becomes probabilities, float (n, classes).
 OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "probabilities": lambda rows: rows,
     "logits": softmax,
     "one probability": both,
     "one logit": lambda rows: both(1 / (1 + np.exp(-np.clip(rows, -60, 60)))),
-    "independent probabilities": shares,
+    INDEPENDENT: lambda rows: np.clip(rows, 0, 1),
 }
 
 
 # What Keras calls the last activation -> which of OUTPUTS its numbers are, one number alone and several.
 ACTIVATIONS = {
     "linear": ("one logit", "logits"),
-    "sigmoid": ("one probability", "independent probabilities"),
+    "sigmoid": ("one probability", INDEPENDENT),
     "softmax": ("", "probabilities"),
 }
 
 
-def kind_of_output(rows: np.ndarray, activation: str = "") -> str:
-    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are: by its last activation, or by looks."""
+MISS = 0.005  # by how much probabilities in floating point may miss 1 together, those of half precision included
+
+
+def kind_of_output(rows: np.ndarray, activation: str = "", miss: float = MISS) -> str:
+    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are: by its last activation, or by looks.
+
+    miss: by how much the probabilities of classes that exclude each other may miss 1.
+    """
     if known := ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
         return known
     between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))
@@ -50,5 +52,9 @@ def kind_of_output(rows: np.ndarray, activation: str = "") -> str:
         return "one probability" if between else "one logit"
     if not between:
         return "logits"
-    # An int8 network's probabilities miss 1 by a few steps of 1/256.
-    return "probabilities" if np.allclose(rows.sum(axis=1), 1, atol=0.05) else "independent probabilities"
+    return "probabilities" if np.allclose(rows.sum(axis=1), 1, rtol=0, atol=miss) else INDEPENDENT
+
+
+def quantised_miss(step: float, numbers: int) -> float:
+    """The same of a quantised network: its probabilities are rounded to whole steps each."""
+    return min(0.5, max(0.05, step * numbers / 2))

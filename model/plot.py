@@ -51,11 +51,12 @@ def draw_card(card: Plotted, top_k: int) -> Image.Image:
     pen = ImageDraw.Draw(image)
     write(pen, (GAP, GAP + picture.height + 8), card.name, 14, PALE, SIDE)
     left = 2 * GAP + SIDE
-    best = card.prediction.best
-    write(pen, (left, GAP), best.label, 26, INK, WIDTH)
-    write(pen, (left, GAP + 34), f"{best.probability:.1%} sure · {card.prediction.model}", 14, PALE, WIDTH)
+    best, said = card.prediction.best, card.prediction.answers
+    sure = f"{best.probability:.1%} sure · " if card.prediction.exclusive else ""
+    write(pen, (left, GAP), ", ".join(score.label for score in said) or "none of its classes", 26, INK, WIDTH)
+    write(pen, (left, GAP + 34), f"{sure}{card.prediction.model}", 14, PALE, WIDTH)
     for row, score in enumerate(scores):
-        draw_bar(pen, left, GAP + 64 + row * ROW, score, STRONG if row == 0 else WEAK)
+        draw_bar(pen, left, GAP + 64 + row * ROW, score, STRONG if row < len(said) else WEAK)
     return image
 
 

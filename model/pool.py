@@ -11,12 +11,13 @@ from model.bundle import BundleError, Card, find_bundle, find_named, read_card
 from model.cache import Cache
 from model.classifier import Classifier, engines_of, file_of
 from model.language import gettext as _
+from model.shapes import InputShape
 from model.startup import freeze_imports
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 BYTES = 4 * 2**30  # of their files at most
 TRIES = 3  # a bundle that is being replaced is read again
-Key = tuple[str, str, int, int, str, str]
+Key = tuple[str, str, InputShape, int, str, str]
 
 
 class UnknownEngine(BundleError):
@@ -36,7 +37,7 @@ class Choice:
         """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
         card = self.card
         digest = card.files[file_of(card, self.engine)].sha256
-        return digest, self.engine, card.input_size, len(card.classes), card.scaling, card.output
+        return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:

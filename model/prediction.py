@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+LIKELY = 0.5  # a class that others do not exclude is part of the answer from here on
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -20,7 +22,8 @@ class Prediction:
     """All classes of one picture, most probable first, and who said so in how many milliseconds.
 
     engine: what the model ran on; empty where an older server did not say. note: a sentence on the picture's file, to
-    be read before the answer is believed; empty for most.
+    be read before the answer is believed; empty for most. exclusive: whether a picture is of one of the classes alone;
+    otherwise each class has a probability of its own, and together they need not make 1.
     """
 
     scores: tuple[ClassScore, ...]
@@ -28,6 +31,7 @@ class Prediction:
     milliseconds: float
     engine: str = ""
     note: str = ""
+    exclusive: bool = True
 
     @classmethod
     def from_probabilities(
@@ -38,17 +42,26 @@ class Prediction:
         milliseconds: float,
         engine: str = "",
         note: str = "",
+        exclusive: bool = True,
     ) -> Prediction:
         """Sort one row of probabilities; ties keep the classes' order."""
         scores = [
             ClassScore(label, index, float(value))
             for index, (label, value) in enumerate(zip(classes, probabilities, strict=True))
         ]
-        return cls(tuple(sorted(scores, key=lambda score: -score.probability)), model, milliseconds, engine, note)
+        ordered = tuple(sorted(scores, key=lambda score: -score.probability))
+        return cls(ordered, model, milliseconds, engine, note, exclusive)
 
     @property
     def best(self) -> ClassScore:
         return self.scores[0]
+
+    @property
+    def answers(self) -> tuple[ClassScore, ...]:
+        """The classes that the picture is said to show: the best, or each likelier than not, if any, of several."""
+        if self.exclusive:
+            return self.scores[:1]
+        return tuple(score for score in self.scores if score.probability >= LIKELY)
 
     def top(self, k: int) -> tuple[ClassScore, ...]:
         """The k most probable classes, or all if there are fewer."""

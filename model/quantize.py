@@ -35,7 +35,7 @@ OUTPUT_INSIDE = {"logits": "probabilities"}  # what a network gives, by what it 
 def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
     """Write `model` as a .tflite file with int8 weights and activations, uint8 in and float32 probabilities out.
 
-    `images`, uint8 (n, size, size, 3), are training pictures from which the ranges of the activations are read
+    `images`, uint8 (n, height, width, channels), are training pictures that set the ranges of the activations
     (post-training integer quantization, https://ai.google.dev/edge/litert/models/post_training_integer_quant).
     """
     import keras
@@ -67,11 +67,13 @@ def complete(network: keras.Model, card: Card) -> keras.Model:
     """The network with its scaling and its probabilities inside: uint8 pictures in, probabilities out."""
     import keras
 
-    if card.scaling == "none" and card.output == "probabilities":
+    whole = len(network.inputs[0].shape) == 4  # an input of grey pictures may have no axis for their one channel
+    if card.scaling == "none" and card.output == "probabilities" and whole:
         return network
-    pictures = keras.Input((card.input_size, card.input_size, 3), dtype="uint8", name="image")
-    scaling = SCALINGS[card.scaling]
-    scaled = keras.layers.Rescaling(list(scaling.factor), list(scaling.offset))(pictures)
+    pictures = keras.Input(card.input_shape, dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling(*SCALINGS[card.scaling].of(card.channels))(pictures)
+    if not whole:
+        scaled = keras.layers.Reshape(card.input_shape[:2])(scaled)
     last: Callable[[object], object] = keras.layers.Softmax() if card.output == "logits" else lambda answers: answers
     return keras.Model(pictures, last(network(scaled, training=False)))
 
@@ -95,7 +97,7 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     folder = find_bundle(model)
     card = read_card(folder)
     source = check_file(folder, card, file_of(card, "keras"))
-    dataset = load_dataset(data, card.input_size, validation=0.0, test=0.1)
+    dataset = load_dataset(data, card.input_shape, validation=0.0, test=0.1)
     if not len(dataset.test):  # said now: the conversion takes minutes
         raise DataError(
             _(

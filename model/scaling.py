@@ -23,6 +23,12 @@ class Scaling:
     offset: tuple[float, float, float]
     about: str
 
+    def of(self, channels: int) -> tuple[list[float], list[float]]:
+        """Factors and offsets of that many channels: a grey picture's is the mean of the three."""
+        if channels == 3:
+            return list(self.factor), list(self.offset)
+        return [sum(self.factor) / 3], [sum(self.offset) / 3]
+
 
 def standard(name: str, mean: tuple[float, ...], std: tuple[float, ...], about: str) -> Scaling:
     factor, offset = [1 / s for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
@@ -41,14 +47,18 @@ SCALINGS: dict[str, Scaling] = {
 }
 
 
-def as_wanted(pictures: Any, scaling: str, dtype: str) -> Any:
-    """uint8 pictures (n, size, size, 3) as the tensor that a network wants; scaling: a name of SCALINGS."""
+def as_wanted(pictures: Any, scaling: str, wanted: Any) -> Any:
+    """uint8 pictures (n, height, width, channels) as the tensor that a network wants.
+
+    scaling: a name of SCALINGS; wanted: the network's input, which may have no axis for the one channel of grey.
+    """
     import tensorflow as tf
 
     if scaling != "none":
-        entry = SCALINGS[scaling]
-        pictures = tf.cast(pictures, tf.float32) * tf.constant(entry.factor) + tf.constant(entry.offset)
-    return tf.cast(pictures, dtype)
+        factor, offset = SCALINGS[scaling].of(pictures.shape[-1])
+        pictures = tf.cast(pictures, tf.float32) * tf.constant(factor) + tf.constant(offset)
+    pictures = tf.cast(pictures, wanted.dtype)
+    return pictures if len(wanted.shape) == 4 else tf.squeeze(pictures, -1)
 
 
 def whole_input(input_size: int | None) -> Any:

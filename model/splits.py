@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from model.shapes import PictureSize, shape_of
 
 
 class DataError(ValueError):
@@ -21,7 +23,7 @@ def readable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and their classes: images uint8 (n, size, size, 3), labels int64 (n,).
+    """Pictures and their classes: images uint8 (n, height, width, channels), labels int64 (n,).
 
     first: so many of its first pictures get figures of their own; 0 where they are no sample, as class after class.
     """
@@ -32,6 +34,15 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def with_channels(self, channels: int) -> Split:
+        """RGB pictures as a network takes them: with 1 for channels, their luminance."""
+        if channels == 3:
+            return self
+        from model.images import from_picture, to_picture
+
+        grey = [from_picture(to_picture(image).convert("L")) for image in self.images]
+        return replace(self, images=np.stack(grey) if grey else self.images[..., :1])
 
     def take(self, indices: np.ndarray | slice) -> Split:
         return Split(self.images[indices], self.labels[indices])
@@ -48,5 +59,5 @@ class Dataset:
     test: Split
 
 
-def empty_split(size: int) -> Split:
-    return Split(np.zeros((0, size, size, 3), np.uint8), np.zeros(0, np.int64))
+def empty_split(size: PictureSize) -> Split:
+    return Split(np.zeros((0, *shape_of(size)), np.uint8), np.zeros(0, np.int64))

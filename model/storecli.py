@@ -27,16 +27,21 @@ def add(
     scaling: Annotated[
         str, typer.Option(help="What it wants for a pixel: none, unit, symmetric, standard, imagenet.")
     ] = "",
-    input_size: Annotated[int, typer.Option(help="Pixels a side, for a network that takes pictures of any size.")] = 0,
+    input_size: Annotated[
+        str,
+        typer.Option(help="Pixels a side, or 24x48 (height x width), for a network that takes pictures of any size."),
+    ] = "",
 ) -> None:
     """Look a model's file over and keep it. No code in the file is run; one that would need it is refused."""
     from model.bundle import BundleError
     from model.intake import Wishes, add_file
+    from model.shapes import SizeError, sides_of
 
     try:
+        sides = sides_of(input_size)
         with waiting("Looking the file over"):
-            added = add_file(file, Wishes(name, classes, scaling, input_size))
-    except BundleError as error:
+            added = add_file(file, Wishes(name, classes, scaling, *sides))
+    except (BundleError, SizeError) as error:
         fail(error)
     model = added.model
     if added.facts is None:
@@ -45,9 +50,11 @@ def add(
     version = (
         f", version {model.version}; the one before is {model.name}@{model.version - 1}" if model.version > 1 else ""
     )
-    size, count = model.card.input_size, len(model.card.classes)
-    typer.echo(f"stored as {model.name}{version}: {count} classes, {size} x {size} pixels, {model.bytes / 1e6:.1f} MB")
+    pixels, count = model.card.input_shape.pixels, len(model.card.classes)
+    typer.echo(f"stored as {model.name}{version}: {count} classes, {pixels}, {model.bytes / 1e6:.1f} MB")
     typer.echo(f"scaling: {model.card.scaling} ({added.facts.why})")
+    if not model.card.exclusive:
+        typer.echo("its classes do not exclude each other: each has a probability of its own")
     for note in added.notes:
         typer.echo(f"classes: {printable(note)}")
     if not classes:
@@ -65,7 +72,7 @@ def list_all(as_json: Json = False) -> None:
         card = entry.card
         about = printable(entry.problem)
         if card is not None:
-            pixels = f"{card.input_size} x {card.input_size}"
+            pixels = str(card.input_shape)
             about = f"{len(card.classes):>5} classes  {pixels:>11}  {card.bytes / 1e6:>6.1f} MB  {card.sha256[:12]}"
         typer.echo(f"{'*' if entry.default else ' '} {entry.name:<24} {entry.origin:<13} {about}")
 
@@ -112,7 +119,8 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
         "name": entry.name + (" (the default)" if entry.default else ""),
         "origin": entry.origin,
         "classes": ", ".join(card.classes[:20]) + (f", … ({len(card.classes)})" if len(card.classes) > 20 else ""),
-        "pictures": f"{card.input_size} x {card.input_size} pixels, {SCALINGS[card.scaling].about}",
+        "pictures": f"{card.input_shape.pixels}, {SCALINGS[card.scaling].about}",
+        "answers": "" if card.exclusive else "a probability for each class; they do not exclude each other",
         "parameters": f"{card.parameters:,}" if card.parameters else "",
         "operations": f"{card.flops:,} a picture" if card.flops else "",
         "recipe": card.recipe,

@@ -108,7 +108,9 @@ def network_key(card: Card, engine: str) -> str:
     if name not in card.files:
         raise no_file(card.name, card, name)
     file = card.files[name].sha256
-    facts = repr((file, engine, card.input_size, len(card.classes), card.scaling, card.output))
+    # What earlier versions kept of classes that do not exclude each other was divided to sum to 1.
+    output = card.output if card.exclusive else f"{card.output}, as given"
+    facts = repr((file, engine, card.input_shape.key, len(card.classes), card.scaling, output))
     return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 

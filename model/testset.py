@@ -16,6 +16,7 @@ from model.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
 from model.classfolders import check_memory, image_folders, picture_paths, read_class_folders, subfolders, test_folder
 from model.folders import is_folder
 from model.language import gettext as _
+from model.shapes import PictureSize, shape_of
 from model.spelling import places_of
 from model.splits import DataError, Split, readable
 from model.survey import data_key
@@ -29,10 +30,11 @@ SEEN: Cache[tuple[float, Walk, tuple[int, ...]]] = Cache(2**27)
 
 @dataclass(frozen=True)
 class PictureSet:
-    """The test pictures of a data folder at a network's size, uint8 (n, size, size, 3), labels by place in `classes`.
+    """The test pictures of a data folder at a network's size, uint8 (n, height, width, channels), labels by place.
 
-    paths: the pictures' files in the set's order, none where they are not files of their own; key: changes with any
-    pixel or label; held_out: whether the folder keeps them apart from its training pictures.
+    classes: what the labels count; paths: the pictures' files in the set's order, none where they are not files of
+    their own; key: changes with any pixel or label; held_out: whether the folder keeps them apart from its training
+    pictures.
     """
 
     name: str
@@ -61,7 +63,7 @@ class PictureSet:
             ) from error
 
 
-def read_testset(name: str, source: Path, size: int) -> PictureSet:
+def read_testset(name: str, source: Path, size: PictureSize) -> PictureSet:
     """The test pictures of a data folder under a name of one's own; no training picture is read on the way.
 
     They are CIFAR-10's test batch, or the pictures in test/, else in val/, else all that there are in a folder with one
@@ -95,10 +97,15 @@ def keeps_test_apart(source: Path) -> bool:
     return cifar10_folder(source) is not None or not {"test", "validation"}.isdisjoint(image_folders(source))
 
 
-def read_cifar10_test(folder: Path, size: int) -> Split:
-    if size != 32:
-        raise DataError(_("CIFAR-10's pictures are 32 x 32, and this network takes {size} x {size}").format(size=size))
-    return read_batch(folder / "test_batch")
+def read_cifar10_test(folder: Path, size: PictureSize) -> Split:
+    shape = shape_of(size)
+    if shape[:2] != (32, 32):
+        raise DataError(
+            _("CIFAR-10's pictures are 32 x 32, and this network takes {height} x {width}").format(
+                height=shape.height, width=shape.width
+            )
+        )
+    return read_batch(folder / "test_batch").with_channels(shape.channels)
 
 
 def stamp(source: Path) -> tuple[int, ...]:

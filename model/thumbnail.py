@@ -7,6 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from model.images import to_picture
+
 SIDE = 160
 
 
@@ -27,7 +29,7 @@ def thumbnail(picture: Image.Image, side: int = SIDE) -> bytes:
 
 
 def png(image: np.ndarray) -> bytes:
-    """A picture, uint8 (height, width, 3), with every pixel as it is."""
+    """A picture, uint8 (height, width, 3 or 1), with every pixel as it is."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
+    to_picture(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -145,13 +145,17 @@ def evaluate(
         except ValueError as error:
             raise fail(error) from None
         check_count(classifier.card.classes)
-        name, classes, split = load_test(data, classifier.card.input_size)
+        name, classes, split = load_test(data, classifier.card.input_shape)
         if category_names:
             classes = rename_classes(classes, read_names(category_names), partial(typer.echo, err=True))
         known = classifier.card.classes
         if data and classifier.card.dataset == name and not keeps_test_apart(data):
             flattery = _("{network} was trained on most of these pictures, so the figures flatter it.")
             typer.echo(flattery.format(network=classifier.card.name), err=True)
+        if not classifier.card.exclusive:
+            typer.echo(
+                _("The classes do not exclude each other: here, the likeliest one counts as the answer."), err=True
+            )
         split = replace(split, labels=match_labels(split.labels, classes, known))
         whole, *parts = measure(classifier.probabilities, name, split, known).items()
     if as_json:

@@ -40,6 +40,7 @@ def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
 def show_one(survey: Survey, pictures: PictureSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     say_where_trained(pictures, card)
+    sets.say_what_counts(card)
     found = score(survey.probabilities, survey.split.labels, survey.classes)
     assessment.show_metrics(found)
     show_cells(found, survey, pictures)
@@ -81,6 +82,7 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
     if rows is not None:
         rows = rows[:, order]
         say_where_trained(pictures, card, their_card)
+        sets.say_what_counts(card, their_card)
         names = (f"{model} ({engine})", f"{other[0]} ({other[1]})")
         versus.compare(names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures)
 

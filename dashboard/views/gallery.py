@@ -73,6 +73,7 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
         return
     rows = surveys.answers(card, engine, pictures)
     if rows is not None:
+        sets.say_what_counts(card)
         survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
         places = select(survey, wanted.question(survey.classes))
         show_page(pictures, places, lambda shown: browse.answered_cells(pictures, survey, shown))

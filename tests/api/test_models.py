@@ -6,15 +6,17 @@ import json
 import re
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from model.bundle import CARD_FILE, DEFAULT, find_bundle, read_card
+from model.bundle import CARD_FILE, DEFAULT, find_bundle, read_card, write_card
 from model.pool import Pool
 from tests.api.conftest import MakeClient
-from tests.drawn import save_untrained
+from tests.drawn import encode, save_untrained
+from tests.shaped import STRIP, card_of, halves, telling_halves
 
 
 def test_models_are_listed_by_the_names_to_ask_them_by(make_client: MakeClient, tmp_path: Path, drawn: bytes) -> None:
@@ -114,3 +116,18 @@ def test_the_description_names_every_route_and_error(client: TestClient) -> None
         "image/*",
         "application/json",
     }
+
+
+def test_a_grey_network_and_classes_that_do_not_exclude_each_other(make_client: MakeClient, tmp_path: Path) -> None:
+    folder = tmp_path / "bundles" / "mine"
+    folder.mkdir(parents=True)
+    telling_halves(STRIP, activation="sigmoid").save(folder / "model.keras")
+    write_card(folder, replace(card_of(STRIP), output="independent probabilities"))
+    client = make_client(pool=Pool())
+    listed = {model["name"]: model for model in client.get("/api/models").json()}
+    assert (listed["mine"]["input_size"], listed["mine"]["input_shape"]) == (16, [16, 40, 1])
+    assert [listed[name]["exclusive"] for name in ("mine", "fast")] == [False, True]
+    assert listed["fast"]["input_shape"] == [32, 32, 3]
+    picture = encode(halves(up=True), "PNG")
+    answer = client.post("/predict?model=mine", files={"image": picture}).json()
+    assert answer["category"] == "up" and answer["confidence"] > 0.8

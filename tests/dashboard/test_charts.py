@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from dashboard.charts import empty_chart, probability_chart
@@ -22,6 +24,12 @@ def test_most_probable_class_is_drawn_on_top() -> None:
 def test_an_unsure_answer_has_two_strong_bars(probabilities: tuple[float, ...], strong: int) -> None:
     bar = probability_chart(predict(*probabilities)).data[0]
     assert sum(opacity == 1.0 for opacity in bar.marker.opacity) == strong
+
+
+def test_every_class_that_is_said_is_strong_where_they_do_not_exclude_each_other() -> None:
+    for probabilities, strong in (((0.9, 0.8, 0.7), 3), ((0.9, 0.2, 0.1), 1), ((0.4, 0.3, 0.1), 0)):
+        bar = probability_chart(dataclasses.replace(predict(*probabilities), exclusive=False)).data[0]
+        assert sum(opacity == 1.0 for opacity in bar.marker.opacity) == strong
 
 
 def test_a_class_keeps_its_colour_whatever_its_rank() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def test_two_that_agree_and_hardly_change() -> None:
         "No probability changes by as much as one percentage point.",
         "Both are right.",
     ]
+
+
+def test_classes_that_do_not_exclude_each_other_are_all_said() -> None:
+    one, two = (replace(predicted(*shares), exclusive=False) for shares in ((0.9, 0.8, 0.1), (0.95, 0.3, 0.1)))
+    lines = contrast.sentences(compared(one, two), "dog")
+    assert lines == [
+        "They disagree: “Cat, dog” or “Cat”",
+        "one: cat 90%, dog 80%. two: cat 95%.",
+        "The largest change: “dog” goes from 80.0% to 30.0%.",
+        "Only one is right: it is “dog”.",
+        "The classes do not exclude each other: each has its own probability, and they need not add up to 100 %.",
+    ]
+    left, _right = contrast.charts(compared(one, two))
+    assert list(left.data[0].marker.opacity) == [0.4, 1.0, 1.0]
 
 
 def test_two_that_disagree_and_the_largest_change() -> None:

@@ -30,6 +30,11 @@ def test_a_large_picture_is_made_small() -> None:
     assert decoded(url).shape == (SIDE, SIDE, 3)
 
 
+def test_grey_and_oblong_pictures_keep_their_form() -> None:
+    np.testing.assert_array_equal(decoded(small_url(draw_images(1)[0][..., :1])), draw_images(1)[0][..., 0])
+    assert decoded(small_url(draw_images(1, 224)[0][:56])).shape == (SIDE // 4, SIDE, 3)
+
+
 def test_a_filter_becomes_a_question_to_the_survey() -> None:
     asked = Filter("Cat", "ship", "wrong", 20, 95, "most sure").question(("cat", "dog", "ship"))
     assert asked == Question(0, 2, "wrong", 0.2, 0.95, "most sure")

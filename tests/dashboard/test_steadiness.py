@@ -34,6 +34,19 @@ def test_an_answer_that_gives_way_says_to_what() -> None:
     assert sentence.endswith("otherwise it is: dog.")
 
 
+def test_an_answer_that_others_do_not_exclude_holds_while_it_is_likelier_than_not() -> None:
+    def both(images: np.ndarray) -> np.ndarray:
+        sure = np.where(np.arange(len(images)) % 2, 0.9, 0.4)
+        return np.stack([sure, np.full(len(images), 0.95)], axis=1)
+
+    told = found(both)
+    assert steadiness.summary(told, 0, CLASSES, exclusive=False) == (
+        "“cat” stays likelier than not in 8 of 17 small changes."
+    )
+    signs = [sign for trace in steadiness.chart(told, 0, CLASSES, exclusive=False).data for sign in trace.marker.symbol]
+    assert signs.count("circle") == 8
+
+
 def test_the_table_names_every_change_once_with_its_picture() -> None:
     table = steadiness.table(found(unsteady), 0, CLASSES)
     assert len(table) == 17 == table["change"].nunique() == table["picture"].nunique()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from dashboard.words import certainty, headline, percent, plain
+from dashboard.words import certainty, headline, percent, plain, plain_certainty
 from model.language import speaking
 from model.prediction import Prediction
 from model.titles import class_name
@@ -25,6 +27,27 @@ def test_answer_in_words(probabilities: tuple[float, ...], title: str, words: st
     prediction = predict(*probabilities)
     assert headline(prediction) == title
     assert certainty(prediction) == words
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "title", "words"),
+    [
+        ((0.99, 0.98, 0.02), "Cat, dog", "cat 99%, dog 98%"),
+        ((0.2, 0.3, 0.7), "Frog", "frog 70%"),
+        ((0.2, 0.3, 0.1), "None of its classes", "the likeliest: dog 30%"),
+    ],
+)
+def test_classes_that_do_not_exclude_each_other(probabilities: tuple[float, ...], title: str, words: str) -> None:
+    prediction = dataclasses.replace(predict(*probabilities), exclusive=False)
+    assert headline(prediction) == title
+    assert certainty(prediction) == words
+
+
+def test_many_such_classes_are_counted() -> None:
+    names = ("a_b", *"bcdef")
+    prediction = Prediction.from_probabilities([0.9] * 6, names, "m", 1.0, exclusive=False)
+    assert headline(prediction) == "A_b, b, c, d and 2 more"
+    assert plain_certainty(prediction).startswith(r"A\_b 90%, b 90%")
 
 
 @pytest.mark.parametrize(

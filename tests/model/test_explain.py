@@ -15,7 +15,10 @@ from model.bundle import KERAS_FILE, find_bundle
 from model.classifier import Classifier, compiled
 from model.explain import GREY, NoMapError, gradient_map, in_turns, occlusion_map, regions
 from model.images import read_image, to_array
+from model.shapes import InputShape
 from tests.drawn import draw_images, enliven
+from tests.shaped import GREY as GREY_SHAPE
+from tests.shaped import OBLONG, TALL, halves, telling_halves
 
 SAMPLES = ROOT / "sample_images"
 
@@ -34,6 +37,33 @@ def test_occlusion_marks_what_the_answer_rests_on() -> None:
     assert marked[:8, :8].mean() > 0.4
     assert marked[12:, 12:].max() == 0.0
     assert (occlusion_map(corner_probabilities, image, 0) == 0).all()  # covering only raises that class
+
+
+@pytest.mark.parametrize("shape", [(16, 64, 3), (64, 16, 1)])
+def test_occlusion_of_oblong_pictures(shape: tuple[int, int, int]) -> None:
+    marked = occlusion_map(corner_probabilities, np.full(shape, 255, np.uint8), 1)
+    assert marked.shape == shape[:2]
+    assert marked[: shape[0] // 4, : shape[1] // 4].mean() > 0.3
+    assert marked[shape[0] // 2 :, shape[1] // 2 :].max() == 0.0
+
+
+@pytest.mark.parametrize("shape", [OBLONG, TALL, GREY_SHAPE])
+def test_grad_cam_of_other_shapes(shape: InputShape) -> None:
+    image = to_array(halves(up=True), shape)
+    marked = gradient_map(telling_halves(shape), shape, "unit")(image, 0)
+    assert marked.shape == shape[:2]
+    upper, lower = marked[: shape.height // 3], marked[-shape.height // 3 :]
+    assert upper.mean() > 0.5 and lower.mean() < 0.1
+
+
+def test_a_class_that_others_do_not_exclude_has_a_map_of_its_own() -> None:
+    """The other class is as sure, of the same places: that takes nothing away."""
+    network = telling_halves(OBLONG, activation="sigmoid")
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([np.maximum(kernel[:, :1], 0).repeat(2, axis=1), bias])
+    image = to_array(halves(up=True), OBLONG)
+    marked = gradient_map(network, OBLONG, "unit", "independent probabilities")(image, 0)
+    assert marked[:8].mean() > 0.5 and marked[-8:].mean() < 0.1
 
 
 def test_occlusion_asks_once_and_leaves_the_picture_alone() -> None:

@@ -90,11 +90,16 @@ def test_scrambled_tflite_files_are_refused_or_answered_but_end_nothing(tmp_path
 @pytest.mark.parametrize(
     ("parts", "shape", "words"),
     [
-        (head(), (8, 8, 1), "it takes (n, 8, 8, 1); pictures are (n, height, width, 3)"),
+        (
+            head(),
+            (8, 8, 4),
+            "it takes (n, 8, 8, 4); pictures are (n, height, width, 3), or (n, height,",
+        ),
+        ([layers.Flatten(), layers.Dense(3)], (100, 3), "it takes (n, 100, 3); pictures are"),
         ([layers.Dense(3)], (8,), "it takes (n, 8); pictures are"),
-        (head(), (8, 16, 3), "it takes pictures of 8 x 16 pixels; squares up to 1024 x 1024 are taken"),
+        (head(), (8, 1600, 3), "it takes pictures of 8 x 1600 pixels; up to 1024 x 1024 are taken"),
         (head(), (None, None, 3), "it takes pictures of any size; say with --input-size"),
-        (head(), (2000, 2000, 3), "squares up to 1024"),
+        (head(), (2000, 2000, 3), "it takes pictures of 2000 x 2000 pixels; up to 1024"),
         ([layers.Conv2D(3, 1)], (8, 8, 3), "it gives (n, 8, 8, 3); a classifier gives (n, classes)"),
     ],
 )
@@ -107,12 +112,15 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
     one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     pooled = layers.GlobalAveragePooling2D()(layers.Add()([one, two]))
     keras.Model([one, two], layers.Dense(2)(pooled)).save(tmp_path / "a.keras")
-    assert refusal(tmp_path / "a.keras") == "it has 2 inputs and 1 outputs; one of each is taken"
+    assert refusal(tmp_path / "a.keras") == "it has 2 inputs; one is taken, the picture"
 
 
-def test_a_fixed_number_of_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_fixed_number_of_pictures_is_taken_where_any_other_works_as_well(tmp_path: Path) -> None:
     given = keras.Input(batch_shape=(16, 8, 8, 3))
     keras.Model(given, layers.Dense(2)(layers.Flatten()(given))).save(tmp_path / "a.keras")
+    assert look(tmp_path / "a.keras", "", 0).classes == 2
+    rows = layers.Dense(2)(keras.ops.reshape(given, (16, 192)))
+    keras.Model(given, rows).save(tmp_path / "a.keras")
     assert refusal(tmp_path / "a.keras") == "it takes exactly 16 pictures at a time; any number should do"
 
 

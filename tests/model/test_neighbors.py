@@ -5,7 +5,9 @@ import pytest
 
 from model.architectures import build_model
 from model.neighbors import directions, features_of, nearest
+from model.shapes import InputShape
 from tests.drawn import SHAPES, draw_images, enliven
+from tests.shaped import GREY, OBLONG, telling_halves
 
 
 @pytest.mark.parametrize("name", ["airbench", "residual", "cnn5x5"])
@@ -30,3 +32,11 @@ def test_a_picture_is_nearest_to_itself_and_then_to_its_like(name: str) -> None:
 def test_more_than_there_are_gives_all() -> None:
     index = np.eye(3, dtype=np.float16)
     assert [neighbor.index for neighbor in nearest(index, index[1], 9)] == [1, 0, 2]
+
+
+@pytest.mark.parametrize(("shape", "flat"), [(OBLONG, False), (GREY, False), (GREY, True)])
+def test_features_of_grey_and_oblong_pictures(shape: InputShape, flat: bool) -> None:
+    images = np.stack([np.full(shape, level, np.uint8) for level in (0, 100, 200)])
+    rows = features_of(telling_halves(shape, flat), shape, "unit")(images)
+    assert rows.shape == (3, 16)
+    assert (np.diff(rows[:, 0]) > 0.2).all()

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from model import classfolders, testset
+from model.shapes import InputShape
 from model.splits import DataError
 from model.testset import match_labels, read_testset, stamp
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images
@@ -60,6 +61,19 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     draw_cifar10(tmp_path, 2)
     with pytest.raises(DataError, match="CIFAR-10's pictures are 32 x 32, and this network takes 64 x 64"):
         read_testset("cifar10", tmp_path, 64)
+
+
+def test_the_pictures_come_in_the_shape_of_the_network(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "shapes", 2)
+    found = read_testset("shapes", tmp_path / "shapes", InputShape(8, 20, 1))
+    assert found.split.images.shape == (6, 8, 20, 1)
+    draw_cifar10(tmp_path / "cifar", 4)
+    grey = read_testset("cifar10", tmp_path / "cifar", InputShape(32, 32, 1)).split.images
+    colour = read_testset("cifar10", tmp_path / "cifar", 32).split.images
+    assert grey.shape == (4, 32, 32, 1)
+    assert np.abs(grey[..., 0] - colour @ np.array([0.299, 0.587, 0.114])).max() < 1
+    with pytest.raises(DataError, match="and this network takes 8 x 20"):
+        read_testset("cifar10", tmp_path / "cifar", InputShape(8, 20))
 
 
 def test_more_than_memory_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
