@@ -74,7 +74,8 @@ def show_confusion(found: Evaluation, survey: Survey) -> None:
     )
 
     def table() -> pd.DataFrame:
-        rows = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1) if kind == "shares" else confusion
+        with np.errstate(invalid="ignore"):  # a class without a picture has no shares
+            rows = confusion / confusion.sum(axis=1, keepdims=True) if kind == "shares" else confusion
         return pd.DataFrame(rows, columns=labels).assign(**{_("true class"): labels}).set_index(_("true class"))
 
     show_twin(

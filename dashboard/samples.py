@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.picturefiles import is_picture
+
 FOLDER = Path(__file__).parent.parent / "sample_images"
 
 
@@ -28,7 +30,7 @@ class Sample:
 
 def list_samples() -> list[Sample]:
     """Every sample picture, sorted by name: class by class."""
-    return [Sample(path) for path in sorted(FOLDER.iterdir()) if path.suffix in {".png", ".jpg"}]
+    return [Sample(path) for path in sorted(FOLDER.iterdir()) if is_picture(path.name)]
 
 
 def one_a_class(samples: list[Sample]) -> list[Sample]:

@@ -14,7 +14,7 @@ from model.classifier import DEFAULT_ENGINE, engines_of, file_of
 from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
 from model.language import whole
-from model.splits import DataError
+from model.splits import DataError, left_out
 from model.testset import PictureSet
 
 NEWS_SECONDS = 0.3  # between looks at how far a survey is
@@ -93,6 +93,12 @@ def read(name: str, folder: Path, card: Card) -> PictureSet:
     except DataError as error:
         st.error(words.plain(str(error)))
         st.stop()
+
+
+def say_left_out(pictures: PictureSet) -> None:
+    """A warning where files of the set cannot be read: every figure is of the others."""
+    if said := left_out(pictures.split.broken, len(pictures)):
+        st.warning(words.plain(said))
 
 
 def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:

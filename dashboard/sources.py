@@ -12,6 +12,7 @@ from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
 from model.images import MAX_BYTES
 from model.language import gettext as _
+from model.picturefiles import is_picture_below
 from model.titles import class_name
 
 
@@ -55,7 +56,10 @@ def drop_area(folder: bool = False) -> list[tuple[str, bytes]]:
         max_upload_size=MAX_BYTES // 2**20,  # a larger one is refused in the browser, with a sentence beside its name
         on_change=forget_sample,
     )
-    return [(name_of(file.name), file.getvalue()) for file in files]
+    taken = [file for file in files if is_picture_below(file.name)] if folder else files
+    if files and not taken:
+        st.info(_("This folder holds no pictures."))
+    return [(name_of(file.name), file.getvalue()) for file in taken]
 
 
 def drop_one() -> list[tuple[str, bytes]]:

@@ -12,10 +12,10 @@ from model.classifier import Classifier
 from model.images import MAX_BYTES, InvalidImage
 from model.language import gettext as _
 from model.names import Names, NamesError, Tell, rename_classes
+from model.picturefiles import picture_paths
 from model.prediction import ClassScore, Prediction
 from model.remote import ServerError, ask
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 Ask = Callable[[bytes], Prediction]
 
 
@@ -73,8 +73,7 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-            files += inside or [path]  # an empty folder is asked like a file, and says so
+            files += picture_paths(path) or [path]  # an empty folder is asked like a file, and says so
         else:
             files.append(path)
     return files

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from model.language import gettext as _
+from model.picturefiles import SUFFIXES, is_hidden, picture_paths
 from model.shapes import PictureSize, shape_of
-from model.splits import DataError, Dataset, Split, empty_split, readable
+from model.spelling import composed, places_of
+from model.splits import Broken, DataError, Dataset, Split, empty_split, readable, unreadable
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 MAX_BYTES = 2**31  # of pictures that are held in memory to be looked at
 
 
 def read_image_folder(root: Path, size: PictureSize) -> Dataset:
-    """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/. Raises DataError."""
+    """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/.
+
+    A class needs pictures to learn from; val/ and test/ may lack it. Raises DataError.
+    """
     train = train_folder(root)
     classes = class_names(train)
     splits = {name: empty_split(size) for name in SPLITS}
     for name, folder in ({"train": train} | image_folders(root)).items():
         check_classes(folder, classes, train)
-        splits[name] = read_class_folders(folder, classes, size)
+        splits[name] = read_class_folders(folder, classes, size, whole=name == "train")
     return Dataset(folder_name(root), classes, splits["train"], splits["validation"], splits["test"])
 
 
@@ -46,10 +48,11 @@ def image_folders(root: Path) -> dict[str, Path]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """What may be classes, sorted by name."""
+    """What may be classes, sorted by name, in whatever form its accents are written."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    return sorted(found, key=lambda path: (Path(composed(path.name)), path))
 
 
 def train_folder(root: Path) -> Path:
@@ -79,7 +82,9 @@ def test_folder(root: Path) -> tuple[Path, tuple[str, ...]]:
 
 def check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
     """Raise DataError for a class that the training pictures lack."""
-    if unknown := [path for path in subfolders(folder) if path.name not in classes]:
+    found = subfolders(folder)
+    places = places_of([path.name for path in found], classes)
+    if unknown := [path for path, place in zip(found, places, strict=True) if place < 0]:
         raise DataError(
             _("{path} is a class that {found} does not have; its classes: {names}").format(
                 path=unknown[0], found=train, names=", ".join(classes)
@@ -88,11 +93,11 @@ def check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    """The sub-folders' names, sorted: the classes in the order of their indices.
+    """The sub-folders' names, sorted, in Unicode's composed form: the classes in the order of their indices.
 
     Raises DataError for under two, and for a name that cannot be shown.
     """
-    names = tuple(path.name for path in subfolders(folder))
+    names = tuple(dict.fromkeys(composed(path.name) for path in subfolders(folder)))
     if len(names) < 2:
         raise DataError(
             _("{folder} has {count} sub-folders; it needs one a class, at least two").format(
@@ -111,7 +116,7 @@ def class_names(folder: Path) -> tuple[str, ...]:
 def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> None:
     """Raise DataError for more pictures than MAX_BYTES hold, before any is read."""
     shape = shape_of(size)
-    count, most = sum(1 for name in classes for _path in picture_paths(folder / name)), MAX_BYTES // math.prod(shape)
+    count, most = sum(map(len, class_members(folder, classes))), MAX_BYTES // math.prod(shape)
     if count > most:
         raise DataError(
             _(
@@ -121,39 +126,63 @@ def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> N
         )
 
 
-def picture_paths(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
+def class_members(folder: Path, classes: tuple[str, ...]) -> list[list[Path]]:
+    """The pictures of each class below folder/CLASS, however that name is spelled there; none where it is absent."""
+    members: list[list[Path]] = [[] for _name in classes]
+    found = subfolders(folder)
+    for path, place in zip(found, places_of([path.name for path in found], classes), strict=True):
+        if place >= 0:
+            members[place] += picture_paths(path)
+    return members
 
 
-def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize) -> Split:
-    """Every picture below folder/CLASS, cropped and resized to a size. Raises DataError naming the path."""
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        members = list(picture_paths(folder / name))
-        if not members:
-            raise DataError(
-                _("{path} holds no picture; a class folder needs at least one ({names})").format(
-                    path=folder / name, names=", ".join(sorted(SUFFIXES))
-                )
-            )
-        paths += members
-        labels += [label] * len(members)
+def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize, whole: bool = False) -> Split:
+    """Every picture below folder/CLASS that can be read, cropped and resized to a size; the others are listed.
+
+    whole: each class needs a picture. Raises DataError where it has none, or where there is none at all.
+    """
+    members = class_members(folder, classes)
+    check_members(folder, classes, [len(paths) for paths in members], whole)
+    paths = [path for found in members for path in found]
+    labels = np.repeat(np.arange(len(classes)), [len(found) for found in members])
     images = np.empty((len(paths), *shape_of(size)), np.uint8)
 
-    def read(place: int) -> None:
-        images[place] = read_picture(paths[place], size)
+    def read(place: int) -> Broken | None:
+        try:
+            images[place] = read_picture(paths[place], size)
+        except (OSError, ValueError) as error:
+            return Broken(paths[place], getattr(error, "strerror", None) or str(error))
+        return None
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        deque(pool.map(read, range(len(paths))), maxlen=0)
-    return Split(images, np.array(labels, np.int64))
+        outcomes = list(pool.map(read, range(len(paths))))
+    broken = tuple(outcome for outcome in outcomes if outcome)
+    kept = [place for place, outcome in enumerate(outcomes) if outcome is None]
+    if broken:
+        labels = labels[kept]
+        counts = np.bincount(labels, minlength=len(classes)).tolist()
+        check_members(folder, classes, counts, whole, unreadable(broken, len(paths)))
+        for place, old in enumerate(kept):  # in place: the pictures may take half of the memory
+            images[place] = images[old]
+    return Split(images[: len(kept)], labels, paths=tuple(paths[place] for place in kept), broken=broken)
+
+
+def check_members(folder: Path, classes: tuple[str, ...], counts: list[int], whole: bool, why: str = "") -> None:
+    """Raise DataError where no picture is there, or with `whole` none of a class; why: what became of them."""
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if len(empty) < len(classes) and not (whole and empty):
+        return
+    if why:
+        raise DataError(_("{path} holds no picture that can be read ({why})").format(path=folder / empty[0], why=why))
+    raise DataError(
+        _("{path} holds no picture; a class folder needs at least one ({names})").format(
+            path=folder / empty[0], names=", ".join(sorted(SUFFIXES))
+        )
+    )
 
 
 def read_picture(path: Path, size: PictureSize) -> np.ndarray:
-    """One picture file as uint8 (height, width, channels). Raises DataError naming the path."""
-    from model.images import InvalidImage, read_image, to_array
+    """One picture file as uint8 (height, width, channels). Raises OSError or InvalidImage."""
+    from model.images import read_image, to_array
 
-    try:
-        return to_array(read_image(path.read_bytes(), at_least=shape_of(size).longest), size)
-    except (OSError, InvalidImage) as error:
-        raise DataError(_("{path} cannot be used: {error}").format(path=path, error=error)) from error
+    return to_array(read_image(path.read_bytes(), at_least=shape_of(size).longest), size)

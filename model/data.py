@@ -76,7 +76,7 @@ def load_train(source: Path, size: PictureSize) -> tuple[str, tuple[str, ...], S
     folder = train_folder(source)
     classes = class_names(folder)
     check_memory(folder, classes, size)
-    return folder_name(source), classes, read_class_folders(folder, classes, size)
+    return folder_name(source), classes, read_class_folders(folder, classes, size, whole=True)
 
 
 def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:
@@ -90,7 +90,7 @@ def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Da
         for label in range(len(dataset.classes)):
             members = rng.permutation(np.flatnonzero(train.labels == label))
             chosen[members[: round(share * len(members))]] = True
-        held[name], train = train.take(chosen), train.take(~chosen)
+        held[name], train = train.take(chosen), replace(train.take(~chosen), broken=train.broken)
     return Dataset(dataset.name, dataset.classes, train, held["validation"], held["test"])
 
 

@@ -16,7 +16,10 @@ Z95 = 1.959964  # of the standard normal distribution: 95 % lie within so many d
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class: shares 0 to 1, NaN where nothing was there to divide by; support: its pictures."""
+    """One class: shares 0 to 1, NaN where nothing was there to divide by; support: its pictures.
+
+    A class without a picture has no recall and no F1, whatever else was taken for it.
+    """
 
     label: str
     precision: float
@@ -53,6 +56,7 @@ def by_class(confusion: np.ndarray, classes: tuple[str, ...]) -> list[ClassFigur
         precision = right / confusion.sum(axis=0)
         f1 = 2 * right / (confusion.sum(axis=0) + confusion.sum(axis=1))
     support = confusion.sum(axis=1)
+    f1[support == 0] = np.nan
     return [
         ClassFigures(label, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
         for i, label in enumerate(classes)

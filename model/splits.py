@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from model.language import gettext as _
+from model.language import ngettext
 from model.shapes import PictureSize, shape_of
+
+SHOWN = 3  # pictures that a sentence names
 
 
 class DataError(ValueError):
@@ -22,15 +28,26 @@ def readable(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A picture's file that cannot be read, and the sentence that says why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
 class Split:
     """Pictures and their classes: images uint8 (n, height, width, channels), labels int64 (n,).
 
     first: so many of its first pictures get figures of their own; 0 where they are no sample, as class after class.
+    paths: the pictures' files, one each, or none where they are not files of their own; broken: what was left out.
     """
 
     images: np.ndarray
     labels: np.ndarray
     first: int = 0
+    paths: tuple[Path, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,6 +75,56 @@ class Dataset:
     validation: Split
     test: Split
 
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """The pictures that could not be read and are in none of the splits."""
+        return self.train.broken + self.validation.broken + self.test.broken
+
+    @property
+    def count(self) -> int:
+        """The pictures in all splits."""
+        return len(self.train) + len(self.validation) + len(self.test)
+
 
 def empty_split(size: PictureSize) -> Split:
     return Split(np.zeros((0, *shape_of(size)), np.uint8), np.zeros(0, np.int64))
+
+
+def unreadable(broken: Sequence[Broken], total: int) -> str:
+    """How many of `total` pictures cannot be read, and the first of them, as the beginning of a sentence."""
+    listed = ", ".join(f"{one.path} ({one.reason.rstrip('.')})" for one in broken[:SHOWN])
+    text = ngettext(
+        "{count} of {total} pictures cannot be read: {names}",
+        "{count} of {total} pictures cannot be read: {names}",
+        len(broken),
+    )
+    return readable(text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > SHOWN else "")))
+
+
+def left_out(broken: Sequence[Broken], kept: int) -> str:
+    """The sentence that says which pictures were left out beside those kept; empty where none was."""
+    return _("{unreadable}; left out").format(unreadable=unreadable(broken, len(broken) + kept)) if broken else ""
+
+
+def refuse_broken(broken: Sequence[Broken], kept: int) -> None:
+    """Raise DataError if there is a picture that cannot be read."""
+    if broken:
+        raise DataError(unreadable(broken, len(broken) + kept))
+
+
+def absent(labels: np.ndarray, classes: tuple[str, ...]) -> str:
+    """The sentence that says which classes no picture is of; empty where there are some of each.
+
+    labels: int (n,), counting in `classes`.
+    """
+    there = set(np.unique(labels).tolist())
+    missing = [name for place, name in enumerate(classes) if place not in there]
+    if not missing or not there:
+        return ""
+    return _("no picture is of {names}: measured on the other {count} of {total} classes").format(
+        names=shortened(missing), count=len(there), total=len(classes)
+    )
+
+
+def shortened(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(name[:40] for name in names[:most]) + (", …" if len(names) > most else "")

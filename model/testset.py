@@ -13,12 +13,13 @@ import numpy as np
 
 from model.cache import Cache
 from model.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
-from model.classfolders import check_memory, image_folders, picture_paths, read_class_folders, subfolders, test_folder
+from model.classfolders import check_memory, image_folders, read_class_folders, subfolders, test_folder
 from model.folders import is_folder
 from model.language import gettext as _
+from model.picturefiles import walk
 from model.shapes import PictureSize, shape_of
 from model.spelling import places_of
-from model.splits import DataError, Split, readable
+from model.splits import DataError, Split, readable, shortened
 from model.survey import data_key
 from model.thumbnail import png
 
@@ -71,7 +72,6 @@ def read_testset(name: str, source: Path, size: PictureSize) -> PictureSet:
     """
     if not is_folder(source):
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
-    paths: tuple[Path, ...] = ()
     held_out = True
     classes: tuple[str, ...]
     try:
@@ -81,15 +81,12 @@ def read_testset(name: str, source: Path, size: PictureSize) -> PictureSet:
             folder, classes = test_folder(source)
             held_out = keeps_test_apart(source)
             check_memory(folder, classes, size)
-            paths = tuple(path for label in classes for path in picture_paths(folder / label))
             split = read_class_folders(folder, classes, size)
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=source, reason=error.strerror)) from error
     if not len(split):
         raise DataError(_("{folder} holds no test picture").format(folder=source))
-    if len(paths) != len(split):  # files came or went while they were read
-        paths = ()
-    return PictureSet(name, classes, split, paths, data_key(split), held_out)
+    return PictureSet(name, classes, split, split.paths, data_key(split), held_out)
 
 
 def keeps_test_apart(source: Path) -> bool:
@@ -133,14 +130,12 @@ def stamp(source: Path) -> tuple[int, ...]:
 def walked(source: Path) -> Iterator[tuple[str, list[str]]]:
     """Each folder of a data folder that may hold pictures, with the names of its files. Raises OSError."""
     if folder := cifar10_folder(source):
-        tops = [folder]
-    else:
-        # Class by class, for a class may be a link, which a walk from further up does not follow.
-        tops = [label for top in list(image_folders(source).values()) or [source] for label in subfolders(top)]
-    for top in tops:
-        for place, folders, files in os.walk(top):
-            folders.sort()
-            yield place, sorted(files)
+        yield str(folder), sorted(path.name for path in folder.iterdir())
+        return
+    for split in list(image_folders(source).values()) or [source]:
+        for top in subfolders(split):  # a class may be a link, which a walk from further up does not follow
+            for place, files in walk(top):
+                yield str(place), files
 
 
 def digest_of(walk: Walk) -> bytes:
@@ -177,7 +172,3 @@ def match_labels(labels: np.ndarray, classes: tuple[str, ...], known: tuple[str,
         )
     matched: np.ndarray = np.array(places, np.int64)[labels]
     return matched
-
-
-def shortened(names: tuple[str, ...], most: int = 12) -> str:
-    return ", ".join(name[:40] for name in names[:most]) + (", …" if len(names) > most else "")

@@ -13,7 +13,16 @@ import typer
 
 from model.language import gettext as _
 from training import runs_cli
-from training.commands import DataOption, DeviceOption, NamesOption, SetOption, Surroundings, fail, plain_errors
+from training.commands import (
+    DataOption,
+    DeviceOption,
+    NamesOption,
+    SetOption,
+    StrictOption,
+    Surroundings,
+    fail,
+    plain_errors,
+)
 
 if TYPE_CHECKING:
     from training.history import Run
@@ -40,6 +49,7 @@ def fit(
     tensorboard: BoardOption = False,
     category_names: NamesOption = None,
     device: DeviceOption = "auto",
+    strict: StrictOption = False,
 ) -> None:
     """Train a recipe: a run that grows epoch by epoch, and a bundle at the end.
 
@@ -51,7 +61,7 @@ def fit(
     from training.launch import choose_device
     from training.recipefile import load_recipe
 
-    surroundings = Surroundings(data, category_names, tensorboard)
+    surroundings = Surroundings(data, category_names, tensorboard, strict)
     with plain_errors():
         choose_device(device)
         if seeds > 1:
@@ -77,7 +87,7 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
     """One run, read and trained; returns its outcome's status, or ends the command with a line if it has none."""
     from training.launch import launch, read_data
 
-    dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names)
+    dataset = read_data(member.recipe, surroundings.data, typer.echo, surroundings.category_names, surroundings.strict)
     try:
         outcome = launch(
             member.recipe, dataset, member.name, resume, typer.echo, surroundings.origin, surroundings.tensorboard
@@ -130,6 +140,7 @@ def evaluate(
     engine: Annotated[str, typer.Option(help="keras or int8.")] = "keras",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     category_names: NamesOption = None,
+    strict: StrictOption = False,
 ) -> None:
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
     from model.classifier import Classifier
@@ -137,6 +148,7 @@ def evaluate(
     from model.evaluation import check_count
     from model.evaluation import evaluate as measure
     from model.names import read_names, rename_classes
+    from model.splits import absent, left_out, readable, refuse_broken
     from model.testset import keeps_test_apart, match_labels
 
     with plain_errors():
@@ -146,6 +158,8 @@ def evaluate(
             raise fail(error) from None
         check_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_shape)
+        if strict:
+            refuse_broken(split.broken, len(split))
         if category_names:
             classes = rename_classes(classes, read_names(category_names), partial(typer.echo, err=True))
         known = classifier.card.classes
@@ -157,10 +171,15 @@ def evaluate(
                 _("The classes do not exclude each other: here, the likeliest one counts as the answer."), err=True
             )
         split = replace(split, labels=match_labels(split.labels, classes, known))
+        for said in (left_out(split.broken, len(split)), absent(split.labels, known)):
+            if said:
+                typer.echo(said, err=True)
         whole, *parts = measure(classifier.probabilities, name, split, known).items()
     if as_json:
         subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}
+        if split.broken:
+            answer["left_out"] = [{"file": readable(str(one.path)), "error": one.reason} for one in split.broken]
         typer.echo(json.dumps(answer))
         return
     typer.echo(f"{classifier.card.name} ({engine})")

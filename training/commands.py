@@ -27,6 +27,9 @@ NamesOption = Annotated[
     Path | None,
     typer.Option("--category-names", help='Names of the classes: one a line, or JSON by folder ({"1": "rose"}).'),
 ]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Stop at pictures that cannot be read, instead of leaving them out.")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
 
 
@@ -37,6 +40,7 @@ class Surroundings:
     data: Path | None
     category_names: Path | None = None
     tensorboard: bool = False
+    strict: bool = False
 
     @property
     def origin(self) -> Origin:

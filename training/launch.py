@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from model.data import load_dataset
 from model.home import home
 from model.names import read_names, rename_classes
-from model.splits import Dataset
+from model.splits import Dataset, absent, left_out, refuse_broken
 from model.startup import WITHOUT_GPU, import_keras
 from training.history import own_runs
 from training.origin import Origin
@@ -49,18 +49,30 @@ def choose_device(name: str) -> None:
 
 
 def read_data(
-    recipe: Recipe, source: Path | None, say: Callable[[str], None], category_names: Path | None = None
+    recipe: Recipe,
+    source: Path | None,
+    say: Callable[[str], None],
+    category_names: Path | None = None,
+    strict: bool = False,
 ) -> Dataset:
     """The data that a recipe asks for, its classes named by a file if there is one.
 
-    Raises DataError, NamesError.
+    Pictures that cannot be read are left out, and `say` hears of them; with `strict` they are a DataError. Raises
+    DataError, NamesError.
     """
     held = recipe.data
     dataset = load_dataset(source, recipe.model.input_size, held.validation, held.test, held.seed)
     if category_names:
         dataset = dataclasses.replace(dataset, classes=rename_classes(dataset.classes, read_names(category_names), say))
+    if strict:
+        refuse_broken(dataset.broken, dataset.count)
     counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
     say(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
+    if said := left_out(dataset.broken, dataset.count):
+        say(said)
+    for name, split in (("validation", dataset.validation), ("test", dataset.test)):
+        if missing := absent(split.labels, dataset.classes):
+            say(f"{name}: {missing}")
     return dataset
 
 

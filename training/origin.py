@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model.language import gettext as _
+from model.spelling import composed
 from model.splits import Dataset
 from training.history import RunError, read_json, write_json
 
@@ -36,16 +39,36 @@ def begin(folder: Path, origin: Origin) -> None:
 
 def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> None:
     """Write down what a run is trained on. Raises RunError where one that goes on was begun with other pictures."""
-    now = {"classes": list(dataset.classes), "training": len(dataset.train), "validation": len(dataset.validation)}
+    now: dict[str, object] = {
+        "classes": list(dataset.classes),
+        "training": len(dataset.train),
+        "validation": len(dataset.validation),
+    }
+    broken = digest_of(dataset)
     known = read_json(folder / DATA)
     before = {name: known[name] for name in now if name in known}
+    if isinstance(before.get("classes"), list):  # earlier versions kept a Mac's names as they were
+        before["classes"] = [composed(str(name)) for name in before["classes"]]
     if resume and before.keys() == now.keys() and before != now:
         raise RunError(
             _(
                 "the run {name!r} was begun with {before}, and these are {now}; name its own pictures with --data"
             ).format(name=folder.name, before=in_words(before), now=in_words(now))
         )
-    write_json(folder / DATA, asdict(origin) | now)
+    if resume and before.keys() == now.keys() and known.get("left_out", "") != broken:
+        raise RunError(
+            _(
+                "the run {name!r} was begun while other pictures could not be read, so its splits would be others now; "
+                "put those files back as they were, or begin a new run"
+            ).format(name=folder.name)
+        )
+    write_json(folder / DATA, asdict(origin) | now | ({"left_out": broken} if broken else {}))
+
+
+def digest_of(dataset: Dataset) -> str:
+    """Changes with the pictures that were left out, as the splits are drawn from the others; empty for none."""
+    names = sorted(str(Path(*one.path.parts[-2:])) for one in dataset.broken)
+    return hashlib.sha256(os.fsencode("\n".join(names))).hexdigest()[:16] if names else ""
 
 
 def in_words(found: Mapping[str, object]) -> str:

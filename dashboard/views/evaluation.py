@@ -11,7 +11,7 @@ from model.evaluation import Evaluation, check_count, score
 from model.folders import known_folders
 from model.language import gettext as _
 from model.spelling import places_of
-from model.splits import DataError, Split
+from model.splits import DataError, Split, absent
 from model.survey import Survey
 from model.testset import PictureSet, match_labels
 
@@ -105,7 +105,10 @@ body = st.container()
 sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
 with body:
     pictures = sets.read(source, folders[source], card)
+    sets.say_left_out(pictures)
     labels = matched(pictures, card)
+    if missing := absent(labels, card.classes):
+        st.caption(words.plain(f"{missing[:1].upper()}{missing[1:]}."))
     rows = sets.ask(model, card, engine, pictures)
     if rows is not None:
         survey = Survey(card.classes, Split(pictures.split.images, labels), rows)

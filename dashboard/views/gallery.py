@@ -117,6 +117,7 @@ else:
     sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
     with place:
         pictures = sets.read(source, folders[source], card)
+        sets.say_left_out(pictures)
     with wanted_place:
         wanted, engine = browse.choose_filter(pictures.classes, card)
     with place:

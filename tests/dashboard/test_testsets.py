@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import resources, surveys
+from dashboard import browse, resources, surveys
 from model import evaluation
 from model.bundle import DEFAULT, find_bundle, read_card, write_card
 from model.cache import Cache
 from model.cifar10 import CIFAR10_CLASSES
 from model.folders import add_folder
-from model.survey import keep, survey_file
+from model.language import speaking
+from model.survey import Survey, keep, survey_file
 from model.testset import read_testset
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
@@ -382,22 +383,66 @@ def test_a_picture_whose_name_is_not_utf8_is_shown(tmp_path: Path, monkeypatch: 
     (source / "circle").touch()
     test = visit_page("gallery", set="shapes")
     assert not test.exception
-    assert "caf?.png cannot be used" in test.error[0].value.replace("\\", "")
+    assert "1 of 3 pictures cannot be read" in test.warning[0].value
+    assert "caf?.png (This file is not an image" in test.warning[0].value.replace("\\", "")
+    assert len(cells(test)) == 2
 
 
 def test_a_folder_that_cannot_be_read_can_be_taken_off_the_list(tmp_path: Path) -> None:
     source = draw_folder(tmp_path / "shapes", 2)
     add_folder(str(source))
     for view in ("gallery", "evaluation"):
-        (source / "circle" / "000.png").write_bytes(b"no picture")
+        for path in source.rglob("*.*"):
+            path.write_bytes(b"no picture")
         test = visit_page(view, set="shapes")
         assert not test.exception
-        assert "cannot be used" in test.error[0].value
+        assert "holds no picture that can be read (6 of 6 pictures" in test.error[0].value.replace("\\", "")
         assert "forget-shapes" in [button.key for button in test.button]
     shutil.copy(SAMPLES / "frog-brown.png", source / "circle" / "000.png")
     test = visit_page("evaluation", set="shapes")
     assert "the network has no class 'circle'" in test.error[0].value.replace("\\", "")
     assert "forget-shapes" in [button.key for button in test.button]
+
+
+def test_figures_say_which_pictures_and_classes_they_are_not_of(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_untrained(home / "bundles" / "mine")
+    draw_folder(tmp_path / "shapes" / "train", 1)
+    source = draw_folder(tmp_path / "shapes" / "test", 3, classes=("circle", "stripes")).parent
+    (source / "test" / "circle" / "000.png").write_bytes(b"no picture")
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    pictures = read_testset("shapes", source, 32)
+    rows = np.full((5, 3), 0.1, np.float32)
+    rows[:, 1] = 0.8  # a class that no picture is of
+    rows[0] = (0.8, 0.1, 0.1)
+    keep(survey_file(read_card(home / "bundles" / "mine"), "keras", pictures.key), rows)
+    test = visit_page("evaluation").selectbox(key="model").select("mine").run()
+    assert not test.exception
+    said = texts(test).replace("\\", "")
+    assert "1 of 6 pictures cannot be read: " in test.warning[0].value.replace("\\", "")
+    assert "No picture is of square: measured on the other 2 of 3 classes." in said
+    assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "20.0%"
+    test = visit_page("gallery").selectbox(key="model").select("mine").run()
+    assert "1 of 6 pictures cannot be read: " in test.warning[0].value.replace("\\", "")
+    assert cells(test)[0]["lines"] == ["✓ circle"]
+    name, content = pictures.file(0)
+    assert (name, content) == ("001.jpg", (source / "test" / "circle" / "001.jpg").read_bytes())
+
+
+def test_a_class_of_a_users_own_stays_as_it_is_in_portuguese(tmp_path: Path) -> None:
+    names = ("all", "none", "right", "wrong")
+    for name in names:
+        draw_folder(tmp_path / name, 1, classes=("circle",))
+    pictures = read_testset("arrows", tmp_path, 32)
+    rows = np.roll(np.eye(4, dtype=np.float32) * 0.6 + 0.1, 1, axis=1)
+    with speaking("pt"):
+        plain = browse.plain_cells(pictures, np.arange(4))
+        answered = browse.answered_cells(pictures, Survey(names, pictures.split, rows), np.arange(4))
+    assert [cell.lines for cell in plain] == [(name,) for name in names]
+    assert [cell.name for cell in answered] == [f"Imagem {place}: {name}" for place, name in enumerate(names)]
+    assert answered[0].lines == ("✗ none", "é all")
+    assert answered[2].lines == ("✗ wrong", "é right")
 
 
 def test_a_card_without_a_file_is_a_sentence(data: Path, home: Path) -> None:

@@ -99,10 +99,11 @@ def test_classes_with_other_capitals_are_the_networks(tmp_path: Path, monkeypatc
 
 def test_training_pictures_that_do_not_read_are_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = draw_folder(tmp_path / "mine", 1)
+    (folder / "circle" / "000.png").rename(folder / "circle" / "bad.png")
     (folder / "circle" / "bad.png").write_bytes(b"no picture")
     monkeypatch.setenv("VITRINE_DATA", str(folder))
     error = opened("alike").error[0].value.replace("\\", "")
-    assert "The training pictures cannot be compared" in error and "bad.png cannot be used" in error
+    assert "The training pictures cannot be compared" in error and "circle/bad.png (This file is not an image" in error
 
 
 def test_what_goes_wrong_in_the_background_is_said_in_the_language_of_who_asked(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from model.cifar10 import CIFAR10_CLASSES
 from model.data import load_dataset, load_test, load_train
-from model.splits import DataError
+from model.splits import DataError, absent, left_out, refuse_broken
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
 
@@ -213,13 +214,76 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
         load_dataset(tmp_path)
 
 
-def test_an_unreadable_picture_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_broken_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
+    whole = load_dataset(draw_folder(tmp_path, 3), 16, validation=0.0, test=0.0)
+    (tmp_path / "circle" / "001a.jpg").write_text("no picture at all")
+    (tmp_path / "stripes" / "zz.PNG").touch()
+    found = load_dataset(tmp_path, 16, validation=0.0, test=0.0)
+    assert np.array_equal(found.train.images, whole.train.images)
+    assert found.train.labels.tolist() == whole.train.labels.tolist()
+    assert found.train.paths == whole.train.paths
+    assert [one.path.name for one in found.broken] == ["001a.jpg", "zz.PNG"]
+    said = left_out(found.broken, found.count)
+    assert said.startswith(f"2 of 11 pictures cannot be read: {tmp_path}/circle/001a.jpg (This file is not an image")
+    assert said.endswith("; left out")
+    drawn = load_dataset(tmp_path, 16, validation=0.2, test=0.3)
+    assert len(drawn.broken) == 2 and drawn.count == 9
+    with pytest.raises(DataError, match="2 of 11 pictures cannot be read"):
+        refuse_broken(found.broken, found.count)
+
+
+def test_a_class_of_broken_pictures_alone_cannot_be_learnt(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 2)
+    draw_folder(tmp_path / "test", 1)
+    (tmp_path / "test" / "circle" / "000.png").write_bytes(b"")
+    assert load_dataset(tmp_path, 16, validation=0.0).test.labels.tolist() == [1, 2]
+    for path in (tmp_path / "train" / "circle").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"circle holds no picture that can be read \(2 of 6 .*This file is empty"):
+        load_dataset(tmp_path, 16)
+
+
+def test_a_split_may_lack_classes_and_its_labels_stay_theirs(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "train", 2)
+    draw_folder(tmp_path / "val", 1, classes=("stripes",))
+    draw_folder(tmp_path / "test", 1, classes=("square", "stripes"))
+    (tmp_path / "test" / "circle").mkdir()
+    dataset = load_dataset(tmp_path, 16)
+    assert dataset.classes == SHAPES
+    assert (dataset.validation.labels.tolist(), dataset.test.labels.tolist()) == ([2], [1, 2])
+    _name, classes, test = load_test(tmp_path, 16)
+    assert classes == SHAPES and test.labels.tolist() == [1, 2]
+    assert absent(test.labels, classes) == "no picture is of circle: measured on the other 2 of 3 classes"
+    assert absent(dataset.train.labels, classes) == ""
+
+
+def test_accents_in_any_form_are_one_class(tmp_path: Path) -> None:
+    for split, form in (("train", "NFD"), ("val", "NFC"), ("test", "NFC")):
+        for shape, name in (("circle", "pássaro"), ("square", "cão")):
+            draw_folder(tmp_path / split, 2, classes=(shape,))
+            (tmp_path / split / shape).rename(tmp_path / split / unicodedata.normalize(form, name))
+    dataset = load_dataset(tmp_path, 16)
+    assert dataset.classes == ("cão", "pássaro")
+    for split in (dataset.train, dataset.validation, dataset.test):
+        assert split.labels.tolist() == [0, 0, 1, 1]
+    (tmp_path / "train" / "cão").mkdir()  # one class in both forms side by side
+    (tmp_path / "train" / unicodedata.normalize("NFD", "cão") / "000.png").rename(tmp_path / "train" / "cão" / "x.png")
+    assert load_dataset(tmp_path, 16).train.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_what_a_mac_and_windows_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
     draw_folder(tmp_path, 2)
-    (tmp_path / "circle" / "zz.jpg").write_text("no picture at all")
-    with pytest.raises(
-        DataError, match=r"zz\.jpg cannot be used: This file is not an image: it looks like a text file"
-    ):
-        load_dataset(tmp_path)
+    for folder in ("__MACOSX/circle", ".ipynb_checkpoints", "@eaDir", "circle/.cache", "square/__MACOSX"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "._000.png").write_bytes(b"fork")
+        (tmp_path / folder / "copy.png").write_bytes((tmp_path / "circle" / "000.png").read_bytes())
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._000.png"):
+        (tmp_path / "circle" / name).write_bytes(b"fork")
+    picture = Image.open(tmp_path / "square" / "000.png")
+    picture.save(tmp_path / "square" / "web.JFIF", format="JPEG")
+    _name, classes, split = load_test(tmp_path, 16)
+    assert classes == SHAPES and not split.broken
+    assert split.labels.tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
 def test_a_class_that_training_lacks_is_named(tmp_path: Path) -> None:

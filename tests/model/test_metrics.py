@@ -27,6 +27,8 @@ def test_by_class_counts_rows_and_columns() -> None:
 def test_a_class_that_nobody_named_has_no_precision() -> None:
     cat, dog = by_class(np.array([[3, 0], [0, 0]]), CLASSES)
     assert np.isnan(dog.precision) and np.isnan(dog.recall)
+    cat, dog = by_class(np.array([[2, 1], [0, 0]]), CLASSES)  # no picture is of a dog: nobody knows how well it does
+    assert np.isnan(dog.recall) and np.isnan(dog.f1) and dog.precision == 0 and cat.f1 == 0.8
     assert cat.precision == 1.0
 
 

@@ -14,6 +14,8 @@ from model.classifier import Classifier
 from model.data import load_test
 from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli import app
+from training.launch import read_data
+from training.recipefile import load_recipe
 from training.series import standings
 
 TINY = (
@@ -148,6 +150,34 @@ def test_evaluate_prints_one_json_object(bundle: Path, cifar10: Path) -> None:
 def test_evaluate_has_no_subsets_of_a_small_set(bundle: Path, tmp_path: Path) -> None:
     result = call("evaluate", "--model", bundle, "--data", draw_cifar10(tmp_path, 10), "--json")
     assert json.loads(result.stdout)["subsets"] == {}
+
+
+def test_evaluate_says_what_it_leaves_out_and_strict_refuses_it(tmp_path: Path, home: Path) -> None:
+    save_untrained(home / "bundles" / "mine")
+    draw_folder(tmp_path / "data" / "train", 1)
+    test = draw_folder(tmp_path / "data" / "test", 2, classes=("square", "stripes"))
+    (test / "square" / "zz.jfif").write_bytes(b"")
+    given = ("evaluate", "--model", "mine", "--data", tmp_path / "data")
+    result = call(*given, "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["n"] == 4 and set(content["per_class"]) == {"square", "stripes"}
+    assert content["left_out"] == [{"file": str(test / "square" / "zz.jfif"), "error": "This file is empty."}]
+    assert result.stderr.splitlines() == [
+        f"1 of 5 pictures cannot be read: {test}/square/zz.jfif (This file is empty); left out",
+        "no picture is of circle: measured on the other 2 of 3 classes",
+    ]
+    assert "error: 1 of 5 pictures cannot be read: " in complaint(*given, "--strict")
+
+
+def test_fit_leaves_broken_pictures_out_and_strict_refuses_them(tmp_path: Path) -> None:
+    data = draw_folder(tmp_path / "shapes", 4)
+    (data / "circle" / "zz.png").write_bytes(b"no picture")
+    said: list[str] = []
+    assert read_data(load_recipe("fast"), data, said.append).count == 12
+    assert said[1].startswith(f"1 of 13 pictures cannot be read: {data}/circle/zz.png (This file is not an image")
+    words = "error: 1 of 13 pictures cannot be read: "
+    assert words in complaint("fit", "--data", data, "--name", "none", "--strict", "--device", "cpu")
 
 
 def test_evaluate_refuses_in_one_line(bundle: Path, cifar10: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model.classifier import Classifier
-from model.splits import Dataset
+from model.splits import Broken, Dataset
 from tests.drawn import draw_folder, save_untrained
 from training import export
 from training.callbacks import RunWriter, TrainingError, finished_epochs
@@ -233,6 +234,29 @@ def test_an_unknown_origin_is_no_reason_to_refuse(begun: Path, dataset: Dataset,
     assert origin_of(begun) is None
     fewer = dataclasses.replace(dataset, test=dataset.test.take(slice(0, 3)))
     fit(PLAIN, fewer, begun, tmp_path / "bundle", resume=True)
+    assert len(read_run(begun).history) == 4
+
+
+def test_a_run_goes_on_without_the_same_pictures_and_no_others(begun: Path, dataset: Dataset, tmp_path: Path) -> None:
+    fit(PLAIN, without(dataset, "a.png"), tmp_path / "run2", tmp_path / "bundle2")
+    kept = (tmp_path / "run2" / "data.json").read_bytes()
+    (begun / "data.json").write_bytes(kept)
+    with pytest.raises(RunError, match="was begun while other pictures could not be read"):
+        fit(PLAIN, without(dataset, "b.png"), begun, tmp_path / "bundle", resume=True)
+    fit(PLAIN, without(dataset, "a.png"), begun, tmp_path / "bundle", resume=True)
+    assert len(read_run(begun).history) == 4
+
+
+def without(dataset: Dataset, name: str) -> Dataset:
+    """The data set as it is where a picture of that name cannot be read."""
+    broken = (Broken(Path("shapes", "circle", name), "This file is empty."),)
+    return dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, broken=broken))
+
+
+def test_a_run_begun_with_a_macs_names_goes_on(begun: Path, dataset: Dataset, tmp_path: Path) -> None:
+    known = json.loads((begun / "data.json").read_text("utf-8"))
+    (begun / "data.json").write_text(json.dumps(known | {"classes": ["ca\u0303o", "square", "stripes"]}), "utf-8")
+    fit(PLAIN, dataclasses.replace(dataset, classes=("cão", *dataset.classes[1:])), begun, tmp_path / "bundle", True)
     assert len(read_run(begun).history) == 4
 
 
