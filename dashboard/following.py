@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.runs import doing, share_done
+from model.files import changed
 from model.language import gettext as _
-from training.background import Start, changed, dismiss, last_words, list_starts
+from training.background import Start, dismiss, last_words, list_starts
 from training.history import Run, RunError, own_run, own_runs, unfinished
 from training.process import is_alive, is_stopping, stop
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import words
 from model.bundle import BundleError
+from model.files import changed
 from model.language import gettext as _
 from model.language import marked, ngettext
 from model.splits import DataError
@@ -97,7 +98,7 @@ def fields(recipe: Recipe) -> list[str]:
 
 def last_data() -> str:
     """The data folder of the newest run that names one."""
-    folders = sorted(own_runs().glob("*/"), key=lambda path: path.stat().st_mtime, reverse=True)
+    folders = sorted(own_runs().glob("*/"), key=changed, reverse=True)
     return next((found.data for folder in folders if (found := origin_of(folder)) and found.data), "")
 
 

@@ -12,8 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from model.language import gettext as _
+
 ABANDONED_SECONDS = 24 * 3600  # after which nobody is still writing: a training may measure its network for hours
 PREFIX = ".vitrine-"
+LOCK_SECONDS = 20.0  # a change takes far less, unless the disk is ill
 
 
 def write_whole(path: Path, content: bytes | str, lasting: bool = True) -> None:
@@ -94,6 +97,33 @@ def remove_abandoned(folder: Path) -> None:
             with suppress(OSError):  # another process removes it too
                 if path.lstat().st_mtime < time.time() - ABANDONED_SECONDS:
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While this lasts, no other thread or process is inside for the same lock file, whose folder must be there.
+
+    A process that is killed holds it no longer. Raises OSError, TimeoutError where another one stays inside for long.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TimeoutError(_("another process is changing {folder}; try again").format(folder=path.parent)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def changed(path: Path) -> float:
+    """When a file or folder last changed; 0 for one that has just gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def sync(path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from model.cifar10 import cifar10_folder
 from model.classfolders import test_folder
-from model.files import write_whole
+from model.files import locked, write_whole
 from model.home import home
 from model.language import gettext as _
 from model.splits import DataError, readable
@@ -98,7 +99,7 @@ def add_folder(text: str) -> str:
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)) from error
     if path not in known_folders().values():
-        write_added([*folders_added(), path])
+        change_added(lambda added: [*added, path])
     return next(name for name, known in known_folders().items() if known == path)
 
 
@@ -107,9 +108,17 @@ def forget_folder(name: str) -> None:
     path = known_folders().get(name)
     if path is None or path not in folders_added():
         raise DataError(_("{name} is not a folder that was added here").format(name=repr(name[:200])))
-    write_added([added for added in folders_added() if added != path])
+    change_added(lambda added: [other for other in added if other != path])
 
 
-def write_added(paths: list[Path]) -> None:
-    home().mkdir(parents=True, exist_ok=True)
-    write_whole(home() / FILE, json.dumps([str(path) for path in paths], indent=2))
+def change_added(change: Callable[[list[Path]], list[Path]]) -> None:
+    """Write the list that is made of the one there is; what others add meanwhile stays. Raises DataError."""
+    file = home() / FILE
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        with locked(home() / f"{FILE}.lock"):
+            paths = dict.fromkeys(change(folders_added()))
+            write_whole(file, json.dumps([str(path) for path in paths], indent=2))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(_("{path} cannot be written: {strerror}").format(path=file, strerror=reason)) from error

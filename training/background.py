@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,12 @@ from pathlib import Path
 from model import language
 from model.bundle import check_name
 from model.data import check_source
+from model.files import changed, locked
 from model.folders import resolved
 from model.language import gettext as _
 from training.history import (
     CHECKPOINT,
+    LOCK,
     PROCESS,
     Run,
     RunError,
@@ -54,7 +56,7 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
     """Train a shipped recipe in the background; returns the run's name.
 
     settings: `key=value`; data: a folder, or empty for CIFAR-10 by download; name: otherwise the recipe and the time.
-    Raises RecipeError, DataError, BundleError, RunError, OSError before anything is started.
+    Raises RecipeError, DataError, BundleError, RunError before anything is started.
     """
     if recipe not in recipe_names():
         load_recipe("")  # never a path: it says which there are
@@ -63,25 +65,45 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
     source = checked(data)
     with _starting:
         folder = own_runs() / unused(title)
-        if is_alive(folder):
-            raise RunError(_("the run {name!r} is starting already").format(name=title))
-        folder.mkdir(parents=True, exist_ok=True)
-        begin(folder, Origin(source))
-        spawn(folder, ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)], source)
+        arguments = ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)]
+        with started(title):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with locked(folder / LOCK):
+                    if is_alive(folder):
+                        raise RunError(_("the run {name!r} is starting already").format(name=title))
+                    begin(folder, Origin(source))
+                    spawn(folder, arguments, source)
+            except TimeoutError:  # what is there is another's
+                raise
+            except OSError:
+                dismiss(folder)
+                raise
     return title
 
 
 def go_on(name: str, data: str) -> None:
     """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
 
-    Raises RunError, DataError, OSError.
+    Raises RunError, DataError.
     """
     source = checked(data)
     with _starting:
         folder = own_run(name)
-        if not can_go_on(read_run(folder)):
-            raise RunError(_("the run {name!r} cannot go on: it is finished, or still going on").format(name=name))
-        spawn(folder, ["--resume", "--name", name], source)
+        with started(name), locked(folder / LOCK):
+            if not can_go_on(read_run(folder)):
+                raise RunError(_("the run {name!r} cannot go on: it is finished, or still going on").format(name=name))
+            spawn(folder, ["--resume", "--name", name], source)
+
+
+@contextmanager
+def started(name: str) -> Iterator[None]:
+    """Turn what the system says into a sentence: a full disk, or no program to start."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(_("the run {name!r} cannot be started: {reason}").format(name=name, reason=reason)) from error
 
 
 def can_go_on(run: Run) -> bool:
@@ -114,9 +136,14 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
             start_new_session=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", language.VARIABLE: language.current()},
         )
-    with suppress(psutil.Error):
-        write_json(folder / PROCESS, describe(process.pid))
-        psutil.Process(process.pid).nice(NICE)
+    try:
+        with suppress(psutil.Error):  # it has ended by now
+            write_json(folder / PROCESS, describe(process.pid))
+            psutil.Process(process.pid).nice(NICE)
+    except OSError:  # nobody could find it again to stop it
+        process.kill()
+        process.wait()
+        raise
     # Somebody has to ask for its exit status, or it stays in the list of processes after its end.
     threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
 
@@ -137,9 +164,9 @@ def list_starts() -> list[Start]:
 
 def dismiss(folder: Path) -> None:
     """Forget a run that ended before it began. Whatever else lies in its folder stays."""
-    for name in (OUTPUT, PROCESS, DATA):
-        (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
+        for name in (OUTPUT, PROCESS, DATA, LOCK):
+            (folder / name).unlink(missing_ok=True)
         folder.rmdir()
 
 
@@ -157,14 +184,6 @@ def last_words(folder: Path, errors_only: bool = False) -> str:
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     said = errors or [line for line in lines if line and not errors_only]
     return "".join(character for character in said[-1] if character.isprintable())[:500] if said else ""
-
-
-def changed(path: Path) -> float:
-    """When a file last changed; 0 for one that has just gone."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def under_way() -> list[str]:

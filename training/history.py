@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import bundle_folders
-from model.files import remove_abandoned, write_whole
+from model.files import changed, remove_abandoned, write_whole
 from model.home import home
 from model.language import gettext as _
 
@@ -23,6 +23,7 @@ RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 CHECKPOINT = "checkpoint.npz"
 PROCESS = "process.json"  # which process trains it
+LOCK = ".lock"  # held while it is decided which process that is
 PROGRESS = "progress.json"  # how far it is; there only while it trains
 TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a removed model can
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
@@ -133,10 +134,11 @@ def own_runs() -> Path:
 def list_runs() -> list[Run]:
     """The user's runs, newest first, then the shipped ones by name."""
     own = list(own_runs().glob("*/recipe.toml"))
-    own.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    own.sort(key=changed, reverse=True)
     for path in own:
         remove_abandoned(path.parent)
-    return [read_run(path.parent) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+    found = [(path, read_run(path.parent)) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+    return [run for path, run in found if path.is_file()]  # one that was removed meanwhile was read as an empty one
 
 
 def unfinished() -> list[Run]:
@@ -151,7 +153,7 @@ def resumable(name: str | None) -> Path:
 
     The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
     """
-    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime)
+    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=changed)
     if folders:
         return folders[-1].parent
     if name and is_unbegun(own_runs() / name):

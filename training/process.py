@@ -12,8 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from model.files import locked
 from model.language import gettext as _
-from training.history import PROCESS, PROGRESS, RunError, read_json, write_json
+from training.history import LOCK, PROCESS, PROGRESS, RunError, read_json, write_json
 
 if TYPE_CHECKING:
     import psutil
@@ -79,12 +80,13 @@ def stop(folder: Path) -> None:
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """While this lasts, the run in `folder` is trained by this process. Raises RunError when another one does that."""
-    other = trainer(folder)
-    if other is not None and other.pid != os.getpid():
-        raise RunError(
-            _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
-        )
-    write_json(folder / PROCESS, describe(os.getpid()))
+    with locked(folder / LOCK):  # two that begin together must not both find nobody
+        other = trainer(folder)
+        if other is not None and other.pid != os.getpid():
+            raise RunError(
+                _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
+            )
+        write_json(folder / PROCESS, describe(os.getpid()))
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,19 @@ def test_a_damaged_list_is_as_good_as_none(home: Path, content: bytes) -> None:
     home.mkdir()
     (home / FILE).write_bytes(content)
     assert known_folders() == {}
+
+
+def test_folders_added_together_are_all_known(tmp_path: Path) -> None:
+    folders = [draw_folder(tmp_path / f"set-{number}", 1) for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(lambda path: add_folder(str(path)), folders)) == sorted(path.name for path in folders)
+    assert set(known_folders().values()) == set(folders)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda path: forget_folder(path.name), folders[:6]))
+    assert set(known_folders().values()) == set(folders[6:])
+
+
+def test_a_list_that_cannot_be_written_is_a_sentence(tmp_path: Path, home: Path) -> None:
+    home.write_text("no folder")
+    with pytest.raises(DataError, match=r"folders\.json cannot be written: "):
+        add_folder(str(draw_folder(tmp_path / "shapes", 1)))

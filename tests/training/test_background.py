@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,3 +171,54 @@ def test_going_on_is_one_process_with_the_same_data(tmp_path: Path, command: Cal
 def test_only_an_own_run_goes_on(name: str) -> None:
     with pytest.raises(RunError):
         go_on(name, "")
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_without_a_program_to_start_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.background.sys.executable", "/nowhere/python")
+    with pytest.raises(RunError, match="the run 'mine' cannot be started: No such file or directory"):
+        start("fast", name="mine")
+    assert list_starts() == [] and not (own_runs() / "mine").exists()
+
+
+def test_a_full_disk_starts_nothing_and_says_so(
+    command: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("time.sleep(60)")
+    begun: list[subprocess.Popen[bytes]] = []
+    really = subprocess.Popen
+
+    def popen(*given: Any, **options: Any) -> Any:
+        begun.append(really(*given, **options))
+        return begun[-1]
+
+    monkeypatch.setattr("training.background.subprocess.Popen", popen)
+    with monkeypatch.context() as patch:
+        patch.setattr("training.background.write_json", full)
+        with pytest.raises(RunError, match="the run 'mine' cannot be started: No space left on device"):
+            start("fast", name="mine")
+    assert begun[0].poll() is not None  # nobody could have stopped it
+    assert list_starts() == [] and not (own_runs() / "mine").exists()
+
+
+def test_two_that_start_a_run_together_start_it_once(command: Callable[[str], None]) -> None:
+    command("time.sleep(60)")
+    program = """
+import sys
+from training.background import start
+from training.history import RunError
+sys.executable = sys.argv[1]
+try:
+    start("fast", name="mine")
+    print("started")
+except RunError as error:
+    print(error)
+"""
+    line = [PYTHON, "-c", program, sys.executable]
+    others = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(other.communicate(timeout=120)[0].strip() for other in others)
+    assert said == ["started", "the run 'mine' is starting already"]
+    stop(own_runs() / "mine")

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from training import history
-from training.history import append_epoch, duration, list_runs, read_history, read_run
+from training.history import append_epoch, duration, list_runs, own_runs, read_history, read_run
 
 
 def row(epoch: int) -> dict[str, float]:
@@ -141,3 +142,27 @@ def test_runs_removed_over_a_day_ago_are_deleted(tmp_path: Path, monkeypatch: py
 )
 def test_duration_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_run_that_is_removed_while_the_runs_are_listed_is_not_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    for name in ("going", "reading", "staying"):
+        (own_runs() / name).mkdir(parents=True)
+        (own_runs() / name / "recipe.toml").write_text('name = "fast"\n')
+    really, glob = history.read_run, Path.glob
+
+    def found(self: Path, pattern: str) -> list[Path]:
+        paths = list(glob(self, pattern))
+        shutil.rmtree(own_runs() / "going", ignore_errors=True)
+        return paths
+
+    def read(folder: Path) -> history.Run:
+        if folder.name == "reading":
+            shutil.rmtree(folder)
+        return really(folder)
+
+    monkeypatch.setattr(Path, "glob", found)
+    monkeypatch.setattr(history, "read_run", read)
+    assert [run.name for run in list_runs() if run.path.parent == own_runs()] == ["staying"]

@@ -189,3 +189,31 @@ with interruptible():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["lost", "ended"]
     assert "Exception ignored" in done.stderr
+
+
+def test_two_processes_that_begin_together_do_not_both_train(folder: Path) -> None:
+    """Both look for another while neither has written its name, unless one has to wait for the other."""
+    program = f"""
+import pathlib, sys, time
+from training import process
+folder, look = pathlib.Path({str(folder)!r}), process.trainer
+def slow(folder):
+    found = look(folder)
+    time.sleep(0.5)
+    return found
+process.trainer = slow
+print("ready", flush=True); sys.stdin.readline()
+try:
+    with process.claimed(folder):
+        print("training", flush=True); time.sleep(3)
+except process.RunError:
+    print("refused", flush=True)
+"""
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", program], **options) for _ in range(2)]  # type: ignore[call-overload]
+    for one in both:
+        assert one.stdout.readline() == "ready\n"
+    for one in both:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert sorted(one.communicate(timeout=60)[0] for one in both) == ["refused\n", "training\n"]
