@@ -5,7 +5,6 @@ Started by `streamlit run dashboard/app.py`.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -21,8 +20,9 @@ from api.app import create_app
 from api.headers import Guarded
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
-from dashboard import policy
+from dashboard import policy, visitors
 from dashboard.sharing import public_link
+from dashboard.signing import sign_routes
 
 
 @asynccontextmanager
@@ -35,8 +35,8 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
         api.state.inference.warm_up()
 
     threading.Thread(target=warm_all, name="warm-up", daemon=True).start()
-    link = public_link(own_address(), settings.api_token is not None, own_path()) if shared() else nullcontext()
-    with link:
+    link = public_link(own_address(), settings.api_token is not None, own_path())
+    with link if visitors.is_shared() else nullcontext():
         yield {}
 
 
@@ -52,15 +52,17 @@ def own_path() -> str:
     return base_path(st.get_option("server.baseUrlPath"))
 
 
-def shared() -> bool:
-    """Whether a public link is wanted, as by `make run SHARE=1`."""
-    return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
+def own_names() -> set[str]:
+    """The names that this server is known by, as its settings say."""
+    options = (st.get_option("server.address"), st.get_option("browser.serverAddress"))
+    return {name for name in options if name}
 
 
 try:
     settings = read_settings()
     policy.page_headers()
-except (SettingsError, policy.EmbedError) as error:
+    visitors.is_local_owner()
+except (SettingsError, policy.EmbedError, visitors.LocalOwnerError) as error:
     sys.exit(str(error))
 for line in unknown_variables():
     print(line, file=sys.stderr)
@@ -69,7 +71,7 @@ give_large_memory_back()
 api = create_app(settings)
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=routes(api, own_path()),
+    routes=[*routes(api, own_path()), *sign_routes(own_path(), own_names())],
     lifespan=lifespan,
-    middleware=[Middleware(Guarded, wanted=policy.page)],
+    middleware=[Middleware(Guarded, wanted=policy.page), Middleware(visitors.Marked, names=own_names())],
 )

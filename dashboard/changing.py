@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import roles, words
 from dashboard import runs as facts
-from dashboard import words
 from dashboard.following import why_it_ended
 from model.bundle import BundleError, check_name
 from model.language import gettext as _
@@ -22,6 +22,7 @@ from training.remarks import remarks
 def attempt(change: Callable[[], object]) -> bool:
     """Change a run, and whether that went well; what went wrong is a sentence on the page drawn next."""
     try:
+        roles.check()
         change()
     except (RunError, BundleError, DataError, OSError) as error:
         st.session_state.run_problem = str(error)
@@ -29,7 +30,7 @@ def attempt(change: Callable[[], object]) -> bool:
     return True
 
 
-def show_run(run: Run, color: str, shared: bool) -> None:
+def show_run(run: Run, color: str) -> None:
     """A run in a row: how it stands, what its curves say, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"run-{run.name}"):
         sentences = [remark.sentence for remark in remarks(run)]
@@ -41,7 +42,7 @@ def show_run(run: Run, color: str, shared: bool) -> None:
         st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             show_network(run)
-            if not shared and run.path.parent == own_runs() and run.status != "running":
+            if roles.is_owner() and run.path.parent == own_runs() and run.status != "running":
                 show_changes(run)
 
 
@@ -109,14 +110,16 @@ def remove(name: str) -> None:
 
 
 def undo() -> None:
-    trash, name = st.session_state.pop("removed_run")
+    trash, name = st.session_state.removed_run
     if attempt(lambda: restore_run(Path(trash), name)):
         st.session_state.show = [*(st.session_state.get("show") or []), name]
+    if roles.is_owner():
+        st.session_state.pop("removed_run")
 
 
 def show_undo() -> None:
     """What was deleted last, and the way back."""
-    if removed := st.session_state.get("removed_run"):
+    if (removed := st.session_state.get("removed_run")) and roles.is_owner():
         with st.container(horizontal=True, vertical_alignment="center"):
             text = _("The run {run} is deleted; its network stays.").format(run=words.plain(removed[1]))
             st.markdown(f":material/delete: {text}", width="content")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from dashboard import resources, words
+from dashboard import roles, words
+from dashboard.roles import NotOwnerError
 from dashboard.runs import doing, share_done
 from model.files import changed
 from model.language import gettext as _
@@ -63,13 +66,21 @@ def show_start(start: Start) -> None:
             return
         reason = words.plain(start.problem) or _("it ended without a word")
         st.error(_("{run} did not start: {reason}").format(run=f"**{name}**", reason=reason))
-        if not resources.is_shared():
-            st.button(_("Dismiss"), key=f"dismiss-{start.name}", on_click=dismiss, args=(start.path,))
+        if roles.is_owner():
+            st.button(_("Dismiss"), key=f"dismiss-{start.name}", on_click=forget, args=(start.path,))
+
+
+def forget(path: Path) -> None:
+    try:
+        roles.check()
+        dismiss(path)
+    except NotOwnerError as error:
+        st.session_state.run_problem = str(error)
 
 
 def show_stop(name: str, stopping: bool, ours: bool) -> None:
     """The button that ends a run of this machine; while one ends by itself, that which does not wait."""
-    if resources.is_shared() or not ours:
+    if not ours or not roles.is_owner():
         return
     st.button(
         _("End at once") if stopping else _("Stop"),
@@ -89,10 +100,11 @@ def end(name: str, stopping: bool) -> None:
     if is_stopping(folder) and not stopping:
         return
     try:
+        roles.check()
         if not is_alive(folder):
             own_run(name)  # says so if it is not the user's
         stop(folder)
-    except (RunError, OSError) as error:
+    except (RunError, NotOwnerError, OSError) as error:
         st.session_state.run_problem = str(error)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard import resources, words
+from dashboard import resources, roles, words
 from dashboard.answers import Answer, Item
 from model import history
 from model.bundle import BundleError, Card
@@ -104,6 +104,7 @@ def ask_again(answer: KeptAnswer) -> None:
     """The same of an answer in the history."""
 
     def judge(truth: str) -> Verdict:
+        roles.check()  # it may be anybody's
         history.judge(answer.id, answer.picture_sha256, truth)
         return answer.id, answer.picture_sha256
 

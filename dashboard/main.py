@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import language, parts
+from dashboard import greeting, language, parts
 from dashboard.resources import PAGE_SHOWN
 from dashboard.style import STYLE
 from model.language import gettext as _
@@ -30,6 +30,7 @@ page = st.navigation(
 )
 with st.container(key="language"):
     language.choose()
+greeting.greet()
 parts.show_unknown(st.query_params.get("model", ""))
 try:
     page.run()

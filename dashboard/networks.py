@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import streamlit as st
 
-from dashboard import cards, resources, words
+from dashboard import cards, resources, roles, words
 from model import store
 from model.bundle import BundleError, Card
 from model.catalog import STORED, Entry
@@ -30,6 +30,7 @@ def open_one(name: str) -> None:
 def attempt(change: Callable[[], object]) -> bool:
     """Change the store, and whether that went well; what went wrong is a sentence on the page drawn next."""
     try:
+        roles.check()
         change()
     except BundleError as error:
         st.session_state.model_problem = str(error)
@@ -57,18 +58,20 @@ def remove(name: str) -> None:
 
 
 def undo() -> None:
-    models = st.session_state.pop("removed")
+    models = st.session_state.removed
     if attempt(lambda: store.restore(models)):
         open_one(models[0].title)
+    if roles.is_owner():
+        st.session_state.pop("removed")
 
 
 def show_messages() -> None:
-    """What the last click did, where that needs words."""
+    """What the last click did, where that needs words, and the way back for whoever may go it."""
     if problem := st.session_state.pop("model_problem", None):
         st.error(words.plain(problem))
     if news := st.session_state.pop("model_news", None):
         st.success(words.plain(news), icon=":material/check:")
-    if models := st.session_state.get("removed"):
+    if (models := st.session_state.get("removed")) and roles.is_owner():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/delete: {cards.removed(models)}", width="content")
             st.button(_("Undo"), icon=":material/undo:", on_click=undo, key="undo")
@@ -125,8 +128,9 @@ def take(file: str, content: bytes, wishes: Wishes) -> None:
     """Store an uploaded file and open it, or say in the dialog why not."""
     with TemporaryDirectory() as folder, st.spinner(_("Looking the file over, a few seconds")):
         path = Path(folder) / words.file_name(file)
-        path.write_bytes(content)
         try:
+            roles.check()
+            path.write_bytes(content)
             added = add_file(path, wishes)
         except BundleError as error:
             st.error(words.plain(str(error)))
@@ -156,14 +160,20 @@ def show_changes(entry: Entry) -> None:
 
 
 def show_downloads(entry: Entry, card: Card) -> None:
-    """A button for each kind of file that the network can be had as; one that must be made first says so."""
+    """A button for each kind of file that the network can be had as; one that must be made first says so.
+
+    Making one takes minutes of this machine: the owner's. Visitors get those that are there.
+    """
+    owner = roles.is_owner()
     made: set[tuple[str, str]] = st.session_state.setdefault("made_files", set())
     with st.popover(_("Download"), icon=":material/download:"):
         for suffix in filter(lambda suffix: can_convert(card, suffix), KINDS):
             file = own_file(card, suffix)
             label = cards.file_label(file, suffix)
+            if not file and not owner:
+                continue
             if file or (resources.fingerprint(card), suffix) in made:
-                show_download(entry.name, suffix, label)
+                show_download(entry.name, suffix, label, owners=not file)
             elif st.button(
                 _("Make {file}").format(file=label), icon=":material/build:", key=f"make-{suffix}-{entry.name}"
             ):
@@ -172,13 +182,15 @@ def show_downloads(entry: Entry, card: Card) -> None:
                 st.caption(_("Made from the sample pictures: measure it before you rely on it."))
 
 
-def show_download(name: str, suffix: str, label: str) -> None:
+def show_download(name: str, suffix: str, label: str, owners: bool) -> None:
+    """The button that saves a file. owners: whether it is for the owner alone, as one that had to be made is."""
+
     def content() -> bytes:
         return resources.converted(name, suffix)
 
     st.download_button(
         label,
-        content,
+        roles.for_owner(content) if owners else content,
         f"{name}{'-int8' if label.startswith('int8') else ''}{suffix}",
         "application/octet-stream",
         icon=":material/download:",
@@ -189,6 +201,7 @@ def show_download(name: str, suffix: str, label: str) -> None:
 
 def make(name: str, card: Card, suffix: str, made: set[tuple[str, str]]) -> None:
     try:
+        roles.check()
         with st.spinner(_("Turning the network into another kind of file, some seconds")):
             resources.converted(name, suffix)
     except BundleError as error:

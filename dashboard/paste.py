@@ -30,6 +30,8 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 
 # The drop area checks sizes, uploads and shows the files; what it is given here is as hostile as what is dropped.
 JS = """
+const FIELDS = "input, textarea, [contenteditable]"
+
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector("button")
   const problem = parentElement.querySelector(".problem")
@@ -51,7 +53,7 @@ export default function ({ data, parentElement }) {
     const clipboard = event.clipboardData
     const files = clipboard ? [...clipboard.files] : []
     if (hand(files)) event.preventDefault()
-    else if (!event.target.closest?.("input, textarea, [contenteditable]")) problem.textContent = data.nothing
+    else if (!event.composedPath()[0].closest?.(FIELDS)) problem.textContent = data.nothing
   }
   const onClick = async () => {
     try {

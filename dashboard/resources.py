@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -159,11 +158,6 @@ def converted(name: str, suffix: str) -> bytes:
 
     kept: bytes = WORKED_OUT.get(("converted", fingerprint(choice.card), suffix), make)
     return kept
-
-
-def is_shared() -> bool:
-    """Whether the page is open to the whole world: then visitors see neither others' pictures nor change networks."""
-    return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
 
 
 def warm_up() -> None:

@@ -8,7 +8,8 @@ from typing import NoReturn
 import numpy as np
 import streamlit as st
 
-from dashboard import address, parts, resources, surveys, words
+from dashboard import address, parts, resources, roles, surveys, words
+from dashboard.roles import NotOwnerError
 from model.bundle import Card, no_file
 from model.classifier import DEFAULT_ENGINE, engines_of, file_of
 from model.folders import add_folder, folders_added, forget_folder
@@ -49,11 +50,11 @@ def say_how_to_get_data() -> None:
 
 
 def offer_folders(folders: dict[str, Path]) -> None:
-    """A field to add a data folder, and buttons that take added ones off the list; never on a shared page."""
-    if resources.is_shared():
-        return
+    """A field to add a data folder, and buttons that take added ones off the list; for the owner alone."""
     if problem := st.session_state.pop("folder_problem", None):
         st.error(words.plain(problem))
+    if not roles.is_owner():
+        return
     place = st.popover(_("Data folders"), icon=":material/folder:") if folders else st.container(border=True)
     with place:
         if not folders:
@@ -71,17 +72,18 @@ def offer_folders(folders: dict[str, Path]) -> None:
 def add() -> None:
     text, st.session_state.folder = st.session_state.folder, ""
     try:
-        if text.strip() and not resources.is_shared():
+        roles.check()
+        if text.strip():
             address.put(set=add_folder(text))
-    except (DataError, OSError) as error:
+    except (DataError, NotOwnerError, OSError) as error:
         st.session_state.folder_problem = str(error)
 
 
 def forget(name: str) -> None:
     try:
-        if not resources.is_shared():
-            forget_folder(name)
-    except (DataError, OSError) as error:
+        roles.check()
+        forget_folder(name)
+    except (DataError, NotOwnerError, OSError) as error:
         st.session_state.folder_problem = str(error)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import roles, words
 from model.bundle import BundleError
 from model.files import changed
 from model.language import gettext as _
@@ -38,7 +38,7 @@ def close() -> None:
 
 def show_form() -> None:
     """The form while it is open: whatever draws the page anew meanwhile leaves it, and what is typed in it, alone."""
-    if st.session_state.get("form_open"):
+    if st.session_state.get("form_open") and roles.is_owner():
         st.dialog(_("Start a run"), width="medium", on_dismiss=close)(form)()
 
 
@@ -105,6 +105,7 @@ def last_data() -> str:
 def begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:
     """Start the run and close the form, or say in it why not."""
     try:
+        roles.check()
         st.session_state.started = start(recipe, settings, data, name)
     except (RecipeError, DataError, BundleError, RunError, OSError) as error:
         st.error(words.plain(str(error)))

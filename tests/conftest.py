@@ -12,15 +12,20 @@ from benchmarks.browser import launch
 from benchmarks.servers import Server, serve
 
 NO_BROWSER = "no Chromium"
+NO_NAMESPACE = "no network namespace"
 POLICY = "Content Security Policy"
+SKIPPED = {
+    NO_BROWSER: "NO BROWSER: {count} BROWSER TESTS WERE SKIPPED; install Chromium to run them",
+    NO_NAMESPACE: "NO NETWORK NAMESPACE: {count} TESTS OF ANOTHER ADDRESS WERE SKIPPED; root with iproute2 runs them",
+}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A loud line at the end when browser tests were skipped."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)]
-    if skipped:
-        line = f"!!! NO BROWSER: {len(skipped)} BROWSER TESTS WERE SKIPPED; install Chromium to run them !!!"
-        terminalreporter.write_line(line, red=True, bold=True)
+    """A loud line at the end when tests were skipped for what this machine lacks."""
+    for missing, line in SKIPPED.items():
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if missing in str(report.longrepr)]
+        if skipped:
+            terminalreporter.write_line(f"!!! {line.format(count=len(skipped))} !!!", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import assessment, parts, resources, sets, versus, words
+from dashboard import assessment, parts, resources, roles, sets, versus, words
 from model.bundle import BundleError, Card
 from model.evaluation import Evaluation, check_count, score
 from model.folders import known_folders
@@ -90,7 +90,7 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
 folders = known_folders()
 if not folders:
     parts.use_model()
-    if resources.is_shared():
+    if not roles.is_owner():
         st.info(_("There is no test set here to evaluate a network on."))
     sets.offer_folders(folders)
     st.stop()

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import keeping, resources, words
+from dashboard import keeping, roles, words
 from dashboard.said import FILTERS, table_key, table_of, tally_lines
 from model import feedback, history
 from model.bundle import BundleError
@@ -63,9 +63,11 @@ def show_one(answer: KeptAnswer) -> None:
 
 def forget() -> None:
     try:
+        roles.check()
         history.forget()
     except BundleError as error:
         st.session_state.history_problem = str(error)
+        return
     st.session_state.pop("kept", None)
     st.session_state.pop("verdicts", None)
 
@@ -83,12 +85,14 @@ def to_zip() -> bytes:
 def show_downloads(classes: Sequence[str]) -> None:
     """All answers as JSON, and the judged pictures as a data set; classes: the right ones that somebody said."""
     save = ":material/download:"
-    st.download_button("JSON", to_json, "history.json", "application/json", icon=save, on_click="ignore")
+    st.download_button(
+        "JSON", roles.for_owner(to_json), "history.json", "application/json", icon=save, on_click="ignore"
+    )
     few = len(classes) < feedback.LEAST_CLASSES
     hint = _("A ZIP file with a folder of pictures for each right class; unpacked, it can be trained on.")
     st.download_button(
         _("Pictures by class"),
-        to_zip,
+        roles.for_owner(to_zip),
         "feedback.zip",
         "application/zip",
         icon=save,
@@ -99,12 +103,12 @@ def show_downloads(classes: Sequence[str]) -> None:
     )
 
 
-if resources.is_shared():
-    st.info(_("This page is shared, so the answers that were kept here are not shown."))
-    st.stop()
-keeping.switch()
 if problem := st.session_state.pop("history_problem", None):
     st.error(words.plain(problem))
+if not roles.is_owner():
+    st.info(_("The answers that were kept here are not shown: they are for the owner."))
+    st.stop()
+keeping.switch()
 try:
     tallies, classes = history.tally(), history.judged_classes()
 except BundleError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, networks, resources, words
+from dashboard import cards, networks, resources, roles, words
 from model.bundle import BundleError, Card
 from model.catalog import Entry, list_entries
 from model.language import gettext as _
@@ -76,23 +76,21 @@ try:
 except BundleError as error:
     st.error(_("The networks cannot be listed: {reason}").format(reason=words.plain(str(error))))
     st.stop()
-shared = resources.is_shared()
+owner = roles.is_owner()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     several = (
         _("{count} networks").format(count=len(entries)) if len(entries) > 1 else _("1 network, and room for yours")
     )
     st.markdown(f"**{several}**", width="content")
-    if not shared and st.button(_("Add a network"), icon=":material/add:", type="primary", key="add"):
+    if owner and st.button(_("Add a network"), icon=":material/add:", type="primary", key="add"):
         networks.add_network()
-if shared:
-    st.caption(_("This page is shared, so networks can be looked at here and not changed."))
 networks.show_messages()
 chosen = next((entry for entry in entries if entry.name == st.query_params.get("name")), None)
 grid = st.container()
 if chosen is not None:
     st.subheader(words.plain(chosen.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if not shared:
+        if owner:
             networks.show_changes(chosen)
         if chosen.card is not None:
             networks.show_downloads(chosen, chosen.card)
@@ -104,8 +102,10 @@ if chosen is not None:
             show_details(chosen, chosen.card)
         except BundleError as error:
             st.error(_("The network cannot be used: {reason}").format(reason=words.plain(str(error))))
-else:
+elif owner:
     st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))
+else:
+    st.caption(_("Open a network to see its layers or to download it."))
 # Last, for by now the speed of the opened one is known.
 with grid, st.grid(3, min_column_width=250, gap="small"):
     for entry in entries:

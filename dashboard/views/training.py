@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import changing, charts, curves, resources, runs, starting, words
+from dashboard import changing, charts, curves, roles, runs, starting, words
 from dashboard.drawing import draw
 from dashboard.following import follow
 from model.language import gettext as _
@@ -113,12 +113,11 @@ def show_recipes(chosen: Sequence[Run]) -> None:
             )
 
 
-shared = resources.is_shared()
 found = list_runs()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     count = ngettext("{count} run", "{count} runs", len(found)).format(count=len(found))
     st.markdown(f"**{count}**", width="content")
-    if not shared:
+    if roles.is_owner():
         st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=starting.ask)
         starting.show_form()
 follow()
@@ -132,7 +131,7 @@ if not chosen:
     st.info(_("Choose one or several runs above to see their curves."))
     st.stop()
 for position, run in enumerate(chosen):
-    changing.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)], shared)
+    changing.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)])
 for sentence in gains(chosen, found):
     st.markdown(f":material/compare_arrows: {words.plain(sentence)}")
 show_curves(chosen)

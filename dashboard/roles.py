@@ -1,0 +1,52 @@
+"""What whoever is at the page may do: the owner everything, a visitor only look and try. Every change asks here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import streamlit as st
+
+from dashboard.signing import COOKIE
+from dashboard.visitors import MARK, OTHER, Visitor
+from model.bundle import BundleError
+from model.language import gettext as _
+
+Result = TypeVar("Result")
+
+
+class NotOwnerError(BundleError):
+    """Something that only the owner may do; the message says so."""
+
+
+def visitor() -> Visitor:
+    """Who is at the page that is being drawn, as its connection says now; one without any has no standing."""
+    return Visitor(st.context.headers.get(MARK, OTHER), st.context.cookies.get(COOKIE, ""))
+
+
+def is_owner() -> bool:
+    """Whether whoever is at the page may change things, and see what others asked."""
+    return visitor().owner
+
+
+def check(who: Visitor | None = None) -> None:
+    """Let the owner pass; before every change, for a button may have been drawn for somebody who was one then.
+
+    who: whoever is at the page, unless another is given. Raises NotOwnerError.
+    """
+    if not (who or visitor()).owner:
+        raise NotOwnerError(_("Only the owner can do that. Visitors look and try; nothing was changed."))
+
+
+def for_owner(work: Callable[[], Result]) -> Callable[[], Result]:
+    """`work` for a download, which runs later and outside of any page: only if who was offered it is the owner still.
+
+    It raises NotOwnerError otherwise.
+    """
+    who = visitor()
+
+    def checked() -> Result:
+        check(who)
+        return work()
+
+    return checked

@@ -1,0 +1,36 @@
+"""Who is at the page in these tests: nobody connects, so they say so themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dashboard import roles
+from dashboard.visitors import HERE, OURS, Visitor
+
+Become = Callable[[Visitor], None]
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Become:
+    """Makes somebody the one at every page from now on."""
+
+    def become(who: Visitor) -> None:
+        monkeypatch.setattr(roles, "visitor", lambda: who)
+
+    return become
+
+
+@pytest.fixture(autouse=True)
+def owner(become: Become, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner at this machine, unless a test says otherwise."""
+    for name in ("VITRINE_PASSWORD", "VITRINE_LOCAL_OWNER"):
+        monkeypatch.delenv(name, raising=False)
+    become(Visitor(HERE))
+
+
+@pytest.fixture
+def visitor(become: Become) -> None:
+    """Somebody at another machine."""
+    become(Visitor(OURS))
