@@ -26,8 +26,8 @@ def vitrine(server: Server, *arguments: str) -> str:
 def test_a_network_is_added_used_renamed_removed_and_brought_back(page: Page, server: Server, tmp_path: Path) -> None:
     open_page(page, server, "/models")
     page.get_by_role("button", name="Add a network").click()
-    page.get_by_role("dialog").locator('input[type="file"]').set_input_files(str(FAST_INT8))
-    page.get_by_label("Name").fill("mine")
+    page.get_by_role("dialog").locator('input[type="file"]').first.set_input_files(str(FAST_INT8))
+    page.get_by_label("Name", exact=True).fill("mine")
     page.get_by_label("Classes, in their order").fill(CLASSES)
     page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("Added mine: 10 classes, 32 x 32 pixels")).to_be_visible(timeout=120_000)
