@@ -56,7 +56,7 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
 def show_confusion(found: Evaluation, survey: Survey) -> None:
     """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
     st.markdown(_("**What it takes for what**"))
-    confusion, labels = np.array(found.confusion), [class_name(label) for label in survey.classes]
+    confusion, labels = np.array(found.confusion), [class_name(label, survey.classes) for label in survey.classes]
     kind = address.choose(_("Numbers"), "cells", list(COUNTS), lambda name: _(COUNTS[name]), switch=True, named=False)
     places = most_confused(confusion, MOST_CLASSES)
     cells = matrix.cells(confusion, survey.classes, places, kind == "shares", chosen_cell(survey))
@@ -157,7 +157,10 @@ def show_reliability(survey: Survey) -> None:
 def show_classes(found: Evaluation, survey: Survey) -> None:
     """Precision, recall and F1 of each class, worst first."""
     st.markdown(_("**Class by class, the worst first** (bar: F1)"))
-    each, labels = by_class(np.array(found.confusion), survey.classes), [class_name(label) for label in survey.classes]
+    each, labels = (
+        by_class(np.array(found.confusion), survey.classes),
+        [class_name(label, survey.classes) for label in survey.classes],
+    )
     order = worst_first(each)
     shown = order[:MOST_CLASSES]
     st.html(figures.class_bars([each[place] for place in shown], labels, shown))

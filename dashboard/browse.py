@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,11 +73,11 @@ def choose_classes(
 ) -> tuple[str, str]:
     """The true class and the answer, by name; empty for any."""
 
-    def shown(label: str) -> str:
-        return class_name(label) if label else _("any")
+    def shown(among: tuple[str, ...]) -> Callable[[str], str]:
+        return lambda label: class_name(label, among) if label else _("any")
 
-    true = address.choose(_("True class"), "true", ["", *classes], shown, width=width)
-    return true, address.choose(_("Answer"), "answer", ["", *known], shown, width=width)
+    true = address.choose(_("True class"), "true", ["", *classes], shown(classes), width=width)
+    return true, address.choose(_("Answer"), "answer", ["", *known], shown(known), width=width)
 
 
 def choose_page(count: int) -> slice:
@@ -87,7 +88,7 @@ def choose_page(count: int) -> slice:
 
 def plain_cells(pictures: PictureSet, places: np.ndarray) -> list[Cell]:
     """The pictures with their true class, before a network has been asked."""
-    return [cell(pictures, place, (class_name(pictures.truth(place)),)) for place in places.tolist()]
+    return [cell(pictures, place, (class_name(pictures.truth(place), pictures.classes),)) for place in places.tolist()]
 
 
 def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> list[Cell]:
@@ -96,9 +97,10 @@ def answered_cells(pictures: PictureSet, survey: Survey, places: np.ndarray) -> 
     predicted, confidence = survey.predicted, survey.confidence
     for place in places.tolist():
         right = predicted[place] == survey.split.labels[place]
+        truth = survey.classes[int(survey.split.labels[place])]
         sure = words.percent(float(confidence[place]))
-        said = f"{'✓' if right else '✗'} {class_name(survey.classes[predicted[place]])}"
-        lines = (said,) if right else (said, _("is {label}").format(label=class_name(pictures.truth(place))))
+        said = f"{'✓' if right else '✗'} {class_name(survey.classes[predicted[place]], survey.classes)}"
+        lines = (said,) if right else (said, _("is {label}").format(label=class_name(truth, survey.classes)))
         cells.append(cell(pictures, place, lines, "right" if right else "wrong", sure))
     return cells
 
@@ -108,7 +110,7 @@ def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str 
         place,
         small_url(pictures.split.images[place]),
         address.url("", query_of(pictures, place)),
-        _("Picture {place}: {truth}").format(place=place, truth=class_name(pictures.truth(place))),
+        _("Picture {place}: {truth}").format(place=place, truth=class_name(pictures.truth(place), pictures.classes)),
         lines,
         verdict,
         badge,

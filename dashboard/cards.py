@@ -53,7 +53,7 @@ def count(number: int) -> str:
 
 def class_list(card: Card, most: int = 4) -> str:
     """How many classes, and the first ones' names."""
-    shown = ", ".join(plain(class_name(name)[:40]) for name in card.classes[:most])
+    shown = ", ".join(plain(class_name(name, card.classes)[:40]) for name in card.classes[:most])
     return _("{count} classes: {names}").format(
         count=len(card.classes), names=shown + (", …" if len(card.classes) > most else "")
     )

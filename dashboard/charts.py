@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any
 
@@ -51,7 +50,7 @@ def probability_chart(prediction: Prediction) -> go.Figure:
         strong = len(prediction.answers)
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
     return bars(
-        shown([score.label for score in scores]),
+        shown([score.label for score in scores], prediction.labels),
         [score.probability for score in scores],
         [class_color(score.index) for score in scores],
         opacity,
@@ -60,15 +59,13 @@ def probability_chart(prediction: Prediction) -> go.Figure:
 
 def empty_chart(classes: Sequence[str]) -> go.Figure:
     """The same chart before there is an answer: every class, or the first of many, no bar."""
-    labels = shown(classes[:MOST_BARS][::-1])
+    labels = shown(classes[:MOST_BARS][::-1], classes)
     return bars(labels, [0.0] * len(labels), ["#8A9499"] * len(labels), [1.0] * len(labels), text=False)
 
 
-def shown(classes: Sequence[str]) -> list[str]:
-    """The classes' names in the reader's language, for a figure; where two would then be one, both stay as they are."""
-    names = [class_name(name) for name in classes]
-    times = Counter(names)
-    return [literal(own if times[name] > 1 else name) for own, name in zip(classes, names, strict=True)]
+def shown(labels: Sequence[str], classes: Collection[str]) -> list[str]:
+    """Labels, some or all of a network's classes, in the reader's language, for a figure."""
+    return [literal(class_name(label, classes)) for label in labels]
 
 
 def literal(text: str) -> str:

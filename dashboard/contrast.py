@@ -73,14 +73,10 @@ class Contrast:
         return {label: (one.get(label), two.get(label)) for label in labels}
 
 
-def labels_of(answer: Prediction) -> list[str]:
-    return [score.label for score in answer.scores]
-
-
 def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -> Contrast:
     """Two answers, the second's classes written as the first's, as long as they stay apart."""
-    known = labels_of(first)
-    labels = [spelled(label, known) for label in labels_of(second)]
+    known = first.labels
+    labels = [spelled(label, known) for label in second.labels]
     if len(set(labels)) == len(labels):
         pairs = zip(second.scores, labels, strict=True)
         second = replace(second, scores=tuple(replace(score, label=label) for score, label in pairs))
@@ -101,8 +97,8 @@ def answers(contrast: Contrast) -> tuple[str, str]:
     facts = {
         "first": contrast.names[0],
         "second": contrast.names[1],
-        "label": class_name(one.label),
-        "other": class_name(two.label),
+        "label": class_name(one.label, contrast.first.labels),
+        "other": class_name(two.label, contrast.second.labels),
         "share": per_cent(one.probability),
         "other_share": per_cent(two.probability),
     }
@@ -141,24 +137,24 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
         yield _("No probability changes by as much as one percentage point.")
     else:
         yield _("The largest change: “{label}” goes from {before} to {after}.").format(
-            label=class_name(label), before=per_cent(one), after=per_cent(two)
+            label=class_name(label, contrast.first.labels), before=per_cent(one), after=per_cent(two)
         )
 
 
 def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     """Which of the two is right."""
     right = [
-        spelled(truth, labels_of(answer)) in {score.label for score in answer.answers}
+        spelled(truth, answer.labels) in {score.label for score in answer.answers}
         for answer in (contrast.first, contrast.second)
     ]
     if all(right):
         yield _("Both are right.")
     elif any(right):
         yield _("Only {name} is right: it is “{truth}”.").format(
-            name=contrast.names[right.index(True)], truth=class_name(truth)
+            name=contrast.names[right.index(True)], truth=class_name(truth, contrast.first.labels)
         )
     else:
-        yield _("Both are wrong: it is “{truth}”.").format(truth=class_name(truth))
+        yield _("Both are wrong: it is “{truth}”.").format(truth=class_name(truth, contrast.first.labels))
 
 
 def pace(names: tuple[str, str], times: Sequence[float]) -> str:
@@ -174,7 +170,12 @@ def pace(names: tuple[str, str], times: Sequence[float]) -> str:
 def table(contrast: Contrast) -> pd.DataFrame:
     """A row a class: both probabilities and the change in percentage points; empty where one does not know it."""
     rows = [
-        (class_name(label), one, two, None if one is None or two is None else round(100 * (two - one), 1))
+        (
+            class_name(label, contrast.first.labels),
+            one,
+            two,
+            None if one is None or two is None else round(100 * (two - one), 1),
+        )
         for label, (one, two) in contrast.shares().items()
     ]
     return pd.DataFrame(rows, columns=["class", "first", "second", "change"])
@@ -194,6 +195,6 @@ def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
         said = {score.label for score in answer.answers}
         values = [pairs[label][place] or 0.0 for label in labels]
         opacity = [1.0 if label in said else 0.4 for label in labels]
-        return bars(shown(labels), values, colors, opacity)
+        return bars(shown(labels, contrast.first.labels), values, colors, opacity)
 
     return side(0, contrast.first), side(1, contrast.second)

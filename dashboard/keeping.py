@@ -149,7 +149,7 @@ def ask_verdict(
             _("No, it is"),
             others,
             index=others.index(said) if said in others else None,
-            format_func=class_name,
+            format_func=lambda name: class_name(name, classes),
             placeholder=_("No, it is …"),
             key=f"truth-{key}",
             label_visibility="collapsed",

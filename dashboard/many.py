@@ -67,13 +67,14 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
     shown = range((page - 1) * PAGE_OF_TILES, min(page * PAGE_OF_TILES, len(items)))
     keys = {position: f"tile-{key}-{position}" for position in shown}
-    best = {position: prediction.best for position in shown if (prediction := items[position].answer.prediction)}
+    said = {position: prediction for position in shown if (prediction := items[position].answer.prediction)}
     pictures = {keys[position]: items[position].answer.thumbnail for position in shown}
-    bars = {keys[position]: score.probability for position, score in best.items()}
+    bars = {keys[position]: prediction.best.probability for position, prediction in said.items()}
     st.html(tile_style(pictures, "120px", bars, keys.get(opened, "")))
     with st.container(horizontal=True, gap="xsmall"):
-        for position, score in best.items():
-            label = f"{words.plain(class_name(score.label))} {words.percent(score.probability)}"
+        for position, prediction in said.items():
+            best = prediction.best
+            label = f"{words.plain(class_name(best.label, prediction.labels))} {words.percent(best.probability)}"
             name = words.plain(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
@@ -85,12 +86,13 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
     for item in items:
         prediction = item.answer.prediction
         first, second = (*prediction.top(2), None)[:2] if prediction else (None, None)
+        labels = prediction.labels if prediction else ()
         rows.append(
             {
                 "file": item.name,
-                "class": class_name(first.label) if first else None,
+                "class": class_name(first.label, labels) if first else None,
                 "sure": first.probability if first else None,
-                "second guess": class_name(second.label) if second else None,
+                "second guess": class_name(second.label, labels) if second else None,
                 "ms": round(prediction.milliseconds, 1) if prediction else None,
                 "problem": item.answer.error or (prediction.note if prediction else "") or None,
             }

@@ -125,8 +125,8 @@ def cells(
             "title": _("{count} of {total} pictures of {true} are answered {answer}: {share}").format(
                 count=confusion[true, answer],
                 total=totals[true],
-                true=class_name(classes[true]),
-                answer=class_name(classes[answer]),
+                true=class_name(classes[true], classes),
+                answer=class_name(classes[answer], classes),
                 share=per_cent(part[row, column]),
             ),
             "color": f"{RIGHT if right else WRONG}, {strength:.3f}",

@@ -108,7 +108,7 @@ def show_waiting(card: Card) -> None:
             charts.empty_chart(card.classes),
             key="probabilities",
             alt=_("An empty bar for each class: {classes}").format(
-                classes=", ".join(map(class_name, card.classes[: charts.MOST_BARS]))
+                classes=", ".join(class_name(name, card.classes) for name in card.classes[: charts.MOST_BARS])
             ),
         )
         if len(card.classes) > charts.MOST_BARS:
@@ -137,7 +137,7 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
                 _("Bars of all {count} classes; {label} leads with {share}")
                 if count <= charts.MOST_BARS
                 else _("Bars of the likeliest of {count} classes; {label} leads with {share}")
-            ).format(count=count, label=class_name(best.label), share=per_cent(best.probability)),
+            ).format(count=count, label=class_name(best.label, card.classes), share=per_cent(best.probability)),
         )
         say_how_many(count)
         if not item.truth:
@@ -162,7 +162,7 @@ def verdict(item: Item) -> str:
     """The true class beside the guess, where it is known."""
     if not item.truth or item.answer.prediction is None:
         return ""
-    truth = words.plain(article(class_name(item.truth)))
+    truth = words.plain(article(class_name(item.truth, item.answer.prediction.labels)))
     if item.truth in {score.label for score in item.answer.prediction.answers}:
         right = _("right, it is {truth}").format(truth=truth)
         return f" · :green[:material/check: {right}]"
@@ -193,8 +193,12 @@ def show_pictures(item: Item, card: Card, key: str) -> None:
 
 def show_table(answer: Answer) -> None:
     assert answer.prediction is not None
+    labels = answer.prediction.labels
     table = pd.DataFrame(
-        [(class_name(score.label), score.probability) for score in answer.prediction.scores],
+        [
+            (class_name(label, labels), score.probability)
+            for label, score in zip(labels, answer.prediction.scores, strict=True)
+        ],
         columns=["class", "probability"],
     )
     titles: dict[str, Any] = {

@@ -8,7 +8,6 @@ import pandas as pd
 from model.explain import regions
 from model.language import gettext as _
 from model.language import marked
-from model.titles import class_name
 
 ROWS = (marked("top"), marked("middle"), marked("bottom"))
 COLUMNS = (marked("left"), marked("centre"), marked("right"))
@@ -28,16 +27,16 @@ FEW = 3  # more places than these are everywhere
 
 
 def where(marks: np.ndarray, label: str) -> str:
-    """A sentence that says where a map, float (size, size), is strongest; label: the class it is for."""
+    """A sentence that says where a map, float (size, size), is strongest; label: what its class is called."""
     shares = regions(marks).ravel()
     if not shares.any():
-        return _("No part of the picture speaks for “{label}”.").format(label=class_name(label))
+        return _("No part of the picture speaks for “{label}”.").format(label=label)
     order = np.argsort(-shares, kind="stable")
     count = int(np.searchsorted(np.cumsum(shares[order]), MOST)) + 1
     if count > FEW:
-        return _("What speaks for “{label}” is spread over the whole picture.").format(label=class_name(label))
+        return _("What speaks for “{label}” is spread over the whole picture.").format(label=label)
     places = ", ".join(_(NINTHS[place]) for place in order[:count])
-    return _("Most of what speaks for “{label}” stands {places}.").format(label=class_name(label), places=places)
+    return _("Most of what speaks for “{label}” stands {places}.").format(label=label, places=places)
 
 
 def table(marks: np.ndarray) -> pd.DataFrame:

@@ -37,7 +37,11 @@ def said_of(answer: KeptAnswer) -> str:
     """The verdict on an answer in words."""
     if answer.right is None:
         return "–"
-    return _("right") if answer.right else _("it is {truth}").format(truth=class_name(answer.truth or ""))
+    return (
+        _("right")
+        if answer.right
+        else _("it is {truth}").format(truth=class_name(answer.truth or "", answer.probabilities))
+    )
 
 
 def table_key(answers: Sequence[KeptAnswer]) -> str:
@@ -50,7 +54,7 @@ def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
     rows = [
         {
             "picture": data_url(answer.thumbnail),
-            "answer": class_name(answer.label),
+            "answer": class_name(answer.label, answer.probabilities),
             "sure": answer.probabilities[answer.label],
             "verdict": said_of(answer),
             "network": answer.model,

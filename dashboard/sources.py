@@ -10,6 +10,7 @@ from dashboard import resources, words
 from dashboard.opened import Opened, forget_picture
 from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
+from model.cifar10 import CIFAR10_CLASSES
 from model.images import MAX_BYTES
 from model.language import gettext as _
 from model.picturefiles import is_picture_below
@@ -91,5 +92,5 @@ def show_samples() -> None:
     st.caption(_("or try one of these:"))
     with st.container(horizontal=True, gap="xsmall", key="samples"):
         for sample in samples:
-            label, hint = words.plain(class_name(sample.truth)), _("Classify this sample")
+            label, hint = words.plain(class_name(sample.truth, CIFAR10_CLASSES)), _("Classify this sample")
             st.button(label, key=sample.key, help=hint, on_click=choose_sample, args=(sample.name,))

@@ -46,15 +46,15 @@ def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive:
     count, kept = len(found), round(held(found, label, exclusive) * len(found))
     if not exclusive:
         return _("“{label}” stays likelier than not in {kept} of {count} small changes.").format(
-            label=class_name(classes[label]), kept=kept, count=count
+            label=class_name(classes[label], classes), kept=kept, count=count
         )
     if kept == count:
         return _("“{label}” stays the answer in all {count} small changes.").format(
-            label=class_name(classes[label]), count=count
+            label=class_name(classes[label], classes), count=count
         )
-    others = dict.fromkeys(class_name(classes[winner(trial)]) for trial in found if winner(trial) != label)
+    others = dict.fromkeys(class_name(classes[winner(trial)], classes) for trial in found if winner(trial) != label)
     return _("“{label}” stays the answer in {kept} of {count} small changes; otherwise it is: {others}.").format(
-        label=class_name(classes[label]), kept=kept, count=count, others=", ".join(others)
+        label=class_name(classes[label], classes), kept=kept, count=count, others=", ".join(others)
     )
 
 
@@ -68,7 +68,7 @@ def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFr
         {
             "picture": [data_url(png(trial.image)) for trial in found],
             "change": [change(trial) for trial in found],
-            "answer": [class_name(classes[winner(trial)]) for trial in found],
+            "answer": [class_name(classes[winner(trial)], classes) for trial in found],
             "sure": [float(trial.probabilities[label]) for trial in found],
         }
     )
@@ -80,7 +80,7 @@ def chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: b
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
         signs = ["circle" if trial.holds(label, exclusive) else "x" for trial in members]
-        names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)])}") for trial in members]
+        names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)], classes)}") for trial in members]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],
             y=[_(KINDS[kind])] * len(members),

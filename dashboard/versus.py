@@ -140,7 +140,9 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     order = sorted(gains, key=gains.__getitem__)
     shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
     chart = figures.change_chart(
-        [class_name(name) for name in shown], [gains[name] for name in shown], [classes.index(name) for name in shown]
+        [class_name(name, classes) for name in shown],
+        [gains[name] for name in shown],
+        [classes.index(name) for name in shown],
     )
     draw(
         chart,
@@ -149,13 +151,15 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     )
 
     def table() -> pd.DataFrame:
-        rows = [(class_name(name), first.per_class[name], second.per_class[name], gains[name]) for name in order]
+        rows = [
+            (class_name(name, classes), first.per_class[name], second.per_class[name], gains[name]) for name in order
+        ]
         return pd.DataFrame(rows, columns=[_("class"), _("first"), _("second"), _("gained")])
 
     show_twin("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
 
 
-def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet) -> None:
+def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, classes: tuple[str, ...]) -> None:
     """The pictures that the two answer differently, one kind at a time."""
     kinds = {
         "lost": [one for one in disagreed if one.first.label == one.label],
@@ -171,18 +175,18 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet) -> N
     )
     pages = max(1, -(-len(kinds[kind]) // STRIP))
     page = address.choose_page(pages)
-    cells = [disagreed_cell(one, pictures) for one in kinds[kind][(page - 1) * STRIP : page * STRIP]]
+    cells = [disagreed_cell(one, pictures, classes) for one in kinds[kind][(page - 1) * STRIP : page * STRIP]]
     if cells:
         browse.show_cells(_(KINDS[kind]), pictures, cells, "strip-disagreed")
     else:
         st.caption(_("There is no such picture."))
 
 
-def disagreed_cell(one: Disagreement, pictures: PictureSet) -> Cell:
+def disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, ...]) -> Cell:
     lines = (
-        f"1: {class_name(one.first.label)}",
-        f"2: {class_name(one.second.label)}",
-        _("is {label}").format(label=class_name(one.label)),
+        f"1: {class_name(one.first.label, classes)}",
+        f"2: {class_name(one.second.label, classes)}",
+        _("is {label}").format(label=class_name(one.label, classes)),
     )
     return browse.cell(pictures, one.index, lines)
 
@@ -204,4 +208,4 @@ def compare(
         show_sides(names, sides, found)
     with right:
         show_gains(found[0], found[1], classes)
-    show_disagreements(disagreed, pictures)
+    show_disagreements(disagreed, pictures, first.classes)

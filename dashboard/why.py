@@ -59,18 +59,19 @@ def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None
     prediction, own = item.answer.prediction, insights.digest(item.answer).hex()[:12]
     assert prediction is not None
     probability = {score.index: score.probability for score in prediction.scores}
+    known = classifier.card.classes
     left, right = (st.container(), st.container()) if narrow else st.columns([2, 3], gap="medium")
     with right:
         label = st.selectbox(
             _("What speaks for"),
             list(probability),
-            format_func=lambda index: f"{class_name(classifier.card.classes[index])} · {per_cent(probability[index])}",
+            format_func=lambda index: f"{class_name(known[index], known)} · {per_cent(probability[index])}",
             key=f"why-class-{key}-{own}",  # another picture starts with its own answer
         )
         ways = insights.methods(classifier)
         method = st.radio(_("Found out"), ways, format_func=lambda way: _(METHODS[way]), key=f"why-method-{key}")
     with left, st.spinner(_("Looking into the network")):
-        name = classifier.card.classes[label]
+        name = class_name(known[label], known)
         marks = insights.map_of(item.answer, classifier, label, method)
         sentence = places.where(marks, name)
         show_overlay(item.answer.preview, marks, sentence, f"why-map-{key}")
@@ -122,7 +123,8 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     assert answer.prediction is not None
     with st.spinner(_("Looking for pictures that are alike")):
         found = insights.alike(answer, classifier, index)
-    classes = [spelled(label, classifier.card.classes) for label in index.classes]
+    known = classifier.card.classes
+    classes = [spelled(label, known) for label in index.classes]
     labels = [classes[int(index.labels[neighbor.index])] for neighbor in found]
     best = answer.prediction.best.label
     if learnt := index.name == classifier.card.dataset:
@@ -130,16 +132,16 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     else:
         text = _("Of the {count} pictures of {name} that the network finds most alike, {same} show “{label}”.")
     same = sum(label == best for label in labels)
-    st.markdown(words.plain(text.format(count=len(found), same=same, label=class_name(best), name=index.name)))
+    st.markdown(words.plain(text.format(count=len(found), same=same, label=class_name(best, known), name=index.name)))
     captions = [
-        f"{words.plain(class_name(label))} · {decimal(neighbor.likeness, 2)}"
+        f"{words.plain(class_name(label, known))} · {decimal(neighbor.likeness, 2)}"
         for label, neighbor in zip(labels, found, strict=True)
     ]
     small = classifier.card.input_shape.longest <= SMALL
     with st.container(horizontal=True, gap="small", key="seen-alike" if small else "alike"):
         for neighbor, label, caption in zip(found, labels, captions, strict=True):
             alt = _("Training picture of the class {label}") if learnt else _("Picture of the class {label}")
-            st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=class_name(label)))
+            st.image(index.images[neighbor.index], caption, width=112, alt=alt.format(label=class_name(label, known)))
     st.caption(
         _("The number is the cosine of the angle between the network's features: 1 is the same picture to it. ")
         + _("{total} pictures of {name} were compared.").format(total=len(index), name=words.plain(index.name))
@@ -160,7 +162,7 @@ def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
         if exclusive
         else _("Each mark is a changed picture, by how sure the network is of “{label}” then; a cross: under one half.")
     )
-    st.caption(marks.format(label=words.plain(class_name(classes[label]))))
+    st.caption(marks.format(label=words.plain(class_name(classes[label], classes))))
     with st.expander(_("As a table")):
         st.dataframe(
             steadiness.table(found, label, classes),
@@ -171,7 +173,7 @@ def show_steadiness(answer: Answer, classifier: Classifier, key: str) -> None:
                 "change": _("change"),
                 "answer": _("answer"),
                 "sure": st.column_config.ProgressColumn(
-                    _("sure of “{label}”").format(label=class_name(classes[label])),
+                    _("sure of “{label}”").format(label=class_name(classes[label], classes)),
                     format="percent",
                     min_value=0,
                     max_value=1,

@@ -25,11 +25,16 @@ INCLUSIVE = marked(
 def headline(prediction: Prediction) -> str:
     """The answer as a title: `Frog`, or `Not sure: cat or dog`, or each class that a picture shows: `Cat, outdoors`."""
     if not prediction.exclusive:
-        return capital(listed([class_name(score.label) for score in prediction.answers]) or _("none of its classes"))
+        return capital(
+            listed([class_name(score.label, prediction.labels) for score in prediction.answers])
+            or _("none of its classes")
+        )
     first, *others = prediction.top(2)
     if prediction.best.probability >= SURE or not others:
-        return capital(class_name(first.label))
-    return _("Not sure: {first} or {second}").format(first=class_name(first.label), second=class_name(others[0].label))
+        return capital(class_name(first.label, prediction.labels))
+    return _("Not sure: {first} or {second}").format(
+        first=class_name(first.label, prediction.labels), second=class_name(others[0].label, prediction.labels)
+    )
 
 
 def capital(label: str) -> str:
@@ -47,7 +52,10 @@ def certainty(prediction: Prediction) -> str:
     if not prediction.exclusive:
         said = prediction.answers
         shares = listed(
-            [f"{class_name(score.label)} {percent(score.probability)}" for score in said or prediction.top(1)]
+            [
+                f"{class_name(score.label, prediction.labels)} {percent(score.probability)}"
+                for score in said or prediction.top(1)
+            ]
         )
         return shares if said else _("the likeliest: {shares}").format(shares=shares)
     probability = prediction.best.probability

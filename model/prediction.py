@@ -57,6 +57,11 @@ class Prediction:
         return self.scores[0]
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Every class that the network knows, the most probable first."""
+        return tuple(score.label for score in self.scores)
+
+    @property
     def answers(self) -> tuple[ClassScore, ...]:
         """The classes that the picture is said to show: the best, or each likelier than not, if any, of several."""
         if self.exclusive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from model.cifar10 import CIFAR10_CLASSES
 from model.language import gettext as _
@@ -21,9 +22,10 @@ def test_set(title: str) -> str:
     return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands()))
 
 
-def class_name(label: str) -> str:
-    """A class in the reader's language, where it is one of CIFAR-10's; any other is its owner's word.
+def class_name(label: str, classes: Collection[str]) -> str:
+    """One of `classes` in the reader's language, where they are CIFAR-10's; of any others, its owner's word.
 
     The catalogue has sentences of ours too: an arrow that points `right` is not one that is correct.
     """
-    return _(label) if label in CIFAR10_CLASSES else label
+    ours = label in CIFAR10_CLASSES and len(classes) == len(CIFAR10_CLASSES) and set(classes) == set(CIFAR10_CLASSES)
+    return _(label) if ours else label

@@ -169,7 +169,8 @@ def test_numbers_plurals_and_class_names_are_portuguese() -> None:
         ["avião", "automóvel", "pássaro", "gato", "cervo", "cachorro", "sapo", "cavalo", "navio", "caminhão"]
     )
     assert test_set("cifar10 test, all 10,000") == "CIFAR-10, todas as 10.000 imagens de teste"
-    sure = Prediction.from_probabilities([0.1, 0.9], ("cat", "frog"), "net", 1.0)
+    shares = [0.9 if name == "frog" else 0.01 for name in CIFAR10_CLASSES]
+    sure = Prediction.from_probabilities(shares, CIFAR10_CLASSES, "net", 1.0)
     one = "Removed {name} and its earlier version.", "Removed {name} and its {count} earlier versions."
     assert [language.ngettext(*one, count).partition(" ")[2][:13] for count in (1, 2)] == [
         "e sua versão ",

@@ -42,7 +42,7 @@ def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, k
     """One network's answer: its headline, its bars, its size; what is returned adds its speed once that is known."""
     assert answer.prediction is not None
     st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
-    label = class_name(answer.prediction.best.label)
+    label = class_name(answer.prediction.best.label, answer.prediction.labels)
     alt = _("Bars of all classes by {name}; {label} leads")
     if len(answer.prediction.scores) > charts.MOST_BARS:
         alt = _("Bars of the likeliest classes by {name}; {label} leads")

@@ -15,6 +15,7 @@ from dashboard.sheet import Cell
 from dashboard.style import tile_style
 from dashboard.why import show_why
 from model.bundle import Card
+from model.cifar10 import CIFAR10_CLASSES
 from model.folders import known_folders
 from model.language import gettext as _
 from model.language import whole
@@ -35,7 +36,7 @@ def show_grid(samples: list[Sample]) -> None:
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            label, name = words.plain(class_name(sample.truth)), words.plain(sample.name)
+            label, name = words.plain(class_name(sample.truth, CIFAR10_CLASSES)), words.plain(sample.name)
             st.button(label, key=sample.key, help=name, on_click=choose, args=(sample.name,))
 
 

@@ -57,7 +57,11 @@ def show_one(answer: KeptAnswer) -> None:
         st.image(answer.thumbnail, width=120, alt=_("The picture, small"))
         with st.container():
             best = list(answer.probabilities.items())[:3]
-            st.markdown(words.plain(", ".join(f"{class_name(label)} {per_cent(share)}" for label, share in best)))
+            st.markdown(
+                words.plain(
+                    ", ".join(f"{class_name(label, answer.probabilities)} {per_cent(share)}" for label, share in best)
+                )
+            )
             keeping.ask_again(answer)
 
 

@@ -55,7 +55,10 @@ def show_details(entry: Entry, card: Card) -> None:
             alt=_("What is known of the network"),
         )
         names = pd.DataFrame(
-            {_("number"): range(len(card.classes)), _("class"): [class_name(name) for name in card.classes]}
+            {
+                _("number"): range(len(card.classes)),
+                _("class"): [class_name(name, card.classes) for name in card.classes],
+            }
         )
         st.dataframe(names, hide_index=True, height=220, alt=_("Every class with its number"))
     with right:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from dashboard.words import certainty, headline, percent, plain, plain_certainty
+from model.cifar10 import CIFAR10_CLASSES
 from model.language import speaking
 from model.prediction import Prediction
 from model.titles import class_name
@@ -64,5 +65,8 @@ def test_a_file_name_cannot_be_markdown() -> None:
 def test_a_class_is_called_what_its_owner_calls_it() -> None:
     assert headline(Prediction.from_probabilities([0.9, 0.1], ("BMW", "iPhone"), "m", 1.0)) == "BMW"
     with speaking("pt"):
-        assert class_name("frog") == "sapo"
-        assert [class_name(arrow) for arrow in ("left", "right", "top", "")] == ["left", "right", "top", ""]
+        assert class_name("frog", CIFAR10_CLASSES) == class_name("frog", CIFAR10_CLASSES[::-1]) == "sapo"
+        own = ("left", "right", "all", "none", "wrong", "cat", "frog", "")
+        assert [class_name(name, own) for name in own] == list(own)
+        assert class_name("right", CIFAR10_CLASSES) == "right"
+        assert headline(Prediction.from_probabilities([0.9, 0.1], ("cat", "dog"), "m", 1.0)) == "Cat"
