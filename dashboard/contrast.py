@@ -86,7 +86,17 @@ def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -
 def sentences(contrast: Contrast, truth: str = "") -> list[str]:
     """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
     said = [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
-    return said if contrast.first.exclusive and contrast.second.exclusive else [*said, _(INCLUSIVE)]
+    return [*said, *inclusive(contrast)]
+
+
+def inclusive(contrast: Contrast) -> Iterator[str]:
+    """Whose classes do not exclude each other, where there are such."""
+    pairs = zip(contrast.names, (contrast.first, contrast.second), strict=True)
+    found = [name for name, answer in pairs if not answer.exclusive]
+    if len(found) == 2:
+        yield _(INCLUSIVE)
+    elif found:
+        yield _("The classes of {name} do not exclude each other: each has its own probability.").format(name=found[0])
 
 
 def answers(contrast: Contrast) -> tuple[str, str]:

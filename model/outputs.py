@@ -19,6 +19,12 @@ def both(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - rows, rows], axis=1)
 
 
+def shares(rows: np.ndarray) -> np.ndarray:
+    """Each class's own 0 to 1 as shares of their sum; all equal where every class says 0."""
+    rows = rows + 1e-9
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
 # What a network's row of numbers is -> how it becomes probabilities, float (n, classes).
 OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "probabilities": lambda rows: rows,

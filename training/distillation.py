@@ -14,6 +14,7 @@ from model.bundle import BundleError, Card, check_file, find_bundle, read_card
 from model.classifier import Classifier, compiled, file_of, read_network
 from model.files import whole_file
 from model.language import gettext as _
+from model.outputs import shares
 from model.shapes import shape_of
 from model.spelling import places_of
 from model.splits import Dataset, Split
@@ -92,17 +93,11 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
 
 def class_places(card: Card, dataset: Dataset, recipe: Recipe) -> list[int]:
     """The place of each class of the data among the teacher's. Raises TrainingError for other classes or sizes."""
-    if not card.exclusive:
-        raise TrainingError(
-            _("distillation.teacher: the classes of {network} do not exclude each other; those of a teacher do").format(
-                network=card.name
-            )
-        )
     wanted = shape_of(recipe.model.input_size)
     places = places_of(dataset.classes, card.classes)
     if sorted(places) != list(range(len(card.classes))) or card.input_shape != wanted:
         raise TrainingError(
-            _("distillation.teacher: {network} knows {classes} in {pixels}; the data has {others} in {wanted}").format(
+            _("distillation.teacher: {network} knows {classes} at {pixels}; the data has {others} at {wanted}").format(
                 network=card.name,
                 classes=", ".join(card.classes),
                 pixels=card.input_shape.pixels,
@@ -121,7 +116,9 @@ def asked(path: Path, card: Card, policy: str) -> Callable[[np.ndarray], np.ndar
     """
     try:
         network = load_teacher(path, policy if card.recipe else "float32")
-        answers = Classifier(card, "keras", compiled(network, card)).probabilities
+        given = Classifier(card, "keras", compiled(network, card)).probabilities
+        # What is learnt from is a distribution over the classes, whatever the teacher says of each alone.
+        answers = given if card.exclusive else lambda images: shares(given(images))
         shape = answers(np.zeros((1, *card.input_shape), np.uint8)).shape
     except Exception as error:  # what is in the file may not be ours: Keras raises nearly anything
         reason = str(error).strip().partition(chr(10))[0]

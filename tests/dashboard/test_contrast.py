@@ -42,6 +42,9 @@ def test_classes_that_do_not_exclude_each_other_are_all_said() -> None:
         "Only one is right: it is “dog”.",
         "The classes do not exclude each other: each has its own probability, and they need not add up to 100 %.",
     ]
+    assert contrast.sentences(compared(one, predicted(0.9, 0.1, 0.0)))[-1] == (
+        "The classes of one do not exclude each other: each has its own probability."
+    )
     left, _right = contrast.charts(compared(one, two))
     assert list(left.data[0].marker.opacity) == [0.4, 1.0, 1.0]
 

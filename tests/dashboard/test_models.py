@@ -155,6 +155,17 @@ def test_a_file_can_be_uploaded() -> None:
     assert test.query_params["name"] == "my-net"
 
 
+def test_a_size_can_be_said_as_height_and_width() -> None:
+    test = dialog()
+    test.file_uploader(key="network-file").upload("net.tflite", FAST_INT8.read_bytes())
+    test.text_input(key="network-size").set_value("24x48").run()
+    test.button(key="network-add").click().run()
+    assert "it takes pictures of 32 x 32 pixels, not of 24 x 48" in test.error[0].value.replace("\\", "")
+    test.text_input(key="network-size").set_value("large").run()
+    test.button(key="network-add").click().run()
+    assert "'large' is no size of pictures; one is written 64, or 24x48" in test.error[0].value.replace("\\", "")
+
+
 def test_classes_can_be_named_by_a_file() -> None:
     test = dialog()
     test.file_uploader(key="network-file").upload("net.tflite", FAST_INT8.read_bytes())

@@ -9,8 +9,10 @@ import pytest
 
 from model.architectures import build_model
 from model.backbones import BACKBONES, PREPROCESS, BackboneError, preprocess, unfreeze
+from model.bundle import write_card
 from model.scaling import whole_input
 from tests.drawn import draw_images, save_untrained
+from tests.shaped import GREY, card_of, telling_halves
 
 # One network for each way of preparing pixels, and Keras's own preparation of each.
 PREPARED = {"resnet50": "resnet", "mobilenetv2": "mobilenet_v2", "densenet121": "densenet", "mobilenetv3small": None}
@@ -87,8 +89,16 @@ def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
         build_model("transfer", 10, 32, backbone=str(tmp_path / "mine"))
 
 
+def test_a_grey_network_is_no_backbone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    telling_halves(GREY).save(tmp_path / "mine" / "model.keras")
+    write_card(tmp_path / "mine", card_of(GREY))
+    with pytest.raises(BackboneError, match=r"takes 28 x 28 pixels, grey; a backbone takes RGB squares"):
+        build_model("transfer", 10, 28, backbone=str(tmp_path / "mine"))
+
+
 def test_a_network_without_logits_is_refused(tmp_path: Path) -> None:
-    from model.bundle import Card, write_card
+    from model.bundle import Card
 
     (tmp_path / "bare").mkdir()
     inputs = whole_input(16)

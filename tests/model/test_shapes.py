@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -120,9 +122,17 @@ def test_cards_of_earlier_versions_are_of_rgb_squares() -> None:
 
 
 def test_one_file_at_two_sizes_is_two_networks() -> None:
-    first, second = (choose("fast").card for _ in range(2))
-    object.__setattr__(second, "input_width", 48)
-    assert network_key(first, "int8") != network_key(second, "int8")
+    card = choose("fast").card
+    assert network_key(card, "int8") != network_key(replace(card, input_width=48), "int8")
+
+
+def test_answers_that_were_divided_by_their_sum_are_not_taken_for_those_given() -> None:
+    card = choose("fast").card
+    output = "independent probabilities"
+    alone = replace(card, output=output)
+    before = repr((card.files["model-int8.tflite"].sha256, "int8", 32, 10, card.scaling, output))
+    assert hashlib.sha256(before.encode()).hexdigest()[:16] not in network_key(alone, "int8")
+    assert not alone.exclusive and card.exclusive
 
 
 def test_a_size_in_words() -> None:
