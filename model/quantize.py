@@ -23,6 +23,7 @@ from model.language import gettext as _
 from model.quiet import quiet
 from model.scaling import SCALINGS
 from model.splits import DataError
+from model.tail import refined, tail_results
 from model.testset import match_labels
 
 if TYPE_CHECKING:
@@ -33,16 +34,19 @@ OUTPUT_INSIDE = {"logits": "probabilities"}  # what a network gives, by what it 
 
 
 def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
-    """Write `model` as a .tflite file with int8 weights and activations, uint8 in and float32 probabilities out.
+    """Write `model` as a .tflite file with int8 weights and activations, one uint8 picture in and float32 numbers out.
 
     `images`, uint8 (n, height, width, channels), are training pictures that set the ranges of the activations
-    (post-training integer quantization, https://ai.google.dev/edge/litert/models/post_training_integer_quant).
+    (post-training integer quantization, https://ai.google.dev/edge/litert/models/post_training_integer_quant). What
+    comes after the last large layer is calculated in float32; see model.tail.
     """
     import keras
     import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
 
-    # The converter wants a float input to calibrate; the numbers are the same 0 to 255.
-    floating = keras.Input(model.input_shape[1:], dtype="float32")
+    # The converter wants a float input to calibrate; the numbers are the same 0 to 255. One picture at a time, as in a
+    # browser only files run whose shapes are all known.
+    floating = keras.Input(batch_shape=(1, *images.shape[1:]), dtype="float32")
     network = keras.models.clone_model(model, input_tensors=floating)
     network.set_weights(model.get_weights())
     rng = np.random.default_rng(0)
@@ -57,10 +61,17 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.float32
-        content = converter.convert()
-    write_whole(path, content)
+        # The two halves of `convert` one after the other, as tf.lite.experimental.QuantizationDebugger does it: what
+        # stays float32 is named between them.
+        converter._experimental_calibrate_only = True
+        calibrated = converter.convert()
+        content = mlir_quantize(
+            calibrated,
+            input_data_type=tf.uint8,
+            output_data_type=tf.float32,
+            denylisted_nodes=tail_results(calibrated) or None,
+        )
+    write_whole(path, refined(content))
 
 
 def complete(network: keras.Model, card: Card) -> keras.Model:

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import typer
 from typer.testing import CliRunner
 
-from model.bundle import BUNDLES, read_card
+from model.bundle import BUNDLES, INT8_FILE, read_card, write_card
 from model.classifier import Classifier, load_tflite
 from model.comparison import disagreements
+from model.quantize import unspoken
 from model.quantizecli import quantize
-from tests.drawn import draw_folder, save_untrained
+from tests.drawn import draw_folder, draw_images, save_untrained
 
 app = typer.Typer()
 app.command()(quantize)
@@ -83,3 +86,24 @@ def test_what_cannot_be_is_a_sentence(arguments: list[str], sentence: str, shape
     assert result.exit_code != 0
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:
+    """Int8 to the end, and for any number of pictures at a time."""
+    network = save_untrained(tmp_path / "raw")
+    images = draw_images(30)
+    floating = keras.Input((32, 32, 3))
+    clone = keras.models.clone_model(network, input_tensors=floating)
+    clone.set_weights(network.get_weights())
+    with unspoken():
+        converter = tf.lite.TFLiteConverter.from_keras_model(clone)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([image[None].astype(np.float32)] for image in images)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
+        (tmp_path / "raw" / INT8_FILE).write_bytes(converter.convert())
+    write_card(tmp_path / "raw", read_card(tmp_path / "raw"))
+    rows = Classifier.load(tmp_path / "raw", "int8").probabilities(images)
+    exact = Classifier.load(tmp_path / "raw").probabilities(images)
+    assert np.mean(rows.argmax(axis=1) == exact.argmax(axis=1)) > 0.8
+    assert np.array_equal(rows * 256, np.round(rows * 256))
