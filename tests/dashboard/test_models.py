@@ -53,8 +53,8 @@ def test_every_network_has_a_card_with_its_figures() -> None:
         "10 classes: airplane",
         "ships with Vitrine",
     ):
-        assert words in shown
-    assert f"`{FAST_CARD.sha256[:12]}`" in shown
+        assert words in shown.replace("\\-", "-")  # as Markdown is read
+    assert FAST_CARD.sha256[:12] in shown
     assert "added by you" in shown
     measured = [read_card(find_bundle(name)) for name in NAMES] + [FAST_CARD]
     shares = [card.accuracy["cifar10 test, all 10,000"]["keras"] for card in measured]
