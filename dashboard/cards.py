@@ -11,7 +11,7 @@ from model.catalog import SHIPPED, STORED, TRAINED, Entry
 from model.intake import Added
 from model.language import decimal, marked, ngettext, per_cent
 from model.language import gettext as _
-from model.scaling import SCALINGS
+from model.scaling import SCALINGS, how_known
 from model.store import StoredModel
 from model.titles import class_name, test_set
 
@@ -66,12 +66,18 @@ def speed(milliseconds: float | None) -> str:
     return _("{milliseconds} ms a picture").format(milliseconds=decimal(milliseconds))
 
 
+def wanted(card: Card) -> str:
+    """What a network wants for a pixel, in words."""
+    return _(SCALINGS[card.scaling].about) if card.scaling in SCALINGS else card.scaling
+
+
 def facts(card: Card) -> list[Fact]:
     """A card as titles and values; what is not known is left out."""
     rows = [
         Fact(_("pictures"), card.input_shape.pixels),
         Fact(_("answers"), "" if card.exclusive else _("a probability for each class; they do not exclude each other")),
-        Fact(_("wants pixels as"), _(SCALINGS[card.scaling].about) if card.scaling in SCALINGS else card.scaling),
+        Fact(_("wants pixels as"), wanted(card)),
+        Fact(_("pixels known by"), how_known(card)),
         Fact(_("parameters"), count(card.parameters) if card.parameters else ""),
         Fact(_("operations a picture"), count(card.flops) if card.flops else ""),
         Fact(_("recipe"), card.recipe),
@@ -99,12 +105,20 @@ def added(added: Added) -> str:
     model = added.model
     if added.facts is None:
         return _("This file is here already, as {name}.").format(name=model.title)
-    pixels, scaling = model.card.input_shape.pixels, _(SCALINGS[model.card.scaling].about)
+    pixels, scaling = model.card.input_shape.pixels, wanted(model.card)
     said = _("Added {name}: {count} classes, {pixels}, taken as {scaling} ({why}).").format(
-        name=model.title, count=len(model.card.classes), pixels=pixels, scaling=scaling, why=added.facts.why
+        name=model.title, count=len(model.card.classes), pixels=pixels, scaling=scaling, why=how_known(model.card)
     )
     inclusive = () if model.card.exclusive else (_(INCLUSIVE),)
     return " ".join([said, *inclusive, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
+
+
+def guessed(card: Card) -> str:
+    """What a guess may mean for the answers."""
+    return _(
+        "How this network wants its pixels is a guess: {scaling} ({why}). Where that is wrong, its answers are wrong. "
+        "Ask it a picture that you know, then confirm or change it."
+    ).format(scaling=wanted(card), why=plain(card.scaling_why))
 
 
 def removed(models: list[StoredModel]) -> str:

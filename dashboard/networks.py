@@ -57,6 +57,12 @@ def remove(name: str) -> None:
         st.query_params.pop("name", None)
 
 
+def confirm(name: str, scaling: str) -> None:
+    if attempt(lambda: store.confirm(name, scaling)):
+        about = _(SCALINGS[scaling].about)
+        st.session_state.model_news = _("From now on {name} gets pixels as {scaling}.").format(name=name, scaling=about)
+
+
 def undo() -> None:
     models = st.session_state.removed
     if attempt(lambda: store.restore(models)):
@@ -156,7 +162,37 @@ def show_changes(entry: Entry) -> None:
         with st.popover(_("Rename"), icon=":material/edit:"):
             st.text_input(_("New name"), entry.name, max_chars=64, key=f"rename-{entry.name}")
             st.button(_("Rename"), key=f"rename-do-{entry.name}", on_click=rename, args=(entry.name,), type="primary")
+    if entry.card is not None and not entry.card.is_guess:
+        with st.popover(_("Pixels"), icon=":material/tune:"):
+            ask_for_scaling(entry.name, entry.card)
     st.button(_("Delete"), icon=":material/delete:", key=f"remove-{entry.name}", on_click=remove, args=(entry.name,))
+
+
+def show_guess(entry: Entry, card: Card, may_change: bool) -> None:
+    """That nobody knows yet what a network wants for a pixel, and how to say so."""
+    st.warning(cards.guessed(card), icon=":material/help:")
+    if may_change and entry.origin == STORED:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            ask_for_scaling(entry.name, card)
+
+
+def ask_for_scaling(name: str, card: Card) -> None:
+    """Choose what a stored network wants for a pixel, or say that it is right as it is."""
+    chosen = st.selectbox(
+        _("It wants pixels as"),
+        list(SCALINGS),
+        list(SCALINGS).index(card.scaling) if card.scaling in SCALINGS else 0,
+        format_func=lambda key: _(SCALINGS[key].about),
+        key=f"scaling-{name}-{card.scaling}",
+    )
+    st.button(
+        _("Confirm") if chosen == card.scaling else _("Change"),
+        icon=":material/check:",
+        type="primary",
+        key=f"confirm-{name}",
+        on_click=confirm,
+        args=(name, chosen),
+    )
 
 
 def show_downloads(entry: Entry, card: Card) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import streamlit as st
 
 from dashboard.answers import Answer, answer
-from dashboard.samples import list_samples
 from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
 from model.cache import Cache
 from model.classfolders import MAX_BYTES
@@ -26,6 +25,7 @@ from model.images import read_image, to_array
 from model.language import current
 from model.layers import Layer, list_layers
 from model.pool import POOL, Choice, Key, choose
+from model.samples import list_samples
 from model.shapes import PictureSize
 from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail

@@ -8,12 +8,12 @@ import streamlit as st
 
 from dashboard import resources, words
 from dashboard.opened import Opened, forget_picture
-from dashboard.samples import Sample, list_samples, one_a_class
 from dashboard.style import tile_style
 from model.cifar10 import CIFAR10_CLASSES
 from model.images import MAX_BYTES
 from model.language import gettext as _
 from model.picturefiles import is_picture_below
+from model.samples import Sample, list_samples, one_a_class
 from model.titles import class_name
 
 

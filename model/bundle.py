@@ -27,6 +27,7 @@ DEFAULT = "best"  # the shipped bundle that `default` names until the user choos
 KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
 H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of models that were made elsewhere
 NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
+READ, TRIED, GUESSED, CONFIRMED = "read", "tried", "guessed", "confirmed"  # how a card's scaling is known
 
 
 class BundleError(ValueError):
@@ -50,8 +51,9 @@ class Card:
     accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: test set -> expected
     calibration error by engine; flops: multiplications and additions of one picture's pass; temperature: what the
     logits were divided by to calibrate the probabilities, on average, 1 for none; scaling and output: names of
-    model.scaling, for networks that were made elsewhere; input_size: the height of the pictures, input_width: 0 where
-    that is the width too; channels: 3 for RGB, 1 for grey.
+    SCALINGS and OUTPUTS, for networks that were made elsewhere; scaling_from: how the scaling is known, one of
+    `read`, `tried`, `guessed` and `confirmed`, or nothing; scaling_why: what it was chosen by, as a sentence's part;
+    input_size: the height of the pictures, input_width: 0 where that is the width too; channels: 3 for RGB, 1 for grey.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Card:
     output: str = "probabilities"
     input_width: int = 0
     channels: int = 3
+    scaling_from: str = ""
+    scaling_why: str = ""
 
     @property
     def input_shape(self) -> InputShape:
@@ -81,6 +85,11 @@ class Card:
     def exclusive(self) -> bool:
         """Whether a picture is of one of the classes alone, so that its probabilities sum to 1."""
         return self.output != INDEPENDENT
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nobody knows yet that its scaling is right: its answers may all be wrong."""
+        return self.scaling_from == GUESSED
 
     @property
     def bytes(self) -> int:

@@ -31,7 +31,7 @@ from model.language import gettext as _
 from model.outputs import OUTPUTS
 from model.prediction import Prediction
 from model.quiet import quiet
-from model.scaling import SCALINGS, Scaling, as_wanted
+from model.scaling import SCALINGS, Scaling, as_numbers, as_wanted
 from model.startup import ignore_outdated, import_keras
 
 if TYPE_CHECKING:
@@ -219,15 +219,26 @@ def load_tflite(path: Path, card: Card) -> Forward:
 
 def to_tensor(images: np.ndarray, scaling: Scaling, details: dict[str, Any]) -> np.ndarray:
     """uint8 pictures as the numbers that a LiteRT input holds: its own dtype, quantised where it is."""
-    if details["dtype"] == np.uint8 and scaling.name == "none":
+    if scaling.name == "none" and takes_bytes(details):
         return images
-    factor, offset = scaling.of(images.shape[-1])
-    numbers = images * np.array(factor, np.float32) + np.array(offset, np.float32)
+    numbers = as_numbers(images, scaling)
     step, zero = details["quantization"]
     if step == 0:
         return np.asarray(numbers, details["dtype"])
     limits = np.iinfo(details["dtype"])
     return np.asarray((numbers / step + zero).round().clip(limits.min, limits.max), details["dtype"])
+
+
+def takes_bytes(details: dict[str, Any]) -> bool:
+    """Whether an input is uint8 and its numbers are the pixels themselves, whatever it computes with.
+
+    One that was calibrated on pictures without bright pixels has fewer steps than 255 for them: it is quantised.
+    """
+    if details["dtype"] != np.uint8:
+        return False
+    step, zero = details["quantization"]
+    low, high = -zero * step, (255 - zero) * step
+    return not (abs(low) <= 2 and 10 < high < 250)
 
 
 def from_tensor(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:

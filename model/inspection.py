@@ -1,43 +1,46 @@
 """What a stranger's model file is, found out in a process of its own.
 
-The process is `python -m model.inspection FILE SCALING HEIGHT WIDTH`.
+The process is `python -m model.inspection FILE SCALING HEIGHT WIDTH CLASSES`.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from model.allowed import NotAllowed
 from model.apart import SECONDS, answer_apart, ask_apart
-from model.archives import read_checked
 from model.bundle import Card
 from model.classifier import compiled, load_tflite, read_network
+from model.conventions import Finding
 from model.ends import last_activation, lite_activation, lite_row
 from model.language import gettext as _
+from model.namefiles import Names
 from model.operations import read_operations
 from model.outputs import MISS, OUTPUTS, kind_of_output, quantised_miss
-from model.scaling import SCALINGS
+from model.pixels import Means, find_in_keras, find_in_tflite, names_for, probe_card, said
 from model.shapes import InputShape
-
-if TYPE_CHECKING:
-    import keras
+from model.tflite_metadata import read_labels, read_metadata
 
 MAX_SIDE = 1024  # pixels of the pictures that a network may want
 LEAST_SIDE = 8  # of a picture in an input without channels: (n, 100, 3) is rather a series of numbers
 MAX_CLASSES = 25_000
 PROBES = 4
-SCALING_LAYERS = {"Rescaling", "Normalization"}
 Sides = tuple[int, int]  # height and width
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a network is; classes: how many; why: what the scaling was chosen by, as a sentence."""
+    """What a network is.
+
+    classes: how many; source and why: how the scaling is known (READ, TRIED, …), and by what, as a sentence's part;
+    labels: the classes' names that the file brings along, or none.
+    """
 
     input_size: int
     classes: int
@@ -45,50 +48,58 @@ class Facts:
     flops: int
     scaling: str
     output: str
+    source: str
     why: str
     input_width: int = 0
     channels: int = 3
+    labels: Names = field(default_factory=list)
 
 
 def inspect(
-    path: Path, scaling: str = "", input_size: int = 0, input_width: int = 0, seconds: float = SECONDS
+    path: Path,
+    scaling: str = "",
+    input_size: int = 0,
+    input_width: int = 0,
+    classes: str = "",
+    seconds: float = SECONDS,
 ) -> Facts:
     """Look a .keras, .h5 or .tflite file over in another process. Raises NotAllowed with the reason as half a sentence.
 
-    scaling: a name of SCALINGS, or nothing for a guess; input_size, input_width: for networks that take pictures of any
-    size, without a width for squares.
+    scaling: a name of SCALINGS, or nothing to find it out; input_size, input_width: for networks that take pictures of
+    any size, without a width for squares; classes: a JSON file of their names, or nothing.
     """
-    wishes = scaling, str(input_size), str(input_width)
+    wishes = scaling, str(input_size), str(input_width), classes
     return Facts(**ask_apart("model.inspection", [str(path.absolute()), *wishes], seconds))
 
 
-def look(path: Path, scaling: str, size: int, width: int = 0) -> Facts:
-    sides = size, width or size
-    return look_tflite(path, scaling, sides) if path.suffix == ".tflite" else look_keras(path, scaling, sides)
+def look(path: Path, scaling: str, size: int, width: int = 0, classes: str = "") -> Facts:
+    looks = look_tflite if path.suffix == ".tflite" else look_keras
+    return looks(path, scaling, (size, width or size), classes)
 
 
-def look_keras(path: Path, scaling: str, sides: Sides) -> Facts:
+def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     """The facts of a .keras or .h5 file; its description is checked before Keras is even imported."""
     from model.flops import count_flops
 
-    description = read_checked(path)
     network = read_network(path)
     check_count(len(network.inputs))
     given = network.inputs[0].shape
     shape = check_input(tuple(given), sides)
     numbers = check_output(tuple(network.outputs[0].shape))
-    chosen, why = guess_keras(network, description) if not scaling else (scaling, _("as you said"))
-    card = probe_card(shape, chosen)
+    means = last_activation(network), MISS
     try:
+        found = said(scaling) if scaling else find_in_keras(network, shape, means, partial(names_for, classes))
+        card = probe_card(shape, found.scaling)
         rows = compiled(network, card)(probes(shape))
+    except NotAllowed:
+        raise
     except Exception as error:
         if given[0] is None:
             raise
         raise NotAllowed(
             _("it takes exactly {count} pictures at a time; any number should do").format(count=given[0])
         ) from error
-    means = last_activation(network), MISS
-    return facts(card, rows, numbers, why, means, int(network.count_params()), count_flops(network))
+    return facts(card, rows, numbers, found, means, int(network.count_params()), count_flops(network))
 
 
 def check_count(inputs: int) -> None:
@@ -142,29 +153,13 @@ def spelled(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join('n' if not side else str(side) for side in shape)})"
 
 
-def guess_keras(network: keras.Model, description: Any) -> tuple[str, str]:
-    """What the network wants for 0 to 255, and why that is thought."""
-    if str(network.inputs[0].dtype).startswith(("uint8", "int")):
-        return "none", _("its input is whole numbers")
-    if found := sorted(SCALING_LAYERS & class_names(description)):
-        return "none", _("it has a {layer} layer of its own").format(layer=found[0])
-    return "unit", _("a guess: nothing in the file says what it was trained with")
-
-
-def class_names(description: Any) -> set[str]:
-    """Every class that a description names."""
-    if isinstance(description, list):
-        return set().union(*map(class_names, description))
-    if not isinstance(description, dict):
-        return set()
-    return set().union({str(description.get("class_name"))}, *map(class_names, description.values()))
-
-
-def look_tflite(path: Path, scaling: str, sides: Sides) -> Facts:
+def look_tflite(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     """The facts of a .tflite file, float or quantised."""
     from ai_edge_litert.interpreter import Interpreter
 
     operations = read_operations(path)
+    content = path.read_bytes()
+    metadata = read_metadata(content)
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     given = interpreter.get_input_details()
     check_count(len(given))
@@ -173,37 +168,25 @@ def look_tflite(path: Path, scaling: str, sides: Sides) -> Facts:
         raise NotAllowed(
             _("its input is {name}; uint8, int8 and float32 are taken").format(name=np.dtype(given[0]["dtype"]).name)
         )
-    # -1 stands for any length; the shape beside it says 1 there.
-    shape = check_input(tuple(int(side) if side >= 0 else None for side in given[0]["shape_signature"]), sides)
+    shape = check_input(signature_of(given[0]), sides)
     numbers = check_output(tuple(int(length) for length in result["shape"]))
-    chosen, why = guess_tflite(given[0]) if not scaling else (scaling, _("as you said"))
-    card = probe_card(shape, chosen)
-    rows = load_tflite(path, card)(probes(shape))
     means = lite_activation(operations, result["index"]), quantised_miss(result["quantization"][0], numbers)
-    return facts(card, rows, numbers, why, means, sum(operation.weights for operation in operations))
+    labels = read_labels(content, metadata)
+    naming = partial(names_for, classes, labels=labels)
+    found = said(scaling) if scaling else find_in_tflite(path, given[0], shape, metadata, means, naming)
+    card = probe_card(shape, found.scaling)
+    rows = load_tflite(path, card)(probes(shape))
+    weights = sum(operation.weights for operation in operations)
+    return replace(facts(card, rows, numbers, found, means, weights), labels=labels)
 
 
-def guess_tflite(given: dict[str, Any]) -> tuple[str, str]:
-    """What a .tflite file wants for 0 to 255: a quantised input says which numbers its range stands for."""
-    if given["dtype"] == np.uint8:
-        return "none", _("its input is uint8")
-    step, zero = given["quantization"]
-    if step:
-        limits = np.iinfo(given["dtype"])
-        ends = (limits.min - zero) * step, (limits.max - zero) * step
-        for name, expected in (("none", (0, 255)), ("unit", (0, 1)), ("symmetric", (-1, 1))):
-            if np.allclose(ends, expected, atol=0.02 * expected[1]):
-                return name, _("its int8 input stands for {low:.3g} to {high:.3g}").format(low=ends[0], high=ends[1])
-    return "unit", _("a guess: nothing in the file says what it was trained with")
-
-
-def probe_card(shape: InputShape, scaling: str) -> Card:
-    if scaling not in SCALINGS:
-        raise NotAllowed(
-            _("{scaling!r} is no scaling; scalings: {names}").format(scaling=scaling, names=", ".join(SCALINGS))
-        )
-    own_width = shape.width if shape.width != shape.height else 0
-    return Card("", (), shape.height, 0, 0, "", "", "", scaling=scaling, input_width=own_width, channels=shape.channels)
+def signature_of(given: dict[str, Any]) -> tuple[int | None, ...]:
+    """The shape of an input; None for any length. LiteRT says -1 for that, and older files 1, as if it were fixed."""
+    count, *sides = (int(length) for length in given["shape"])
+    known = [int(length) for length in given["shape_signature"]][1:]
+    if len(known) != len(sides):
+        known = sides
+    return (count, *(None if length < 2 and place < 2 else length for place, length in enumerate(known)))
 
 
 def probes(shape: InputShape) -> np.ndarray:
@@ -213,7 +196,7 @@ def probes(shape: InputShape) -> np.ndarray:
 
 
 def facts(
-    card: Card, rows: np.ndarray, numbers: int, why: str, means: tuple[str, float], parameters: int, flops: int = 0
+    card: Card, rows: np.ndarray, numbers: int, found: Finding, means: Means, parameters: int, flops: int = 0
 ) -> Facts:
     """The facts, after what the network said of the probes has been looked at. Raises NotAllowed.
 
@@ -226,9 +209,9 @@ def facts(
     if classes < 2:
         raise NotAllowed(_("it knows one class; a classifier knows two or more"))
     shape = card.input_size, card.input_width, card.channels
-    return Facts(shape[0], classes, parameters, flops, card.scaling, output, why, *shape[1:])
+    return Facts(shape[0], classes, parameters, flops, card.scaling, output, found.source, found.why, *shape[1:])
 
 
 if __name__ == "__main__":
-    given = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    given = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     answer_apart(lambda: asdict(look(*given)))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,9 +18,9 @@ from model.database import StoreError
 from model.inspection import Facts, inspect
 from model.language import decimal
 from model.language import gettext as _
-from model.names import Names, NamesError, classes_from
-from model.scaling import SCALINGS
-from model.store import FILES, StoredModel, add, check_free, list_models
+from model.names import Names, NamesError, classes_from, given_names
+from model.scaling import check_scaling
+from model.store import FILES, StoredModel, add, check_free, confirm, list_models
 
 MAX_BYTES = 300 * 2**20
 HDF5, ZIP, TFLITE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"TFL3"
@@ -55,10 +58,8 @@ class Added:
 
 def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
     """Store a .keras, .h5 or .tflite file. Raises StoreError with a sentence; nothing is stored then."""
-    if wishes.scaling and wishes.scaling not in SCALINGS:
-        raise StoreError(
-            _("{scaling!r} is no scaling; scalings: {names}").format(scaling=wishes.scaling, names=", ".join(SCALINGS))
-        )
+    if wishes.scaling:
+        check_scaling(wishes.scaling)
     name = wishes.name or name_from(path)
     check_free(name)
     content = read_limited(path)
@@ -67,9 +68,9 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
     try:
         if same := known(content):
             check_same(same, path, wishes)
-            return Added(same, None)
+            return Added(confirm(same.title, wishes.scaling) if wishes.scaling else same, None)
         facts = look_at(content, suffix, wishes)
-        classes = classes_from(wishes.classes, facts.classes, notes.append)
+        classes = name_classes(wishes, facts, notes.append)
     except (NotAllowed, NamesError) as error:
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=error)) from None
     card = Card(
@@ -85,6 +86,8 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         output=facts.output,
         input_width=facts.input_width,
         channels=facts.channels,
+        scaling_from=facts.source,
+        scaling_why=facts.why,
     )
     return Added(add(content, suffix, name, card)[0], facts, tuple(notes))
 
@@ -98,23 +101,41 @@ def known(content: bytes) -> StoredModel | None:
 def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
     """Raises StoreError when more is wished of the same bytes than the model that they are already."""
     classes = classes_from(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
-    if classes != model.card.classes or (wishes.scaling or model.card.scaling) != model.card.scaling:
+    if classes != model.card.classes:
+        raise StoreError(
+            _("{name} is stored already, as {title!r} with the classes {names}; remove that first").format(
+                name=path.name, title=model.title, names=", ".join(model.card.classes[:5])
+            )
+        )
+    if wishes.scaling not in ("", model.card.scaling) and not model.card.is_guess:
         raise StoreError(
             _(
-                "{name} is stored already, as {title!r} with the classes {names} and scaling {scaling}; "
-                "remove that first"
-            ).format(
-                name=path.name, title=model.title, names=", ".join(model.card.classes[:5]), scaling=model.card.scaling
-            )
+                "{name} is stored already, as {title!r} with scaling {scaling}; "
+                "`confirm {title} --scaling {wished}` changes that"
+            ).format(name=path.name, title=model.title, scaling=model.card.scaling, wished=wishes.scaling)
         )
 
 
 def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
-    """What the bytes are. Raises NotAllowed."""
+    """What the bytes are. Raises NotAllowed, NamesError."""
     with TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"  # what is looked at is what is stored, whoever writes the file meanwhile
         copy.write_bytes(content)
-        return inspect(copy, wishes.scaling, wishes.input_size, wishes.input_width)
+        names = Path(folder) / "classes.json"
+        if wishes.classes:
+            given = given_names(wishes.classes) if isinstance(wishes.classes, str) else wishes.classes
+            names.write_text(json.dumps(given), "utf-8")
+        return inspect(
+            copy, wishes.scaling, wishes.input_size, wishes.input_width, str(names) if wishes.classes else ""
+        )
+
+
+def name_classes(wishes: Wishes, facts: Facts, tell: Callable[[str], object]) -> tuple[str, ...]:
+    """The classes' names as they were given, else as the file's own labels call them. Raises NamesError."""
+    if not wishes.classes and len(facts.labels) == facts.classes:
+        with suppress(NamesError):
+            return classes_from(facts.labels, facts.classes, tell)
+    return classes_from(wishes.classes, facts.classes, tell)
 
 
 def name_from(path: Path) -> str:

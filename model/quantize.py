@@ -21,7 +21,7 @@ from model.evaluation import Evaluation, score_sets
 from model.files import write_whole
 from model.language import gettext as _
 from model.quiet import quiet
-from model.scaling import SCALINGS
+from model.scaling import scaling_layers
 from model.splits import DataError
 from model.tail import refined, tail_results
 from model.testset import match_labels
@@ -82,7 +82,7 @@ def complete(network: keras.Model, card: Card) -> keras.Model:
     if card.scaling == "none" and card.output == "probabilities" and whole:
         return network
     pictures = keras.Input(card.input_shape, dtype="uint8", name="image")
-    scaled = keras.layers.Rescaling(*SCALINGS[card.scaling].of(card.channels))(pictures)
+    scaled = scaling_layers(pictures, card.scaling)
     if not whole:
         scaled = keras.layers.Reshape(card.input_shape[:2])(scaled)
     last: Callable[[object], object] = keras.layers.Softmax() if card.output == "logits" else lambda answers: answers

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from model.bundle import (
+    CONFIRMED,
     H5_FILE,
     KERAS_FILE,
     TFLITE_FILE,
@@ -43,6 +44,7 @@ from model.bundle import (
 from model.database import StoreError, reading, writing
 from model.home import home
 from model.language import gettext as _
+from model.scaling import check_scaling
 
 UNDO_SECONDS = 24 * 3600  # how long a removed model can be brought back
 FILES = {".keras": KERAS_FILE, ".h5": H5_FILE, ".tflite": TFLITE_FILE}  # by suffix: its name in a bundle
@@ -244,6 +246,24 @@ def rename(old: str, new: str) -> None:
         forget(connection, MODELS.c.name == new)  # removed ones, which only undo could bring back
         connection.execute(update(MODELS).where(MODELS.c.name == old).values(name=new))
         rename_default(connection, old, new)
+
+
+def confirm(name: str, scaling: str = "") -> StoredModel:
+    """Write on a model's card that its scaling is right, or which one is; returns the model as it is then.
+
+    Raises StoreError for an unknown name, BundleError for a scaling that there is not.
+    """
+    if scaling:
+        check_scaling(scaling)
+    find(name)  # before there is a database to write to
+    with writing() as connection:
+        model = find(name, live_models(connection))
+        card = dataclasses.replace(
+            model.card, scaling=scaling or model.card.scaling, scaling_from=CONFIRMED, scaling_why=_("as you said")
+        )
+        which = update(MODELS).where(MODELS.c.sha256 == model.sha256)
+        connection.execute(which.values(card=dataclasses.asdict(card)))
+    return dataclasses.replace(model, card=card)
 
 
 def rename_default(connection: Connection, old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line of the store: add, list, show, export, remove, rename, default."""
+"""The command line of the store: add, list, show, confirm, export, remove, rename, default."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model.catalog import Entry
 
 Name = Annotated[str, typer.Argument(help="A model's name.")]
+SCALING_HELP = "What it wants for a pixel: none, unit, symmetric, standard, imagenet, caffe."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -24,9 +25,7 @@ def add(
     file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file.")],
     name: Annotated[str, typer.Option(help="What to call it; otherwise as its file is called.")] = "",
     classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a file of their names.")] = "",
-    scaling: Annotated[
-        str, typer.Option(help="What it wants for a pixel: none, unit, symmetric, standard, imagenet.")
-    ] = "",
+    scaling: Annotated[str, typer.Option(help=SCALING_HELP)] = "",
     input_size: Annotated[
         str,
         typer.Option(help="Pixels a side, or 24x48 (height x width), for a network that takes pictures of any size."),
@@ -46,19 +45,32 @@ def add(
     model = added.model
     if added.facts is None:
         typer.echo(f"{file} is stored already, as {model.title}")
+        if scaling:
+            say_scaling(model.title, model.card)
         return
     version = (
         f", version {model.version}; the one before is {model.name}@{model.version - 1}" if model.version > 1 else ""
     )
     pixels, count = model.card.input_shape.pixels, len(model.card.classes)
     typer.echo(f"stored as {model.name}{version}: {count} classes, {pixels}, {model.bytes / 1e6:.1f} MB")
-    typer.echo(f"scaling: {model.card.scaling} ({added.facts.why})")
+    say_scaling(model.name, model.card)
     if not model.card.exclusive:
         typer.echo("its classes do not exclude each other: each has a probability of its own")
     for note in added.notes:
         typer.echo(f"classes: {printable(note)}")
     if not classes:
-        typer.echo(f"classes: {', '.join(model.card.classes[:3])}, …; --classes gives them names")
+        first = printable(", ".join(model.card.classes[:3]))
+        named = "as the file names them" if model.card.classes[0] != "class0" else "--classes gives them names"
+        typer.echo(f"classes: {first}, …; {named}")
+
+
+def say_scaling(name: str, card: Card) -> None:
+    from model.scaling import how_known
+
+    known = how_known(card)
+    typer.echo(f"scaling: {card.scaling}" + (f" ({printable(known)})" if known else ""))
+    if card.is_guess:
+        typer.echo(f"         `confirm {name}` says that it is right, `confirm {name} --scaling …` what is")
 
 
 @app.command("list")
@@ -74,6 +86,7 @@ def list_all(as_json: Json = False) -> None:
         if card is not None:
             pixels = str(card.input_shape)
             about = f"{len(card.classes):>5} classes  {pixels:>11}  {card.bytes / 1e6:>6.1f} MB  {card.sha256[:12]}"
+            about += "  scaling guessed" if card.is_guess else ""
         typer.echo(f"{'*' if entry.default else ' '} {entry.name:<24} {entry.origin:<13} {about}")
 
 
@@ -113,7 +126,7 @@ def show(name: Name, as_json: Json = False) -> None:
 
 def details(entry: Entry, card: Card) -> dict[str, str]:
     """A card in words: title -> value; what is not known is left out."""
-    from model.scaling import SCALINGS
+    from model.scaling import SCALINGS, how_known
 
     rows = {
         "name": entry.name + (" (the default)" if entry.default else ""),
@@ -121,6 +134,7 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
         "classes": ", ".join(card.classes[:20]) + (f", … ({len(card.classes)})" if len(card.classes) > 20 else ""),
         "pictures": f"{card.input_shape.pixels}, {SCALINGS[card.scaling].about}",
         "answers": "" if card.exclusive else "a probability for each class; they do not exclude each other",
+        "scaling": ", ".join(filter(None, (card.scaling, how_known(card)))),
         "parameters": f"{card.parameters:,}" if card.parameters else "",
         "operations": f"{card.flops:,} a picture" if card.flops else "",
         "recipe": card.recipe,
@@ -132,6 +146,19 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
     for file, known in card.files.items():
         rows[file] = f"{known.bytes:,} bytes, SHA-256 {known.sha256}"
     return {title: value for title, value in rows.items() if value}
+
+
+@app.command()
+def confirm(name: Name, scaling: Annotated[str, typer.Option(help=SCALING_HELP)] = "") -> None:
+    """Say that a stored model's scaling is right, or with --scaling which one is."""
+    from model import store
+    from model.bundle import BundleError
+
+    try:
+        model = store.confirm(name, scaling)
+    except BundleError as error:
+        fail(error)
+    say_scaling(model.title, model.card)
 
 
 @app.command()

@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard import browse, parts, resources, sets, surveys, words
 from dashboard.browse import Filter
-from dashboard.samples import Sample, list_samples
 from dashboard.sheet import Cell
 from dashboard.style import tile_style
 from dashboard.why import show_why
@@ -19,6 +18,7 @@ from model.cifar10 import CIFAR10_CLASSES
 from model.folders import known_folders
 from model.language import gettext as _
 from model.language import whole
+from model.samples import Sample, list_samples
 from model.spelling import spelled
 from model.splits import DataError, Split
 from model.survey import Survey, select

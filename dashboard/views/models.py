@@ -19,6 +19,8 @@ def show_card(entry: Entry, opened: bool) -> None:
             st.markdown(f"**{words.plain(entry.name)}**", width="content")
             if entry.default:
                 st.badge(_("default"), icon=":material/star:", color="primary")
+            if entry.card is not None and entry.card.is_guess:
+                st.badge(_("pixels guessed"), icon=":material/help:", color="orange")
         if entry.card is None:
             st.caption(f":material/error: {words.plain(entry.problem)}")
         else:
@@ -97,6 +99,8 @@ if chosen is not None:
             networks.show_changes(chosen)
         if chosen.card is not None:
             networks.show_downloads(chosen, chosen.card)
+    if chosen.card is not None and chosen.card.is_guess:
+        networks.show_guess(chosen, chosen.card, may_change=owner)
     if chosen.card is not None:
         try:
             with st.spinner(_("Reading the network, a few seconds the first time")):

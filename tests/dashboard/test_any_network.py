@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from dashboard.samples import list_samples
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -16,7 +17,6 @@ from dashboard import insights, resources
 from dashboard.answers import answer
 from dashboard.cards import facts
 from dashboard.insights import GRADIENT, OCCLUSION
-from dashboard.samples import list_samples
 from model.bundle import Card, read_card, write_card
 from model.classifier import Classifier
 from model.shapes import InputShape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,36 @@ def test_a_stored_one_gets_a_name_becomes_the_default_goes_and_comes_back() -> N
     assert "open-yours" in keys(test)
     assert "undo" not in keys(test)
     assert not test.exception
+
+
+def test_a_guess_stands_on_the_page_until_somebody_confirms_or_changes_it() -> None:
+    guessed = replace(FAST_CARD, scaling="none", scaling_from="guessed", scaling_why="nothing says")
+    store.add(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
+    assert "pixels guessed" in texts(visit_page("models"))
+    test = opened("mine")
+    assert "is a guess: 0 to 255, as they are (nothing says)" in test.warning[0].value
+    assert test.button(key="confirm-mine").label == "Confirm"
+    test.button(key="confirm-mine").click().run()
+    assert not test.exception
+    assert not test.warning
+    assert "pixels guessed" not in texts(test)
+    card = dict(zip(test.dataframe[0].value["card"], test.dataframe[0].value[""], strict=True))
+    assert card["pixels known by"] == "confirmed: as you said"
+    test.selectbox(key="scaling-mine-none").set_value("unit").run()
+    assert test.button(key="confirm-mine").label == "Change"
+    test.button(key="confirm-mine").click().run()
+    assert not test.exception
+    assert test.success[0].value.replace("\\", "") == "From now on mine gets pixels as 0 to 1."
+    assert read_card(find_bundle("mine")).scaling == "unit"
+
+
+def test_a_visitor_sees_a_guess_and_cannot_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    guessed = replace(FAST_CARD, scaling_from="guessed", scaling_why="nothing says")
+    store.add(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
+    monkeypatch.setenv("VITRINE_SHARE", "1")
+    test = opened("mine")
+    assert "is a guess" in test.warning[0].value
+    assert "confirm-mine" not in keys(test)
 
 
 def test_a_rename_that_does_not_work_is_a_sentence() -> None:

@@ -23,6 +23,7 @@ from model.bundle import DEFAULT
 from model.cli import app
 from model.prediction import Prediction
 from tests.drawn import encode, open_image, picture
+from tests.foreign import write_keras
 from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
 from tests.shipped import FAST_CARD, FAST_INT8, LISTED, NAMES
 
@@ -267,7 +268,7 @@ def test_the_stores_round_trip(tmp_path: Path) -> None:
     said = works("add", FAST_INT8, "--name", "mine", "--classes", "a,b,c,d,e,f,g,h,i,j")
     assert said.splitlines() == [
         "stored as mine: 10 classes, 32 x 32 pixels, 2.0 MB",
-        "scaling: none (its input is uint8)",
+        "scaling: none (read in the file: its uint8 input stands for 0 to 255)",
     ]
     assert works("add", FAST_INT8) == f"{FAST_INT8} is stored already, as mine\n"
     listed = [line.split()[:3] for line in works("list").splitlines()]
@@ -291,6 +292,21 @@ def test_the_stores_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "out.tflite").read_bytes() == FAST_INT8.read_bytes()
     assert works("remove", "yours", "--yes") == "removed yours\n"
     assert [line.split()[:3] for line in works("list").splitlines()] == SHIPPED_LINES
+
+
+def test_a_guess_is_shown_until_it_is_confirmed(tmp_path: Path) -> None:
+    write_keras(tmp_path / "net.keras")
+    said = works("add", tmp_path / "net.keras").splitlines()
+    guess = "unit (guessed: nothing in the file says what it was trained with)"
+    assert said[1] == f"scaling: {guess}"
+    assert "`confirm net` says that it is right" in said[2]
+    assert "scaling     unit, guessed: nothing in the file says" in works("show", "net")
+    assert works("list").splitlines()[-1].endswith("scaling guessed")
+    assert works("confirm", "net") == "scaling: unit (confirmed: as you said)\n"
+    assert "guessed" not in works("show", "net") + works("list")
+    assert works("confirm", "net", "--scaling", "caffe") == "scaling: caffe (confirmed: as you said)\n"
+    card = json.loads(works("show", "net", "--json"))["card"]
+    assert (card["scaling"], card["scaling_from"]) == ("caffe", "confirmed")
 
 
 def test_remove_asks() -> None:
@@ -323,6 +339,9 @@ def test_list_and_show_as_json() -> None:
         (("export", "nobody", "x.h5"), f"unknown model 'nobody'; models: {LISTED}"),
         (("export", "fast", "x.onnx"), "x.onnx should end in one of .keras, .h5, .tflite"),
         (("remove", "nobody", "--yes"), "no model 'nobody' in the store"),
+        (("confirm", "nobody"), "no model 'nobody' in the store"),
+        (("confirm", "fast"), "no model 'fast' in the store"),
+        (("confirm", "fast", "--scaling", "loud"), "'loud' is no scaling; scalings: none, unit, symmetric"),
         (("rename", "nobody", "x"), "no model 'nobody' in the store"),
         (("default", "nobody"), f"unknown model 'nobody'; models: {', '.join(NAMES)}"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from model.allowed import NotAllowed
-from model.bundle import Card
+from model.bundle import CONFIRMED, GUESSED, READ, Card
 from model.classifier import load_keras, load_tflite
 from model.inspection import Facts, inspect, look
 from model.outputs import OUTPUTS
@@ -38,8 +38,8 @@ def refusal(path: Path, **wishes: Any) -> str:
 
 def test_a_network_of_keras_3_in_its_own_process(tmp_path: Path) -> None:
     facts = inspect(write_keras(tmp_path / "a.keras"))
-    guess = "a guess: nothing in the file says what it was trained with"
-    assert facts == Facts(SIDE, CLASSES, 579, 1152, "unit", "probabilities", guess)
+    guess = "nothing in the file says what it was trained with"
+    assert facts == Facts(SIDE, CLASSES, 579, 1152, "unit", "probabilities", GUESSED, guess)
 
 
 def test_a_network_of_keras_2(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_network_of_keras_2(tmp_path: Path) -> None:
 
 def test_an_int8_network_in_its_own_process() -> None:
     facts = inspect(FAST_INT8)
-    assert facts == Facts(32, 10, 1971640, 0, "none", "probabilities", "its input is uint8")
+    assert facts == Facts(32, 10, 1971640, 0, "none", "probabilities", READ, "its uint8 input stands for 0 to 255")
 
 
 def test_a_refusal_comes_out_of_the_process(tmp_path: Path) -> None:
@@ -137,17 +137,21 @@ def test_a_network_for_any_size_takes_the_size_wished(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "dtype", "scaling", "why"),
+    ("parts", "dtype", "scaling", "source", "why"),
     [
-        ([], "float32", "unit", "a guess"),
-        ([layers.Rescaling(1 / 255)], "float32", "none", "it has a Rescaling layer of its own"),
-        ([layers.Rescaling(1 / 255)], "uint8", "none", "its input is whole numbers"),
+        ([], "float32", "unit", GUESSED, "nothing in the file says what it was trained with"),
+        ([layers.Rescaling(1 / 255)], "float32", "none", READ, "its own arithmetic turns 0 to 255 into 0 to 1"),
+        ([layers.Rescaling(2, -1)], "float32", "unit", READ, "its own arithmetic turns 0 to 1 into -1 to 1"),
+        ([layers.Rescaling(1 / 255)], "uint8", "none", READ, "its input is whole numbers"),
     ],
 )
-def test_the_scaling_is_guessed_and_said(tmp_path: Path, parts: list[Any], dtype: str, scaling: str, why: str) -> None:
+def test_the_scaling_is_read_or_guessed_and_said(
+    tmp_path: Path, parts: list[Any], dtype: str, scaling: str, source: str, why: str
+) -> None:
+    keras.utils.set_random_seed(0)
     facts = look(save(tmp_path / "a.keras", *parts, *head(), dtype=dtype), "", 0)
-    assert facts.scaling == scaling
-    assert why in facts.why
+    assert (facts.scaling, facts.source, facts.why) == (scaling, source, why)
+    assert look(tmp_path / "a.keras", "imagenet", 0).source == CONFIRMED
     assert refusal(tmp_path / "a.keras", scaling="loud").startswith("'loud' is no scaling; scalings: none, unit")
 
 

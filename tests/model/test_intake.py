@@ -18,6 +18,7 @@ from model.inspection import look
 from model.intake import Wishes, add_file
 from tests.drawn import draw_images
 from tests.foreign import SIDE, layer, sequential, write_h5, write_keras, write_keras2
+from tests.model.test_tflite_metadata import packed
 from tests.shipped import FAST, FAST_INT8
 
 
@@ -38,7 +39,7 @@ def refusal(path: Path, *wishes: Any) -> str:
 
 def test_a_network_of_keras_2_goes_in_answers_and_comes_out(tmp_path: Path) -> None:
     write_keras2(tmp_path / "modelo.h5")
-    added = add_file(tmp_path / "modelo.h5", Wishes("mine", "cat,dog,frog"))
+    added = add_file(tmp_path / "modelo.h5", Wishes("mine", "cat,dog,frog", "unit"))
     assert added.model.title == "mine"
     card = read_card(find_named("mine"))
     assert (card.classes, card.input_size, card.scaling) == (("cat", "dog", "frog"), SIDE, "unit")
@@ -84,6 +85,45 @@ def test_the_same_file_again_is_told_at_once(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(StoreError, match=r"stored already, as 'mine' with the classes class0, .* remove that first"):
         add_file(FAST_INT8, Wishes(classes=",".join("abcdefghij")))
     assert len(store.list_models()) == 1
+
+
+def test_the_same_file_with_a_scaling_settles_a_guess_and_nothing_else(tmp_path: Path, at_once: None) -> None:
+    path = write_keras(tmp_path / "a.keras")
+    assert add_file(path).model.card.is_guess
+    again = add_file(path, Wishes(scaling="symmetric"))
+    assert (again.facts, again.model.card.scaling, again.model.card.scaling_from) == (None, "symmetric", "confirmed")
+    assert read_card(find_named("a")).scaling == "symmetric"
+    with pytest.raises(StoreError, match="stored already, as 'a' with scaling symmetric; `confirm a --scaling unit`"):
+        add_file(path, Wishes(scaling="unit"))
+
+
+def test_classes_in_words_that_the_samples_show_are_tried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names from the command line and from a file reach whoever tries the network out."""
+    seen: list[Any] = []
+
+    def spy(path: Path, scaling: str, size: int, width: int, classes: str) -> Any:
+        seen.append(json.loads(Path(classes).read_text()))
+        return look(path, scaling or "unit", size, width, classes)
+
+    monkeypatch.setattr(intake, "inspect", spy)
+    monkeypatch.chdir(tmp_path)
+    Path("names.json").write_text('["cat", "dog", "frog"]')
+    path = write_keras(tmp_path / "a.keras")
+    add_file(path, Wishes(classes="names.json"))
+    store.remove("a", for_good=True)
+    add_file(path, Wishes(classes="cat,dog,frog"))
+    assert seen == [["cat", "dog", "frog"]] * 2
+
+
+def test_the_files_own_labels_are_its_classes(tmp_path: Path) -> None:
+    labels = [f"kind {number}" for number in range(10)]
+    path = tmp_path / "a.tflite"
+    path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "\n".join(labels)}))
+    assert add_file(path).model.card.classes == tuple(labels)
+    store.remove("a", for_good=True)
+    assert add_file(path, Wishes(classes="a,b,c,d,e,f,g,h,i,j")).model.card.classes[2] == "c"
+    path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "one\ntwo"}))  # of another network
+    assert add_file(path, Wishes("b")).model.card.classes[2] == "class2"
 
 
 def trap(marker: Path) -> Any:

@@ -4,13 +4,23 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from model import store
-from model.bundle import DEFAULT, BundleError, Card, FileEntry, default_name, find_named, write_card
+from model.bundle import (
+    DEFAULT,
+    BundleError,
+    Card,
+    FileEntry,
+    default_name,
+    find_named,
+    parse_card,
+    read_card,
+    write_card,
+)
 from model.database import StoreError
 from tests.shipped import NAMES
 
@@ -223,6 +233,29 @@ def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
         assert sum(pool.map(rename, names)) == 1
     assert len(titles()) == 8
     assert titles().count("same") == 1
+
+
+def test_a_guess_is_confirmed_or_changed_and_everybody_sees_it() -> None:
+    guessed = replace(CARD, scaling_from="guessed", scaling_why="nothing says")
+    store.add(b"one", ".tflite", "mine", guessed)
+    store.add(b"two", ".tflite", "mine", guessed)
+    before = read_card(find_named("mine"))
+    assert before.is_guess
+    assert store.confirm("mine").card.scaling == "unit"
+    after = read_card(find_named("mine"))
+    assert (after.scaling, after.scaling_from, after.is_guess) == ("unit", "confirmed", False)
+    assert read_card(find_named("mine@1")) == replace(
+        guessed, name="mine@1", files=read_card(find_named("mine@1")).files
+    )
+    assert store.confirm("mine", "none").card.scaling == "none"
+    assert read_card(find_named("mine")).scaling == "none"
+    assert read_card(find_named("mine")).files == before.files
+
+
+def test_cards_of_earlier_versions_say_nothing_of_how_the_scaling_is_known() -> None:
+    content = {name: value for name, value in asdict(CARD).items() if not name.startswith("scaling_")}
+    assert parse_card(content) == CARD
+    assert not parse_card(content).is_guess
 
 
 def test_remove_takes_all_versions_or_one() -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from model.images import read_image, to_array
 from model.picturefiles import is_picture
+from model.shapes import PictureSize, shape_of
 
 FOLDER = Path(__file__).parent.parent / "sample_images"
 
@@ -21,6 +25,10 @@ class Sample:
     @property
     def truth(self) -> str:
         return self.path.stem.partition("-")[0]
+
+    def pixels(self, size: PictureSize) -> np.ndarray:
+        """The picture as a network of that size gets it, uint8 (height, width, channels)."""
+        return to_array(read_image(self.path.read_bytes(), at_least=shape_of(size).longest), size)
 
     @property
     def key(self) -> str:

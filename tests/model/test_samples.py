@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from dashboard.samples import FOLDER, list_samples, one_a_class
 from model.cifar10 import CIFAR10_CLASSES
+from model.samples import FOLDER, list_samples, one_a_class
 
 
 def test_every_class_has_a_sample_and_every_sample_a_class() -> None:

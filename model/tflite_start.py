@@ -1,0 +1,110 @@
+"""What a float .tflite network does to its pictures before its first weights, and what it was calibrated on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.allowed import words
+from model.classifier import from_tensor
+from model.conventions import Finding, by_arithmetic, by_range
+from model.language import gettext as _
+from model.preprocessing import affine_of
+from model.shapes import InputShape
+
+# Operations that may stand before the first weights and leave a pixel a number that can be told from it.
+PASSING = words(
+    """
+    ADD BROADCAST_TO CAST CONCATENATION DEQUANTIZE DIV EXPAND_DIMS GATHER MAXIMUM MINIMUM MIRROR_PAD MUL NEG PACK PAD
+    PADV2 QUANTIZE RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPLIT SPLIT_V SQUEEZE STRIDED_SLICE
+    SUB TRANSPOSE UNPACK
+    """
+)
+NEAR = 0.3  # a range of calibration may miss so much of a convention's, in widths
+
+
+def read_start(path: Path, shape: InputShape) -> Finding | None:
+    """What a float network wants for a pixel, by the range of its first quantisation or by its own arithmetic."""
+    quantised, last = start_of(path.read_bytes())
+    interpreter = keeping_all(path, shape)
+    details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
+    if quantised is not None and details[quantised]["quantization"][0]:
+        return by_quantisation(details[quantised])
+    given = interpreter.get_input_details()[0]
+    if last is None or last == given["index"]:
+        return None
+
+    def apply(pictures: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given["index"], pictures.reshape(given["shape"]))
+        interpreter.invoke()
+        return from_tensor(interpreter.get_tensor(last), details[last])
+
+    affine = affine_of(apply, shape)
+    return by_arithmetic(affine) if affine else None
+
+
+def by_quantisation(details: dict[str, Any]) -> Finding:
+    """What a quantised tensor of pixels stands for: the convention whose range is the nearest to its own."""
+    low, high = range_of(details)
+    kind = np.dtype(details["dtype"]).name
+    said = _("its {kind} input stands for {low:.3g} to {high:.3g}").format(kind=kind, low=low, high=high)
+    return by_range(low, high, said, NEAR)
+
+
+def range_of(details: dict[str, Any]) -> tuple[float, float]:
+    """The lowest and the highest number that a quantised tensor can hold."""
+    step, zero = details["quantization"]
+    limits = np.iinfo(details["dtype"])
+    return (limits.min - zero) * float(step), (limits.max - zero) * float(step)
+
+
+def keeping_all(path: Path, shape: InputShape) -> Any:
+    """An interpreter whose tensors between the first and the last can be looked at."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_path=str(path),
+        num_threads=1,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    given = interpreter.get_input_details()[0]
+    # A network of grey pictures may have no axis for their one channel.
+    interpreter.resize_tensor_input(given["index"], (1, *shape)[: len(given["shape"])])
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def start_of(content: bytes) -> tuple[int | None, int | None]:
+    """The tensor that the pictures are quantised into at once, and the last that only prepares them; None for neither.
+
+    The file has been held against the list of operations already.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    graph = model.Subgraphs(0)
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    prepared, following, quantised = {graph.Inputs(0)}, set(), None
+    constant = {index for index in range(graph.TensorsLength()) if is_constant(model, graph.Tensors(index))}
+    for place in range(graph.OperatorsLength()):
+        operator = graph.Operators(place)
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        kind = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        given = {operator.Inputs(number) for number in range(operator.InputsLength())} - constant - {-1}
+        if not given & prepared:
+            continue
+        if kind == "QUANTIZE" and given == {graph.Inputs(0)}:
+            quantised = operator.Outputs(0)
+        if kind in PASSING and given <= prepared:
+            prepared |= {operator.Outputs(number) for number in range(operator.OutputsLength())}
+        else:
+            following |= given & prepared
+    return quantised, next(iter(following)) if len(following) == 1 else None
+
+
+def is_constant(model: Any, tensor: Any) -> bool:
+    buffer = model.Buffers(tensor.Buffer())
+    return bool(buffer.DataLength()) or buffer.Offset() > 1
