@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import typer
+from ai_edge_litert.interpreter import Interpreter
 from typer.testing import CliRunner
 
-from model.bundle import BUNDLES, INT8_FILE, read_card, write_card
+from benchmarks.servers import ROOT
+from model.bundle import BUNDLES, INT8_FILE, find_bundle, read_card, write_card
 from model.classifier import Classifier, load_tflite
 from model.comparison import disagreements
+from model.images import to_array
 from model.quantize import unspoken
 from model.quantizecli import quantize
-from tests.drawn import draw_folder, draw_images, save_untrained
+from tests.drawn import draw_folder, draw_images, open_image, save_untrained
+from tests.shipped import NAMES
 
 app = typer.Typer()
 app.command()(quantize)
@@ -86,6 +90,18 @@ def test_what_cannot_be_is_a_sentence(arguments: list[str], sentence: str, shape
     assert result.exit_code != 0
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_int8_file_gives_probabilities_of_which_energies_can_be_taken(name: str) -> None:
+    classifier = Classifier.load(name, "int8")
+    photos = sorted((ROOT / "sample_images").glob("*.jpg"))
+    rows = np.concatenate([classifier.probabilities(to_array(open_image(photo), 32)[None]) for photo in photos])
+    assert np.abs(rows.sum(axis=1) - 1).max() < 1e-5
+    assert np.isfinite(np.log(rows)).all()
+    assert len(np.unique(rows)) > 0.95 * rows.size
+    (given,) = Interpreter(model_path=str(find_bundle(name) / INT8_FILE)).get_input_details()
+    assert given["shape_signature"].tolist() == [1, 32, 32, 3]
 
 
 def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:
