@@ -10,10 +10,14 @@ from typing import Any
 from model.language import gettext as _
 
 MAX_NUMBER = 65_536  # units, pixels, filters: no network for pictures needs a larger one
+MAX_SIDE = 2**28  # of a shape, which makes no numbers by itself: what 224 x 224 pixels are flattened to is 100,352 wide
 MAX_TEXT = 4096
 MAX_DEPTH = 60
 MAX_PARTS = 200_000  # values in the whole description
 LARGE_KEYS = {"seed", "shared_object_id", "thread_id"}  # numbers that size nothing
+SHAPES = {"shape", "batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "target_shape", "newshape"}
+# How a network was built, compiled and trained. Nothing of it is read: a network is built by its layers' settings.
+RECORDS = {"build_config", "compile_config", "training_config"}
 
 
 def words(text: str) -> frozenset[str]:
@@ -53,14 +57,24 @@ REGULARIZERS = frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"})
 CONSTRAINTS = frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})
 POLICIES = frozenset({"DTypePolicy", "Policy"})
 # Arithmetic between layers, as in x / 255 - 1; in Keras's own files an operation names the module it is defined in.
-OPERATIONS = words(
-    """
-    Absolute Add Clip Concatenate Divide Exp ExpandDims GetItem Log Max Maximum Mean Min Minimum Multiply Negative Power
-    Reshape Sqrt Square Squeeze Subtract Sum Transpose TrueDivide
-    Relu Relu6 Sigmoid Silu Softmax LogSoftmax Gelu Elu Selu LeakyRelu HardSigmoid HardSilu Tanh Softplus Softsign
-    AveragePool MaxPool Conv DepthwiseConv Cast
-    """
-)
+OPERATIONS: dict[str, frozenset[str]] = {
+    "keras.src.ops.numpy": words(
+        """
+        Absolute Add Ceil Clip Concatenate Divide Exp ExpandDims Flip Floor GetItem Log Log1p Max Maximum Mean Min
+        Minimum Multiply Negative Power Reshape Split Sqrt Square Squeeze Stack Std Subtract Sum Tanh Transpose
+        TrueDivide Var
+        """
+    ),
+    "keras.src.ops.nn": words(
+        """
+        AveragePool Conv DepthwiseConv Elu Gelu HardSigmoid HardSilu LeakyRelu LogSoftmax MaxPool Relu Relu6 Selu
+        Sigmoid Silu Softmax Softplus Softsign
+        """
+    ),
+    "keras.src.ops.core": frozenset({"Cast", "StopGradient", "Unstack"}),
+    "keras.src.ops.math": frozenset({"Rsqrt"}),
+    "keras.src.ops.image": frozenset({"Resize", "RGBToGrayscale"}),
+}
 # Values of other kinds that Keras wraps: they hold numbers, shapes and names, and no code.
 VALUES = frozenset(
     {"__keras_tensor__", "__numpy__", "__tensor__", "__ellipsis__", "__slice__", "__tuple__", "TensorShape"}
@@ -80,9 +94,7 @@ MODULES: dict[str, frozenset[str]] = {
     # Layers that networks of keras.applications bring along.
     "keras.src.applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
     "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
-    "keras.src.ops.numpy": OPERATIONS,
-    "keras.src.ops.nn": OPERATIONS,
-    "keras.src.ops.core": OPERATIONS,
+    **OPERATIONS,
 }
 # Keras 2 wrote no module.
 WITHOUT_MODULE = VALUES | LAYERS | NETWORKS | INITIALIZERS | REGULARIZERS | CONSTRAINTS | POLICIES
@@ -101,30 +113,73 @@ class NotAllowed(ValueError):
 
 
 def check_network(description: Any) -> None:
-    """Hold the description of a network, as read from JSON, against the lists above. Raises NotAllowed."""
+    """Hold the description of a network, as read from JSON, against the lists above. Raises NotAllowed.
+
+    The records in it of how the network was made are taken out first, by `without_records`.
+    """
     if not isinstance(description, dict) or description.get("class_name") not in NETWORKS:
         raise NotAllowed(_("it does not describe a Keras network"))
-    # How the network was trained is never read: it is loaded without it.
-    check({key: value for key, value in description.items() if key != "compile_config"}, "", 0, [0])
+    check_size(description)
+    check(description, "")
 
 
-def check(value: Any, key: str, depth: int, count: list[int]) -> None:
+def check_size(value: Any, depth: int = 0, count: list[int] | None = None) -> None:
+    """Raises NotAllowed for JSON with more values or deeper nesting than a network's description has."""
+    count = [0] if count is None else count
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_PARTS:
         raise NotAllowed(_("its description is too large or too deeply nested"))
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        check_size(inner, depth + 1, count)
+
+
+def without_records(value: Any) -> Any:
+    """A description without what its parts say of how they were built, compiled and trained, at any depth.
+
+    Keras would build and compile by it: it is left out of what Keras gets. A sequence of layers that has
+    no input keeps the shape that it was built for, which it says nowhere else.
+    """
+    if isinstance(value, list):
+        return [without_records(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    records = RECORDS if "class_name" in value else frozenset()
+    part = {key: without_records(inner) for key, inner in value.items() if key not in records}
+    shape = value.get("build_config")
+    if lacks_input(value) and isinstance(shape, dict) and set(shape) == {"input_shape"}:
+        part["build_config"] = shape
+    return part
+
+
+def lacks_input(part: dict[str, Any]) -> bool:
+    """Whether a part is a sequence of layers that does not begin with an input."""
+    config = part.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    if part.get("class_name") != "Sequential" or not isinstance(layers, list) or not layers:
+        return False
+    return not isinstance(layers[0], dict) or layers[0].get("class_name") != "InputLayer"
+
+
+def check(value: Any, key: str) -> None:
     if isinstance(value, dict):
         check_part(value)
         for name, inner in value.items():
-            check(inner, str(name), depth + 1, count)
+            check(inner, str(name))
     elif isinstance(value, list):
         for inner in value:
-            check(inner, key, depth + 1, count)
+            check(inner, key)
     elif isinstance(value, str):
         check_text(value, key)
-    elif isinstance(value, int) and abs(value) > MAX_NUMBER and key not in LARGE_KEYS:
+    elif isinstance(value, int):
+        check_number(value, key)
+
+
+def check_number(value: int, key: str) -> None:
+    limit = MAX_SIDE if key in SHAPES else MAX_NUMBER
+    if abs(value) > limit and key not in LARGE_KEYS:
         raise NotAllowed(
             _("{key} is {value}; up to {max_number} is taken").format(
-                key=key or _("a value"), value=value, max_number=MAX_NUMBER
+                key=key or _("a value"), value=shown(value), max_number=limit
             )
         )
 
@@ -155,10 +210,6 @@ def check_part(part: dict[str, Any]) -> None:
     if part.get("registered_name") not in (None, name):
         raise NotAllowed(
             _("it calls {name} by another name, {part}").format(name=shown(name), part=shown(part["registered_name"]))
-        )
-    if part.get("compile_config"):
-        raise NotAllowed(
-            _("its inner network {name} says how it was trained, which is not read").format(name=shown(name))
         )
 
 

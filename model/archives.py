@@ -8,11 +8,15 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.allowed import NotAllowed, check_network
+from model.allowed import NotAllowed, check_network, check_size, without_records
 from model.language import gettext as _
+from model.legacy.words import modern, with_modules
 
 if TYPE_CHECKING:
     import h5py
@@ -26,19 +30,46 @@ MAX_OBJECTS = 100_000
 PLAIN_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32 and lzf; others may load a plug-in
 
 
+@dataclass(frozen=True)
+class Source:
+    """A network's file as data. given: the description that it holds; description: what Keras 3 may build by it."""
+
+    given: dict[str, Any]
+    description: dict[str, Any]
+    of_keras2: bool
+
+
 def read_checked(path: Path) -> dict[str, Any]:
-    """The description of the network in a .keras or .h5 file. Raises NotAllowed with the reason as half a sentence."""
-    description = read_keras(path) if path.suffix == ".keras" else read_h5(path)
+    """The description of the network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
+
+    Raises NotAllowed with the reason as half a sentence.
+    """
+    return read_source(path).description
+
+
+def read_source(path: Path) -> Source:
+    """The same, beside the description as the file has it."""
+    given, version = read_keras(path) if path.suffix == ".keras" else read_h5(path)
+    check_size(given)
+    of_keras2 = not version.startswith("3.")
+    description = without_records(given)
+    if of_keras2:
+        description = modern(description)
+    elif path.suffix != ".keras":
+        description = with_modules(description)
     check_network(description)
-    return description
+    return Source(given, description, of_keras2)
 
 
-def read_keras(path: Path) -> dict[str, Any]:
-    """A .keras file is a ZIP of three files; any other member, a second one of a name, or a bomb is refused."""
+def read_keras(path: Path) -> tuple[dict[str, Any], str]:
+    """A .keras file is a ZIP of three files; any other member, a second one of a name, or a bomb is refused.
+
+    Returns its description, and the version of the Keras that saved it.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             check_members(archive, path.stat().st_size)
-            check_version(archive.read("metadata.json"))
+            version = str(parse(archive.read("metadata.json")).get("keras_version", ""))
             description = parse(archive.read("config.json"))
             weights = io.BytesIO(archive.read("model.weights.h5"))
     except NotAllowed:
@@ -46,7 +77,7 @@ def read_keras(path: Path) -> dict[str, Any]:
     except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
         raise NotAllowed(_("it is damaged, or no .keras file at all")) from error
     check_hdf5(weights, len(weights.getbuffer()))
-    return description
+    return description, version if version else "3."
 
 
 def check_members(archive: zipfile.ZipFile, size: int) -> None:
@@ -65,13 +96,6 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
         raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
-def check_version(metadata: bytes) -> None:
-    """Keras 2 laid .keras files out in another way, which Keras 3 does not read; its .h5 files are taken."""
-    version = parse(metadata).get("keras_version")
-    if isinstance(version, str) and version.startswith("2."):
-        raise NotAllowed(_("Keras 2 saved it; save it as .h5 there, which is taken"))
-
-
 def check_unpacked(unpacked: int, size: int) -> None:
     if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
         raise NotAllowed(
@@ -81,16 +105,43 @@ def check_unpacked(unpacked: int, size: int) -> None:
         )
 
 
-def read_h5(path: Path) -> dict[str, Any]:
-    """The description in a whole model's .h5 file, of Keras 2 or 3."""
+def read_h5(path: Path) -> tuple[dict[str, Any], str]:
+    """The description in a whole model's .h5 file, and the version of the Keras that saved it, if it says so."""
     check_hdf5(path, path.stat().st_size)
     import h5py
 
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:
-            raise NotAllowed(_("it holds weights alone; save the whole network with model.save()"))
-        return parse(text)
+            raise NotAllowed(weights_alone(file))
+        if len(text) > MAX_DESCRIPTION:
+            raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
+        return parse(text), as_text(file.attrs.get("keras_version", ""))
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[h5py.File]:
+    """The weights of a .keras or .h5 file that has been read before."""
+    import h5py
+
+    if path.suffix != ".keras":
+        with h5py.File(path, "r") as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
+        yield file
+
+
+def weights_alone(file: h5py.File) -> str:
+    """What is to be said of an .h5 file that has weights and no network."""
+    return _(
+        "it holds weights alone, without the network: build the network in Python as it was, give it this file with "
+        "network.load_weights(...), and save all of it with network.save('network.keras')"
+    )
+
+
+def as_text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def parse(text: Any) -> dict[str, Any]:

@@ -148,20 +148,26 @@ def load_keras(path: Path, card: Card) -> Forward:
 
 
 def read_network(path: Path) -> keras.Model:
-    """A Keras network without its optimizer, from one tensor of pictures to one row of numbers for each.
+    """A Keras network of Keras 2 or 3, without its optimizer, from one tensor of pictures to one row of numbers for each.
 
-    Raises NotAllowed for one that needs more than Keras's own parts, or has several such rows.
+    It is built by what is left of its description after all that has been checked; the file's own is never given to
+    Keras. Raises NotAllowed for one that needs more than Keras's own parts, or has several such rows.
     """
-    from model.archives import read_checked
-    from model.legacy import modernised
+    from model.archives import open_weights, read_source
+    from model.legacy.weights import fill
 
-    read_checked(path)
+    source = read_source(path)
     import_keras()
     import keras
 
     ignore_outdated()
-    with modernised(path) as readable:
-        return with_one_row(keras.models.load_model(readable, compile=False, safe_mode=True))
+    network = keras.saving.deserialize_keras_object(source.description, safe_mode=True)
+    if source.of_keras2:
+        with open_weights(path) as weights:
+            fill(network, source.given, weights)
+    else:
+        network.load_weights(path)
+    return with_one_row(network)
 
 
 def compiled(network: keras.Model, card: Card) -> Forward:

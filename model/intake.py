@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from model.allowed import NotAllowed
 from model.bundle import Card
+from model.containers import is_keras_archive, of_content, of_folder
 from model.database import StoreError
 from model.inspection import Facts, inspect
 from model.language import decimal
@@ -23,7 +24,13 @@ from model.scaling import check_scaling
 from model.store import FILES, StoredModel, add, check_free, confirm, list_models
 
 MAX_BYTES = 300 * 2**20
-HDF5, ZIP, TFLITE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"TFL3"
+HDF5, TFLITE = b"\x89HDF\r\n\x1a\n", b"TFL3"
+# What a file of each kind may be called: Keras 2.12 and earlier wrote HDF5 for .keras, and some browsers call a ZIP so.
+NAMES = {
+    ".h5": ("", ".h5", ".hdf5", ".keras"),
+    ".keras": ("", ".keras", ".zip"),
+    ".tflite": ("", ".tflite"),
+}
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,8 @@ def name_from(path: Path) -> str:
 def read_limited(path: Path) -> bytes:
     """The file's bytes. Raises StoreError when it cannot be read or is too large."""
     try:
+        if path.is_dir():
+            raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=of_folder(path)))
         if not path.is_file():
             raise StoreError(_("{path} is not a file").format(path=path))
         size = path.stat().st_size
@@ -167,15 +176,18 @@ def read_limited(path: Path) -> bytes:
 
 def suffix_of(content: bytes, path: Path) -> str:
     """What kind of file it is, by its content; its name may say nothing else. Raises StoreError."""
-    starts = ((".h5", content[:8] == HDF5), (".keras", content[:4] == ZIP), (".tflite", content[4:8] == TFLITE))
-    kind = next((suffix for suffix, matches in starts if matches), None)
-    given = ".h5" if path.suffix.lower() in {".hdf5", ".h5"} else path.suffix.lower()
-    if kind is None or given not in (kind, ""):
+    kinds = ((".h5", content[:8] == HDF5), (".keras", is_keras_archive(content)), (".tflite", content[4:8] == TFLITE))
+    kind = next((suffix for suffix, matches in kinds if matches), None)
+    given = path.suffix.lower()
+    if kind is None:
+        reason = of_content(content, path) or _("its content is of no known kind; {names} files are taken").format(
+            names=", ".join(FILES)
+        )
+        raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=reason))
+    if given not in NAMES[kind]:
         raise StoreError(
-            _("{name} is not stored: its content is {kind}; {names} files are taken").format(
-                name=path.name,
-                kind=_("that of a {kind} file").format(kind=kind) if kind else _("of no known kind"),
-                names=", ".join(FILES),
+            _("{name} is not stored: its content is that of a {kind} file, and its name says {suffix}.").format(
+                name=path.name, kind=kind, suffix=given
             )
         )
     return kind

@@ -64,9 +64,10 @@ def write_keras(
     return path
 
 
-def write_h5(path: Path, description: Any) -> Path:
-    """A whole model's .h5 file with a description and no layers' weights."""
+def write_h5(path: Path, description: Any, version: str = "2.15.0") -> Path:
+    """A whole model's .h5 file with a description and no layers' weights, as Keras 2 saves it, or another version."""
     with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = version
         file.attrs["model_config"] = json.dumps(description)
         names = [entry["name"] for entry in description["config"].get("layers", []) if "name" in entry]
         group = file.create_group("model_weights")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.allowed import LAYERS, MAX_NUMBER, NotAllowed, check_network
+from model.allowed import LAYERS, MAX_SIDE, NotAllowed, check_network, without_records
 from model.architectures import ARCHITECTURES, build_model
 from model.classifier import read_network
-from tests.foreign import layer, sequential
+from tests.foreign import layer, sequential, write_keras
 
 EVIL = {"module": "builtins", "class_name": "eval", "config": {}, "registered_name": None}
 OS = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
@@ -50,7 +50,7 @@ def test_an_honest_network_passes() -> None:
         (layer("TFOpLambda", module=None), "'TFOpLambda'"),
         ({"module": "os", "config": {}}, "the module 'os' without a class"),
         (layer("Dense", units=10**9), "units is 1000000000"),
-        (layer("Reshape", target_shape=[MAX_NUMBER + 1]), f"up to {MAX_NUMBER}"),
+        (layer("Reshape", target_shape=[MAX_SIDE + 1]), f"up to {MAX_SIDE}"),
         (layer("Dense", name="x" * 5000), "5000 characters"),
     ],
 )
@@ -70,10 +70,67 @@ def test_what_is_no_network_is_refused(description: Any) -> None:
         check_network(description)
 
 
-def test_how_the_network_was_trained_is_not_read_but_an_inner_networks_training_is_refused() -> None:
-    check_network(sequential() | {"compile_config": EVIL})
-    with pytest.raises(NotAllowed, match="says how it was trained"):
-        check_network(sequential(sequential() | {"compile_config": {"optimizer": "adam"}}))
+RECORDS = {
+    "build_config": {"input_shape": [None, 10**9], "shapes_dict": {"a_shape": [2**40]}, "name": "x" * 5000},
+    "compile_config": {"optimizer": EVIL, "loss": OS, "metrics": [layer("Lambda")]},
+    "training_config": EVIL,
+}
+
+
+def test_records_of_how_a_network_was_made_are_left_out_at_any_depth() -> None:
+    recorded = layer("Bidirectional", layer=layer("LSTM", units=4) | RECORDS) | RECORDS
+    description = sequential(recorded, sequential(recorded) | RECORDS) | RECORDS
+    left = without_records(description)
+    assert left == sequential(layer("Bidirectional", layer=layer("LSTM", units=4)), left["config"]["layers"][2])
+    check_network(left)
+    with pytest.raises(NotAllowed):
+        check_network(description)
+
+
+@pytest.mark.parametrize("key", ["build_config", "compile_config", "training_config", "config", "inbound_nodes"])
+def test_only_records_of_parts_are_left_out(key: str) -> None:
+    """Where Keras would read a dictionary of that name as something else, what is in it is looked at."""
+    hidden = layer("Dense", **{key: EVIL}) if key != "inbound_nodes" else layer("Dense") | {key: [EVIL]}
+    with pytest.raises(NotAllowed, match="'eval' of 'builtins'"):
+        check_network(without_records(sequential(hidden)))
+
+
+def test_a_sequence_without_an_input_keeps_the_shape_it_was_built_for_and_nothing_else() -> None:
+    shape, plain = {"input_shape": [None, 8, 8, 3]}, sequential()
+    del plain["config"]["layers"][0]
+    assert without_records(plain | {"build_config": shape})["build_config"] == shape
+    assert "build_config" not in without_records(plain | {"build_config": shape | {"evil": EVIL}})
+    assert "build_config" not in without_records(sequential() | {"build_config": shape})
+    with pytest.raises(NotAllowed, match="'eval' of 'builtins'"):
+        check_network(without_records(plain | {"build_config": {"input_shape": EVIL}}))
+    with pytest.raises(NotAllowed, match=f"up to {MAX_SIDE}"):
+        check_network(without_records(plain | {"build_config": {"input_shape": [None, MAX_SIDE + 1]}}))
+
+
+def test_a_hostile_record_is_never_given_to_keras(tmp_path: Path) -> None:
+    """Keras would import its modules, call its classes, and make the weights that it asks for."""
+    trap = {"module": "builtins", "class_name": "function", "config": "exit", "registered_name": "function"}
+    evil = {"build_config": {"input_shape": [None, 2**40]}, "compile_config": {"optimizer": trap, "loss": trap}}
+    inner = layer("ReLU") | evil
+    network = read_network(write_keras(tmp_path / "a.keras", sequential(inner) | evil))
+    assert network.output_shape == (None, 3)
+    assert not network.compiled
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_wide_network_and_one_that_was_trained_in_parts_load(tmp_path: Path, suffix: str) -> None:
+    import keras
+
+    pictures = keras.Input((160, 160, 3))
+    base = keras.Model(pictures, keras.layers.Reshape((160 * 160 * 3,))(pictures))
+    base.compile("adam", "mse", metrics=["accuracy"])
+    head = keras.Sequential([keras.Input((160 * 160 * 3,)), keras.layers.Dense(2)])
+    network = keras.Model(pictures, keras.ops.multiply(head(base(pictures)), 0.5))
+    network.compile("adam", "mse")
+    network.save(tmp_path / f"wide{suffix}")
+    images = np.random.default_rng(0).random((1, 160, 160, 3), np.float32)
+    answers = [np.asarray(one(images, training=False)) for one in (network, read_network(tmp_path / f"wide{suffix}"))]
+    assert np.allclose(*answers)
 
 
 def test_nesting_and_size_have_limits() -> None:

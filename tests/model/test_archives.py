@@ -73,14 +73,22 @@ def test_the_description_of_an_h5_file_is_held_against_the_same_lists(tmp_path: 
     assert "'eval' of 'builtins'" in refusal(write_h5(tmp_path / "b.h5", sequential(layer("eval", module="builtins"))))
 
 
-def test_a_keras_file_of_keras_2_is_refused_with_advice(tmp_path: Path) -> None:
-    path = write_keras(tmp_path / "a.keras", members={"metadata.json": b'{"keras_version": "2.15.0"}'})
-    assert refusal(path) == "Keras 2 saved it; save it as .h5 there, which is taken"
+def test_a_keras_file_of_keras_2_is_held_against_the_same_lists_in_the_words_of_keras_3(tmp_path: Path) -> None:
+    old = {"metadata.json": b'{"keras_version": "2.15.0"}'}
+    trap = layer("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})
+    assert "Lambda layer" in refusal(write_keras(tmp_path / "a.keras", sequential(trap), old))
+    assert "'eval' of 'builtins'" in refusal(
+        write_keras(tmp_path / "b.keras", sequential(layer("eval", module="builtins")), old)
+    )
+    policy = {"module": "keras.mixed_precision", "class_name": "Policy", "config": {"name": "mixed_float16"}}
+    path = write_keras(tmp_path / "c.keras", sequential(layer("ReLU", dtype=policy)), old)
+    assert read_checked(path)["config"]["layers"][1]["config"]["dtype"] == "mixed_float16"
 
 
 def test_weights_alone_are_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(weights())
-    assert "model.save()" in refusal(tmp_path / "a.h5")
+    assert refusal(tmp_path / "a.h5").startswith("it holds weights alone, without the network: build the network in Py")
+    assert "network.save('network.keras')" in refusal(tmp_path / "a.h5")
 
 
 def link_outside(file: h5py.File) -> None:

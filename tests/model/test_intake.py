@@ -184,9 +184,9 @@ def test_a_crafted_description_is_refused_and_touches_nothing(
         ("a.keras", b"", "its content is of no known kind; .keras, .h5, .tflite files are taken"),
         ("a.h5", b"import os; os.system('true')", "its content is of no known kind"),
         ("a.tflite", b"\x1c\x00\x00\x00TFL3" + bytes(500), "a.tflite is not stored: "),
-        ("a.pkl", b"\x80\x04\x95", "of no known kind"),
+        ("a.pkl", b"\x80\x04\x95", "a.pkl is not stored: it is a Python pickle"),
         ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(900), "its weights are damaged, or no HDF5 file at all"),
-        ("a.keras", b"PK\x03\x04" + bytes(900), "it is damaged, or no .keras file at all"),
+        ("a.keras", b"PK\x03\x04" + bytes(900), "it is a ZIP that is damaged or cut off"),
     ],
 )
 def test_other_files_are_a_sentence(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -219,7 +219,7 @@ def test_wishes_that_do_not_fit_are_a_sentence(wishes: tuple[Any, ...], words: s
 
 
 def test_a_folder_and_a_missing_file_are_a_sentence(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "mine").endswith("is not a file")
+    assert refusal(tmp_path, "mine").endswith("it is a folder; a network's file is taken here.")
     assert refusal(tmp_path / "nowhere.h5").endswith("nowhere.h5 is not a file")
     (tmp_path / "....h5").write_bytes(FAST_INT8.read_bytes())
     assert "makes no name for a model; give one with --name" in refusal(tmp_path / "....h5")
