@@ -27,6 +27,24 @@ MAX_UNPACKED = 2**31
 MAX_RATIO = 20  # a file may unpack to this many times its size: weights hardly pack
 SPARE = 16 * 2**20  # small files may unpack to this in any case
 MAX_OBJECTS = 100_000
+# A layer that a network of keras.applications alone has -> the network; the larger of two that share it comes first.
+SIGNS = {
+    "block5_conv4": "VGG19",
+    "block5_conv3": "VGG16",
+    "block14_sepconv2": "Xception",
+    "block_16_project": "MobileNetV2",
+    "conv_pw_13": "MobileNet",
+    "expanded_conv_10/project": "MobileNetV3",
+    "conv4_block48_concat": "DenseNet201",
+    "conv5_block32_concat": "DenseNet169",
+    "conv5_block16_concat": "DenseNet121",
+    "conv4_block36_3_conv": "ResNet152",
+    "conv4_block23_3_conv": "ResNet101",
+    "conv5_block3_3_conv": "ResNet50",
+    "block7a_expand_conv": "EfficientNet",
+    "mixed10": "InceptionV3",
+    "block8_10_conv": "InceptionResNetV2",
+}
 PLAIN_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32 and lzf; others may load a plug-in
 
 
@@ -133,7 +151,14 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
 
 
 def weights_alone(file: h5py.File) -> str:
-    """What is to be said of an .h5 file that has weights and no network."""
+    """What is to be said of an .h5 file that has weights and no network, and which network it may be of."""
+    layers = {as_text(name) for key in file.attrs if key.startswith("layer_names") for name in file.attrs[key]}
+    known = next((name for layer, name in SIGNS.items() if layer in layers), None)
+    if known is not None:
+        return _(
+            "it holds weights alone, without the network, which looks like Keras's {name}: build that in Python, give "
+            "it this file with network.load_weights(...), and save all of it with network.save('network.keras')"
+        ).format(name=known)
     return _(
         "it holds weights alone, without the network: build the network in Python as it was, give it this file with "
         "network.load_weights(...), and save all of it with network.save('network.keras')"

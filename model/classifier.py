@@ -148,7 +148,7 @@ def load_keras(path: Path, card: Card) -> Forward:
 
 
 def read_network(path: Path) -> keras.Model:
-    """A Keras network of Keras 2 or 3, without its optimizer, from one tensor of pictures to one row of numbers for each.
+    """A network of Keras 2 or 3 without its optimizer, from one tensor of pictures to one row of numbers for each.
 
     It is built by what is left of its description after all that has been checked; the file's own is never given to
     Keras. Raises NotAllowed for one that needs more than Keras's own parts, or has several such rows.

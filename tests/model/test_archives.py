@@ -91,6 +91,13 @@ def test_weights_alone_are_refused_with_advice(tmp_path: Path) -> None:
     assert "network.save('network.keras')" in refusal(tmp_path / "a.h5")
 
 
+@pytest.mark.parametrize(("layers", "name"), [(["fc1", "block5_conv3"], "VGG16"), (["conv5_block16_concat"], "DenseN")])
+def test_weights_alone_name_the_network_that_they_look_like(tmp_path: Path, layers: list[str], name: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([layer.encode() for layer in layers], "S64")
+    assert f"it holds weights alone, without the network, which looks like Keras's {name}" in refusal(tmp_path / "a.h5")
+
+
 def link_outside(file: h5py.File) -> None:
     file["stolen"] = h5py.ExternalLink("/etc/passwd", "/")
 
