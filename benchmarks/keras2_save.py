@@ -32,17 +32,17 @@ def build(name: str) -> tuple[Any, np.ndarray]:
     make = getattr(tf.keras.applications, name)
     network = make(weights=None, input_shape=(side, side, 3), classes=CLASSES, classifier_activation=None)
     pictures = np.random.default_rng(1).uniform(0, 255, (PICTURES, side, side, 3)).astype(np.float32)
-    settle(network, pictures)
     rng = np.random.default_rng(0)
     for weight in network.weights:
         if len(weight.shape) == 1:  # scales, offsets, means and variances, most of which begin as 0 and 1
             values, noise = np.asarray(weight), rng.uniform(0, 0.3, weight.shape)
             weight.assign(np.where(values == 0, noise, values * (1 + noise)).astype(values.dtype))
+    settle(network, pictures)
     return network, pictures
 
 
 def settle(network: Any, pictures: np.ndarray) -> None:
-    """Give batch normalisation the statistics of these pictures; with others, their differences die out on the way."""
+    """Give batch normalisation the statistics of these pictures; with others, numbers die out or grow without end."""
     layers = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
