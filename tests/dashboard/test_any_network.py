@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from dashboard.samples import list_samples
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -19,6 +18,7 @@ from dashboard.cards import facts
 from dashboard.insights import GRADIENT, OCCLUSION
 from model.bundle import Card, read_card, write_card
 from model.classifier import Classifier
+from model.samples import list_samples
 from model.shapes import InputShape
 from tests.dashboard.test_views import texts
 from tests.drawn import encode

@@ -95,12 +95,12 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     assert [mode(tmp_path / name) for name in ("notes.txt", "folder", "folder/notes.txt")] == [0o640, 0o750, 0o640]
 
 
-@pytest.mark.parametrize("name", [f"{CARD_FILE}.new", f"answers.npy.{os.getpid()}.new"])
-def test_a_link_that_somebody_laid_out_is_not_written_through(tmp_path: Path, name: str) -> None:
+def test_a_link_that_somebody_laid_out_is_not_written_through(tmp_path: Path) -> None:
     folder, victim = tmp_path / "bundle", tmp_path / "victim.txt"
     folder.mkdir()
     victim.write_text("precious")
-    (folder / name).symlink_to(victim)
+    for name in (f"{CARD_FILE}.new", f"answers.npy.{os.getpid()}.new"):
+        (folder / name).symlink_to(victim)
     write_card(folder, FAST_CARD)
     keep(folder / "answers.npy", np.zeros((2, 3)))
     assert victim.read_text() == "precious"

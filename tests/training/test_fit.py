@@ -82,7 +82,8 @@ def test_a_run_leaves_its_files(finished: Finished) -> None:
     assert run.history.loss[-1] < run.history.loss[0]
     assert run.history.learning_rate[-1] == pytest.approx(0.6 * 0.07, rel=1e-3)
     assert min(run.history.seconds) > 0
-    assert sorted(path.name for path in folder.iterdir()) == ["data.json", "history.csv", "metrics.json", "recipe.toml"]
+    files = [".lock", "data.json", "history.csv", "metrics.json", "recipe.toml"]
+    assert sorted(path.name for path in folder.iterdir()) == files
 
 
 def test_the_card_says_what_was_measured(finished: Finished) -> None:
