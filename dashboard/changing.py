@@ -38,7 +38,7 @@ def show_run(run: Run, color: str) -> None:
             sentences.append(_("It said last: {reason}").format(reason=reason))
         dot = f"<span aria-hidden='true' style='color:{color}'>●</span>"
         head = f"{dot} **{words.plain(run.name)}** · {words.plain(facts.status(run))}"
-        said = words.plain(" ".join(sentences) or _("No epoch has ended yet."))
+        said = words.plain(roles.told(" ".join(sentences)) or _("No epoch has ended yet."))
         st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             show_network(run)

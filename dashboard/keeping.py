@@ -55,7 +55,7 @@ def keep(content: bytes, answer: Answer, card: Card) -> int | None:
         return keep_now(content, answer, card)
     except BundleError as error:
         st.session_state.keeping = False
-        st.warning(words.plain(_("Answers are no longer kept: {reason}").format(reason=error)))
+        st.warning(words.plain(roles.told(_("Answers are no longer kept: {reason}").format(reason=error))))
         return None
 
 
@@ -159,4 +159,4 @@ def ask_verdict(
         if said is not None:
             st.caption(_("Thank you, noted."))
     if problem := st.session_state.pop("verdict_problem", None):
-        st.error(words.plain(problem))
+        st.error(words.plain(roles.told(problem)))

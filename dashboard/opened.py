@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import address, resources, words
+from dashboard import address, resources, roles, words
 from model.bundle import Card
 from model.classifier import engines_of
 from model.folders import is_cifar10, known_folders
@@ -42,7 +42,7 @@ def opened_picture(card: Card) -> Opened | None:
         with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
             return find_picture(name, number, card.input_shape)
     except DataError as error:
-        st.error(words.plain(str(error)))
+        st.error(words.plain(roles.told(str(error))))
         return None
 
 

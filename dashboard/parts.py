@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, keeping, resources, words
+from dashboard import charts, keeping, resources, roles, words
 from dashboard.answers import Answer, Item
 from dashboard.drawing import draw
 from model import language
@@ -44,7 +44,7 @@ def warm(model: str, engine: str | None = None) -> Classifier:
 
 
 def refuse(error: BundleError) -> NoReturn:
-    st.error(words.plain(_("The network cannot be used: {reason}").format(reason=error)))
+    st.error(words.plain(roles.told(_("The network cannot be used: {reason}").format(reason=error))))
     st.stop()
 
 

@@ -17,7 +17,7 @@ import streamlit as st
 from dashboard.answers import Answer, answer
 from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
 from model.cache import Cache
-from model.classfolders import MAX_BYTES
+from model.classfolders import MAX_BYTES, why_unread
 from model.classifier import Classifier, file_of
 from model.comparison import speeds
 from model.convert import convert
@@ -27,6 +27,7 @@ from model.layers import Layer, list_layers
 from model.pool import POOL, Choice, Key, choose
 from model.samples import list_samples
 from model.shapes import PictureSize
+from model.splits import Broken
 from model.testset import PictureSet, read_testset, stamp
 from model.thumbnail import thumbnail
 
@@ -106,6 +107,13 @@ def layers(name: str) -> list[Layer]:
 def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
     """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
     return TESTSETS.get((name, folder, size, stamp(folder)), lambda: read_testset(name, folder, size))
+
+
+def why_broken(one: Broken) -> str:
+    """Why a test set's picture cannot be read, in the reader's language."""
+    key = "broken", one, current()
+    kept: str = WORKED_OUT.get(key, lambda: why_unread(one.path) or one.reason)
+    return kept
 
 
 def measure_speed(classifier: Classifier) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
@@ -10,8 +12,12 @@ import streamlit as st
 from dashboard.signing import COOKIE
 from dashboard.visitors import MARK, OTHER, Visitor
 from model.bundle import BundleError
+from model.folders import known_folders
+from model.home import home
 from model.language import gettext as _
+from model.splits import readable
 
+PROGRAM = Path(__file__).parent.parent
 Result = TypeVar("Result")
 
 
@@ -27,6 +33,20 @@ def visitor() -> Visitor:
 def is_owner() -> bool:
     """Whether whoever is at the page may change things, and see what others asked."""
     return visitor().owner
+
+
+def told(text: str) -> str:
+    """A sentence as whoever is at the page may read it: where things lie on this machine is for the owner alone.
+
+    Others read a data folder's name in the place of its path, and Vitrine's own folders without those above them.
+    """
+    if is_owner():
+        return text
+    places = {readable(str(path)): name for name, path in known_folders().items()}
+    places |= {f"{folder.parent}{os.sep}": "" for folder in (home().resolve(), PROGRAM)}
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place, places[place])
+    return text
 
 
 def check(who: Visitor | None = None) -> None:

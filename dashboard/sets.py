@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ from model.classifier import DEFAULT_ENGINE, engines_of, file_of
 from model.folders import add_folder, folders_added, forget_folder
 from model.language import gettext as _
 from model.language import whole
-from model.splits import DataError, left_out
+from model.splits import SHOWN, DataError, left_out
 from model.testset import PictureSet
 
 NEWS_SECONDS = 0.3  # between looks at how far a survey is
@@ -93,14 +94,17 @@ def read(name: str, folder: Path, card: Card) -> PictureSet:
         with st.spinner(_("Reading the pictures"), show_time=True):
             return resources.testset(name, folder, card.input_shape)
     except DataError as error:
-        st.error(words.plain(str(error)))
+        st.error(words.plain(roles.told(str(error))))
         st.stop()
 
 
 def say_left_out(pictures: PictureSet) -> None:
     """A warning where files of the set cannot be read: every figure is of the others."""
-    if said := left_out(pictures.split.broken, len(pictures)):
-        st.warning(words.plain(said))
+    broken = pictures.split.broken
+    # Whoever looked at the set first may have read another language.
+    named = tuple(replace(one, reason=resources.why_broken(one)) for one in broken[:SHOWN])
+    if said := left_out((*named, *broken[SHOWN:]), len(pictures)):
+        st.warning(words.plain(roles.told(said)))
 
 
 def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:
@@ -117,7 +121,7 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
     if job is not None and not job.error:
         follow(job)
     if job is not None:
-        st.error(_("The pictures could not be answered: {reason}").format(reason=words.plain(job.error)))
+        st.error(_("The pictures could not be answered: {reason}").format(reason=words.plain(roles.told(job.error))))
     st.button(
         _("Ask {network} about all {count} pictures").format(
             network=words.plain(f"{name} ({engine})"), count=whole(len(pictures))

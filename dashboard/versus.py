@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, browse, cards, figures, resources, words
+from dashboard import address, browse, cards, figures, resources, roles, words
 from dashboard.assessment import STRIP, show_twin
 from dashboard.drawing import draw
 from dashboard.sheet import Cell
@@ -128,7 +128,7 @@ def show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], f
             with st.spinner(_("Loading both networks and asking them in turns")):
                 resources.measure_speeds(pairs)
         except BundleError as error:
-            st.error(words.plain(str(error)))
+            st.error(words.plain(roles.told(str(error))))
             return
         st.rerun()
 

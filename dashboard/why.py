@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import insights, places, steadiness, words
+from dashboard import insights, places, roles, steadiness, words
 from dashboard.answers import Answer, Item
 from dashboard.drawing import draw
 from dashboard.insights import GRADIENT, OCCLUSION
@@ -51,7 +51,7 @@ def show_why(item: Item, classifier: Classifier, key: str = "answer", narrow: bo
                 show_steadiness(item.answer, classifier, key)
     except NoMapError as error:
         with panel:
-            st.info(words.plain(str(error)))
+            st.info(words.plain(roles.told(str(error))))
 
 
 def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None:
@@ -114,7 +114,8 @@ def ready_index(classifier: Classifier, source: Path) -> Index | None:
         job.ended.wait(NEWS_SECONDS)
     bar.empty()
     if job.error:
-        st.error(words.plain(_("The training pictures cannot be compared: {reason}").format(reason=job.error)))
+        said = _("The training pictures cannot be compared: {reason}").format(reason=job.error)
+        st.error(words.plain(roles.told(said)))
     return insights.index_of(classifier, source)
 
 

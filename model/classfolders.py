@@ -151,7 +151,7 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize
         try:
             images[place] = read_picture(paths[place], size)
         except (OSError, ValueError) as error:
-            return Broken(paths[place], getattr(error, "strerror", None) or str(error))
+            return Broken(paths[place], reason_of(error))
         return None
 
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
@@ -179,6 +179,20 @@ def check_members(folder: Path, classes: tuple[str, ...], counts: list[int], who
             path=folder / empty[0], names=", ".join(sorted(SUFFIXES))
         )
     )
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file could not be read, without its name."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def why_unread(path: Path) -> str:
+    """Why a picture's file cannot be read, in the language of now; empty for one that can be."""
+    try:
+        read_picture(path, 1)
+    except (OSError, ValueError) as error:
+        return reason_of(error)
+    return ""
 
 
 def read_picture(path: Path, size: PictureSize) -> np.ndarray:

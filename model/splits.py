@@ -98,7 +98,8 @@ def unreadable(broken: Sequence[Broken], total: int) -> str:
         "{count} of {total} pictures cannot be read: {names}",
         len(broken),
     )
-    return readable(text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > SHOWN else "")))
+    said = readable(text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > SHOWN else "")))
+    return "".join(character if character.isprintable() else "?" for character in said)  # a name may hold anything
 
 
 def left_out(broken: Sequence[Broken], kept: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import address, charts, contrast, parts, resources, sources, words
+from dashboard import address, charts, contrast, parts, resources, roles, sources, words
 from dashboard.answers import Answer, Item
 from dashboard.cards import megabytes
 from dashboard.contrast import Contrast, Side
@@ -117,7 +117,7 @@ show_table(both)
 try:  # last, for it takes a while the first time
     speeds = speeds_of(sides)
 except BundleError as error:
-    st.error(words.plain(str(error)))
+    st.error(words.plain(roles.told(str(error))))
     st.stop()
 if line := contrast.pace(both.names, speeds):
     said.markdown("  \n".join([*rest, words.plain(line)]))

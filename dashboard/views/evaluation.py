@@ -22,7 +22,8 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
         check_count(card.classes)
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.error(words.plain(_("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)))
+        said = _("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)
+        st.error(words.plain(roles.told(said)))
         st.stop()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from dashboard import browse, parts, resources, sets, surveys, words
+from dashboard import browse, parts, resources, roles, sets, surveys, words
 from dashboard.browse import Filter
 from dashboard.sheet import Cell
 from dashboard.style import tile_style
@@ -69,7 +69,7 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.caption(_("Shown without answers: {reason}").format(reason=words.plain(str(error))))
+        st.caption(_("Shown without answers: {reason}").format(reason=words.plain(roles.told(str(error)))))
         show_plain(pictures, wanted)
         return
     rows = surveys.answers(card, engine, pictures)

@@ -22,7 +22,7 @@ def show_card(entry: Entry, opened: bool) -> None:
             if entry.card is not None and entry.card.is_guess:
                 st.badge(_("pixels guessed"), icon=":material/help:", color="orange")
         if entry.card is None:
-            st.caption(f":material/error: {words.plain(entry.problem)}")
+            st.caption(f":material/error: {words.plain(roles.told(entry.problem))}")
         else:
             show_figures(entry, entry.card)
         st.button(
@@ -79,7 +79,7 @@ def show_details(entry: Entry, card: Card) -> None:
 try:
     entries = list_entries()
 except BundleError as error:
-    st.error(_("The networks cannot be listed: {reason}").format(reason=words.plain(str(error))))
+    st.error(_("The networks cannot be listed: {reason}").format(reason=words.plain(roles.told(str(error)))))
     st.stop()
 owner = roles.is_owner()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -108,7 +108,7 @@ if chosen is not None:
                 resources.measure_speed(resources.classifier(chosen.name))
             show_details(chosen, chosen.card)
         except BundleError as error:
-            st.error(_("The network cannot be used: {reason}").format(reason=words.plain(str(error))))
+            st.error(_("The network cannot be used: {reason}").format(reason=words.plain(roles.told(str(error)))))
 elif owner:
     st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))
 else:

@@ -270,3 +270,46 @@ def test_the_history_is_forgotten_by_the_owner_alone(become: Become) -> None:
     become(Visitor(OURS))
     assert REFUSED in texts(click(test, "forget"))
     assert len(history.list_answers()) == 1
+
+
+@pytest.mark.parametrize("page", ["gallery", "evaluation"])
+def test_a_visitor_does_not_read_where_a_data_folder_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, become: Become, page: str
+) -> None:
+    folder = draw_folder(tmp_path / "shapes" / "test", 1).parent
+    (folder / "test" / "circle").mkdir(exist_ok=True)
+    (folder / "test" / "circle" / "torn.png").write_bytes(b"")
+    monkeypatch.setenv("VITRINE_DATA", str(folder))
+    for who, shown in ((Visitor(OURS), "shapes"), (Visitor(HERE), str(folder))):
+        become(who)
+        test = visit_page(page, set="shapes")
+        (said,) = [warning.value.replace("\\", "") for warning in test.warning if "torn" in warning.value]
+        assert f" {shown}/test/circle/torn.png (This file is empty); left out" in said
+
+
+def test_a_visitor_does_not_read_where_a_folder_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, become: Become
+) -> None:
+    monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "gone"))
+    for who, hidden in ((Visitor(OURS), True), (Visitor(HERE), False)):
+        become(who)
+        (said,) = [error.value.replace("\\", "") for error in visit_page("evaluation").error]
+        assert "gone" in said and (str(tmp_path) not in said) == hidden
+
+
+@pytest.mark.usefixtures("visitor")
+def test_nothing_above_vitrines_own_folders_is_named_to_a_visitor(home: Path) -> None:
+    said = roles.told(f"{home}/models/mine and {ROOT}/model/bundles/best cannot be read")
+    assert said == f"home/models/mine and {ROOT.name}/model/bundles/best cannot be read"
+
+
+def test_why_a_picture_cannot_be_read_is_said_in_the_readers_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = draw_folder(tmp_path / "shapes" / "test", 1).parent
+    (folder / "test" / "circle" / "torn.png").write_bytes(b"")
+    monkeypatch.setenv("VITRINE_DATA", str(folder))
+    for language, reason in (("en", "This file is empty"), ("pt", "Este arquivo está vazio")):
+        test = visit(lang=language).switch_page("views/evaluation.py").run()
+        (said,) = [one.value for one in test.warning if "torn" in one.value]
+        assert f"({reason})" in said.replace("\\", "")

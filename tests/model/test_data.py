@@ -12,7 +12,7 @@ from PIL import Image
 
 from model.cifar10 import CIFAR10_CLASSES
 from model.data import load_dataset, load_test, load_train
-from model.splits import DataError, absent, left_out, refuse_broken
+from model.splits import Broken, DataError, absent, left_out, refuse_broken
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
 
@@ -317,3 +317,8 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
         load_dataset(tmp_path)
     with pytest.raises(DataError, match="nowhere is not a folder; data is a cifar-10-batches-py folder or"):
         load_dataset(tmp_path / "nowhere")
+
+
+def test_what_a_file_is_called_is_not_obeyed_by_a_terminal() -> None:
+    said = left_out([Broken(Path("a\nb\x1b[31m.png"), "This file is empty.")], 1)
+    assert said == "1 of 2 pictures cannot be read: a?b?[31m.png (This file is empty); left out"
