@@ -60,9 +60,9 @@ POLICIES = frozenset({"DTypePolicy", "Policy"})
 OPERATIONS: dict[str, frozenset[str]] = {
     "keras.src.ops.numpy": words(
         """
-        Absolute Add Ceil Clip Concatenate Divide Exp ExpandDims Flip Floor GetItem Log Log1p Max Maximum Mean Min
-        Minimum Multiply Negative Power Reshape Split Sqrt Square Squeeze Stack Std Subtract Sum Tanh Transpose
-        TrueDivide Var
+        Absolute Add Ceil Clip Concatenate Divide Exp ExpandDims Flip Floor GetItem Log Log1p Max Maximum
+        Mean Min Minimum Multiply Negative Power Repeat Reshape Split Sqrt Square Squeeze Stack Std Subtract Sum Take
+        Tanh Tile Transpose TrueDivide Var
         """
     ),
     "keras.src.ops.nn": words(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from model.language import gettext as _
-from model.namefiles import Names, NamesError, check, parse_names, read_names
+from model.namefiles import Names, NamesError, check, from_json, parse_names, read_names
 from model.spelling import composed
 
 __all__ = [
@@ -86,11 +86,13 @@ def given_names(text: str) -> Names:
     return read_names(Path(text).expanduser()) if is_file(text) else typed_names(text)
 
 
-def typed_names(text: str, source: str = "--classes") -> list[str]:
-    """The names in `cat,dog`; no file is read. source: where they were typed.
+def typed_names(text: str, source: str = "--classes") -> Names:
+    """The names in `cat,dog` or in JSON; no file is read. source: where they were typed.
 
     Raises NamesError, also for what is a file's path.
     """
+    if text.lstrip()[:1] in ("[", "{"):
+        return from_json(text, source)
     names = [check(name, source) for name in text.split(",")]
     if path := next(filter(PATH.fullmatch, names), None):
         raise NamesError(

@@ -23,7 +23,7 @@ PASSING = words(
     Rescaling Normalization Resizing CenterCrop Cropping2D ZeroPadding2D UpSampling2D Permute Reshape
     RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness RandomCrop RandomShear
     RandomHue RandomSaturation RandomErasing RandomGrayscale RandomColorJitter RandomSharpness
-    TrueDivide Divide Multiply Add Subtract Negative Clip Maximum Minimum
+    TrueDivide Divide Multiply Add Subtract Negative Absolute Clip Maximum Minimum Resize RGBToGrayscale Mean
     GetItem Split Unstack Stack Concatenate Flip Take Transpose ExpandDims Squeeze Repeat Tile BroadcastTo
     """
 )
@@ -109,7 +109,11 @@ def is_passing(operation: Any) -> bool:
     name = type(operation).__name__
     if name in NETWORKS:
         return all(map(is_passing, operation.layers))
-    return name in PASSING and (name != "Activation" or operation.activation.__name__ == "linear")
+    if name == "Activation":
+        return bool(operation.activation.__name__ == "linear")
+    if name == "Mean":
+        return bool(operation.keepdims) and operation.axis in (-1, 3, [-1], [3], (-1,), (3,))  # grey, of three channels
+    return name in PASSING
 
 
 def part_of(network: keras.Model, tensor: Any, before: Apply) -> Apply:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from model.allowed import words
+from model.bundle import GUESSED
 from model.classifier import from_tensor
 from model.conventions import Finding, by_arithmetic, by_range
 from model.language import gettext as _
@@ -22,12 +23,14 @@ PASSING = words(
     SUB TRANSPOSE UNPACK
     """
 )
+FIRST = words("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
+SMALL = 0.1  # of weights that make numbers of about 1 from 0 to 255; those that make them from 0 to 1 have 1 to 5
 NEAR = 0.3  # a range of calibration may miss so much of a convention's, in widths
 
 
 def read_start(path: Path, shape: InputShape) -> Finding | None:
     """What a float network wants for a pixel, by the range of its first quantisation or by its own arithmetic."""
-    quantised, last = start_of(path.read_bytes())
+    quantised, last, _weights = start_of(path.read_bytes())
     interpreter = keeping_all(path, shape)
     details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
     if quantised is not None and details[quantised]["quantization"][0]:
@@ -43,6 +46,32 @@ def read_start(path: Path, shape: InputShape) -> Finding | None:
 
     affine = affine_of(apply, shape)
     return by_arithmetic(affine) if affine else None
+
+
+def by_weights(path: Path, shape: InputShape) -> Finding | None:
+    """A guess by the size of a float network's first weights, None where they have the size of most.
+
+    The converter multiplies a division by 255 into the weights that follow it: nothing else is left of it.
+    """
+    _quantised, _last, weights = start_of(path.read_bytes())
+    if not weights:
+        return None
+    interpreter = keeping_all(path, shape)
+    given = interpreter.get_input_details()[0]
+    interpreter.set_tensor(given["index"], np.zeros(given["shape"], np.float32))
+    interpreter.invoke()  # weights of half precision are unpacked by that
+    sizes = [size_of(interpreter.get_tensor(tensor), kind) for tensor, kind in weights]
+    if all(1e-6 < size < SMALL for size in sizes):
+        return Finding("none", GUESSED, _("its first weights are as small as those for numbers of 0 to 255"))
+    return None
+
+
+def size_of(weights: np.ndarray, kind: str) -> float:
+    """By how much a layer's weights make numbers larger, about; 0 for weights that are not float32."""
+    if weights.dtype != np.float32:
+        return 0.0
+    together = weights.shape[1:3] if kind == "DEPTHWISE_CONV_2D" else weights.shape[1:]  # that make one number
+    return float(np.sqrt(np.mean(np.square(weights, dtype=np.float64)) * np.prod(together)))
 
 
 def by_quantisation(details: dict[str, Any]) -> Finding:
@@ -77,10 +106,11 @@ def keeping_all(path: Path, shape: InputShape) -> Any:
     return interpreter
 
 
-def start_of(content: bytes) -> tuple[int | None, int | None]:
+def start_of(content: bytes) -> tuple[int | None, int | None, list[tuple[int, str]]]:
     """The tensor that the pictures are quantised into at once, and the last that only prepares them; None for neither.
 
-    The file has been held against the list of operations already.
+    Beside them the weights of the layers that follow, each with the layer's kind. The file has been held against the
+    list of operations already.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -88,6 +118,7 @@ def start_of(content: bytes) -> tuple[int | None, int | None]:
     graph = model.Subgraphs(0)
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     prepared, following, quantised = {graph.Inputs(0)}, set(), None
+    weights: list[tuple[int, str]] = []
     constant = {index for index in range(graph.TensorsLength()) if is_constant(model, graph.Tensors(index))}
     for place in range(graph.OperatorsLength()):
         operator = graph.Operators(place)
@@ -102,7 +133,9 @@ def start_of(content: bytes) -> tuple[int | None, int | None]:
             prepared |= {operator.Outputs(number) for number in range(operator.OutputsLength())}
         else:
             following |= given & prepared
-    return quantised, next(iter(following)) if len(following) == 1 else None
+            if kind in FIRST:
+                weights.append((operator.Inputs(1), kind))
+    return quantised, next(iter(following)) if len(following) == 1 else None, weights
 
 
 def is_constant(model: Any, tensor: Any) -> bool:

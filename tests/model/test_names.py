@@ -80,6 +80,32 @@ def test_a_missing_file_and_a_wrong_count_are_sentences(tmp_path: Path) -> None:
         ("indices.json", b'{"day": "2", "night": "1", "dusk": "3"}', ("night", "day", "dusk")),
         ("names.csv", b'number,name\n0,rock\n1,"paper, white"\n2,scissors\n', ("rock", "paper, white", "scissors")),
         ("names.csv", b"rock;1\nscissors;3\npaper;2\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b'"rock",\n"paper",\n"scissors"\n', ("rock", "paper", "scissors")),
+        ("labels.txt", b"- rock\n- paper\n- scissors\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b"rock, paper, scissors\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b"\n\nrock\npaper\nscissors\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b"0 - rock\n1 -> paper\n2=scissors\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b'0 "rock"\n1 "paper"\n2 "scissors"\n', ("rock", "paper", "scissors")),
+        ("labels.txt", b"paper\t1\nrock\t0\nscissors\t2\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b"paper: 2\nrock: 1\nscissors: 3\n", ("rock", "paper", "scissors")),
+        ("labels.txt", b"level 0\nlevel 1\nlevel 2\n", ("level 0", "level 1", "level 2")),
+        ("labels.txt", b"Soyuz 2\nApollo 1\nAriane 3\n", ("Soyuz 2", "Apollo 1", "Ariane 3")),
+        ("labels.txt", b"0.5 mm\n1.5 mm\n2.5 mm\n", ("0.5 mm", "1.5 mm", "2.5 mm")),
+        ("labels.txt", b"{0: 'tench, carp',\n 1: 'ray', 2: \"shark's\"}", ("tench, carp", "ray", "shark's")),
+        ("config.json", b'{"id2label": {"0": "day", "1": "dusk", "2": "night"}}', ("day", "dusk", "night")),
+        ("classes.json", b'{"classes": ["day", "dusk", "night"]}', ("day", "dusk", "night")),
+        (
+            "categories.json",
+            b'[{"id": 3, "name": "night"}, {"id": 1, "name": "day"}, {"id": 2, "name": "dusk"}]',
+            ("day", "dusk", "night"),
+        ),
+        ("names.csv", b"rock,paper,scissors\n", ("rock", "paper", "scissors")),
+        ("names.csv", b"id,name,colour\n1,paper,white\n0,rock,grey\n2,scissors,red\n", ("rock", "paper", "scissors")),
+        (
+            "labels.txt",
+            "golden\u00a0retriever\nکتاب\u200cخانه\n👨\u200d👩\u200d👧".encode(),
+            ("golden retriever", "کتاب\u200cخانه", "👨\u200d👩\u200d👧"),
+        ),
         ("names.csv", b"label\nrock\npaper\nscissors\n", ("rock", "paper", "scissors")),
     ],
 )
@@ -145,6 +171,7 @@ def test_classes_of_a_new_model(tmp_path: Path) -> None:
     assert classes_from("", 3) == ("class0", "class1", "class2")
     assert classes_from("cat, dog", 2) == ("cat", "dog")
     assert classes_from(str(write(tmp_path, '{"0": "cat", "1": "dog"}')), 2) == ("cat", "dog")
+    assert classes_from('["cat", "dog"]', 2) == ("cat", "dog")
     with pytest.raises(NamesError, match=r"there are 2 names \(cat, dog\) for a network with 3 classes"):
         classes_from("cat,dog", 3)
     assert classes_from("cat,cat", 2) == ("cat", "cat 2")

@@ -66,6 +66,10 @@ PREPARED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "-1 to 1 made 0 to 255": (lambda pictures: layers.Rescaling(127.5, 127.5)(pictures), "symmetric"),
     "resized, padded": (lambda pictures: layers.ZeroPadding2D(3)(layers.Resizing(24, 24)(pictures / 255)), "none"),
     "augmented": (augmented, "none"),
+    "blue first by a list": (lambda pictures: ops.take(pictures, [2, 1, 0], axis=-1) - CAFFE, "none"),
+    "resized by an operation": (lambda pictures: ops.image.resize(pictures, (24, 24)) / 255, "none"),
+    "made grey": (lambda pictures: ops.image.rgb_to_grayscale(pictures) / 255, "none"),
+    "made grey by a mean": (lambda pictures: ops.mean(pictures, axis=-1, keepdims=True) / 255, "none"),
     "then a ReLU": (lambda pictures: layers.ReLU()(pictures / 255), "none"),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from model.allowed import NotAllowed
-from model.bundle import READ, Card
+from model.bundle import GUESSED, READ, Card
 from model.classifier import load_tflite, takes_bytes, to_tensor
 from model.inspection import look
 from model.quantize import unspoken
@@ -126,3 +126,31 @@ def test_uint8_inputs_get_the_pixels_unless_they_have_other_steps(step: float, z
     assert given.dtype == np.uint8
     if not raw:
         assert np.abs(given * step - picture).max() <= step / 2
+
+
+@pytest.mark.parametrize(
+    ("prepare", "half", "expected"),
+    [
+        (lambda pictures: pictures / 255.0, False, "none"),
+        (lambda pictures: layers.Rescaling(1 / 255)(layers.Resizing(24, 24)(pictures)), True, "none"),
+        (same, False, "unit"),
+        (same, True, "unit"),
+    ],
+)
+def test_a_division_that_the_converter_made_part_of_the_weights_shows_in_their_size(
+    tmp_path: Path, prepare: Callable[[Any], Any], half: bool, expected: str
+) -> None:
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    pictures = keras.Input((SIDE, SIDE, 3))
+    seen = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, activation="relu")(prepare(pictures)))
+    with unspoken():
+        converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(pictures, layers.Dense(3, "softmax")(seen)))
+        if half:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        (tmp_path / "a.tflite").write_bytes(converter.convert())
+    facts = look(tmp_path / "a.tflite", "", 0)
+    assert (facts.scaling, facts.source) == (expected, GUESSED)
+    assert ("weights are as small" in facts.why) is (expected == "none")
