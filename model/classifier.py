@@ -227,7 +227,11 @@ def to_tensor(images: np.ndarray, scaling: Scaling, details: dict[str, Any]) -> 
     """uint8 pictures as the numbers that a LiteRT input holds: its own dtype, quantised where it is."""
     if scaling.name == "none" and takes_bytes(details):
         return images
-    numbers = as_numbers(images, scaling)
+    return as_held(as_numbers(images, scaling), details)
+
+
+def as_held(numbers: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    """Numbers as a LiteRT tensor holds them: in its dtype, quantised where it is."""
     step, zero = details["quantization"]
     if step == 0:
         return np.asarray(numbers, details["dtype"])

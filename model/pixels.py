@@ -69,7 +69,7 @@ def find_in_tflite(
     path: Path, given: dict[str, Any], shape: InputShape, metadata: Metadata, means: Means, naming: Naming
 ) -> Finding:
     """What a .tflite file wants; given: its input as LiteRT describes it."""
-    from model.tflite_start import by_quantisation, by_weights, read_start
+    from model.tflite_start import by_weights, read_start
     from model.trial import try_out
 
     if described := by_metadata(metadata):
@@ -81,7 +81,7 @@ def find_in_tflite(
         tried = try_out(raw, shape, naming, means)
         return by_weights(path, shape) or tried if tried.source == GUESSED else tried
     if given["quantization"][0]:
-        return by_quantisation(given)
+        return read_start(path, shape) or guess()
     return Finding("none", READ, _("its input is whole numbers")) if given["dtype"] == np.uint8 else guess()
 
 

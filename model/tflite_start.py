@@ -1,7 +1,9 @@
-"""What a float .tflite network does to its pictures before its first weights, and what it was calibrated on."""
+"""What a .tflite network does to its pictures before its first weights, and what it was calibrated on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import numpy as np
 
 from model.allowed import words
 from model.bundle import GUESSED
-from model.classifier import from_tensor
-from model.conventions import Finding, by_arithmetic, by_range
+from model.classifier import as_held, from_tensor
+from model.conventions import Affine, Finding, by_arithmetic, by_range, range_apart
 from model.language import gettext as _
 from model.preprocessing import affine_of
+from model.scaling import SCALINGS
 from model.shapes import InputShape
 
 # Operations that may stand before the first weights and leave a pixel a number that can be told from it.
@@ -25,27 +28,62 @@ PASSING = words(
 )
 FIRST = words("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
 SMALL = 0.1  # of weights that make numbers of about 1 from 0 to 255; those that make them from 0 to 1 have 1 to 5
+FAR = 0.5  # a range of calibration that misses more of a convention's, in widths, was not made by it
 NEAR = 0.3  # a range of calibration may miss so much of a convention's, in widths
 
 
 def read_start(path: Path, shape: InputShape) -> Finding | None:
-    """What a float network wants for a pixel, by the range of its first quantisation or by its own arithmetic."""
+    """What a network wants for a pixel, by its own arithmetic or by the range of its first quantisation.
+
+    Where it has both, the range must allow what the arithmetic says: a tensor may share its range with another one.
+    """
     quantised, last, _weights = start_of(path.read_bytes())
     interpreter = keeping_all(path, shape)
     details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
-    if quantised is not None and details[quantised]["quantization"][0]:
-        return by_quantisation(details[quantised])
     given = interpreter.get_input_details()[0]
-    if last is None or last == given["index"]:
+    first = given if given["quantization"][0] else details.get(quantised, given)
+    found = None
+    if last not in (None, given["index"], quantised):
+        between = partial(affine_between, interpreter, details[last], shape)
+        if not first["quantization"][0]:
+            return arithmetic(between(0.0, 255.0))
+        found = within(range_of(first), between)
+    if not first["quantization"][0]:
         return None
+    ranged = by_quantisation(first)
+    return found if found and (found.scaling, found.source) != (ranged.scaling, ranged.source) else ranged
+
+
+def arithmetic(affine: Affine | None) -> Finding | None:
+    return by_arithmetic(affine) if affine else None
+
+
+def within(ends: tuple[float, float], between: Callable[[float, float], Affine | None]) -> Finding | None:
+    """What the arithmetic of a quantised network says, asked in no wider a range than each convention has.
+
+    Beyond that its tensors are full: black becomes the same as what is darker than black.
+    """
+    for name, scaling in SCALINGS.items():
+        low, high = max(ends[0], scaling.ends[0]), min(ends[1], scaling.ends[1])
+        found = arithmetic(between(low, high)) if range_apart(ends, scaling.ends) < FAR else None
+        if found and found.scaling == name:
+            return found
+    return None
+
+
+def affine_between(interpreter: Any, last: dict[str, Any], shape: InputShape, low: float, high: float) -> Affine | None:
+    """What a network makes of numbers in a range up to the tensor `last`; None where that is no map of colours."""
+    given = interpreter.get_input_details()[0]
+    step = (high - low) / 255
 
     def apply(pictures: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given["index"], pictures.reshape(given["shape"]))
+        numbers = (low + pictures * step).reshape(given["shape"]).astype(np.float32)
+        interpreter.set_tensor(given["index"], as_held(numbers, given))
         interpreter.invoke()
-        return from_tensor(interpreter.get_tensor(last), details[last])
+        return from_tensor(interpreter.get_tensor(last["index"]), last)
 
-    affine = affine_of(apply, shape)
-    return by_arithmetic(affine) if affine else None
+    found = affine_of(apply, shape)
+    return found and Affine(found.matrix / step, found.offset - (found.matrix / step).sum(axis=1) * low)
 
 
 def by_weights(path: Path, shape: InputShape) -> Finding | None:

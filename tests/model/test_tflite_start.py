@@ -154,3 +154,13 @@ def test_a_division_that_the_converter_made_part_of_the_weights_shows_in_their_s
     facts = look(tmp_path / "a.tflite", "", 0)
     assert (facts.scaling, facts.source) == (expected, GUESSED)
     assert ("weights are as small" in facts.why) is (expected == "none")
+
+
+@pytest.mark.parametrize("given", ["float32", "int8", "uint8"])
+def test_arithmetic_in_a_quantised_file_is_read_where_ranges_are_shared(tmp_path: Path, given: str) -> None:
+    """Blue first and less a mean: the converter gives the picture and the difference one range, -124 to 255."""
+    caffe = keras.applications.resnet50.preprocess_input
+    (tmp_path / "a.tflite").write_bytes(converted(brightness(caffe, 0, 255), (0, 255), np.dtype(given)))
+    facts = look(tmp_path / "a.tflite", "", 0)
+    assert (facts.scaling, facts.source) == ("none", READ)
+    assert right(tmp_path / "a.tflite", Card("", ("dark", "bright"), SIDE, 0, 0, "", "", "", scaling="none"))
