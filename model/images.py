@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from model.colour import to_srgb
-from model.damage import END, PNG, share_missing, without_metadata
+from model.damage import END, JPEG_START, PNG, has_too_many_parts, share_missing, without_metadata
 from model.depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
 from model.heif import NoDecoder, is_heif, open_heif
 from model.language import decimal, marked, per_cent
@@ -48,6 +48,15 @@ LOOKALIKES = (
     (b"\xff\x0a", marked("a JPEG XL picture")),
     (b"\0\0\0\x0cJXL ", marked("a JPEG XL picture")),
     (b"\0\0\0\x0cjP  ", marked("a JPEG 2000 picture")),
+    (b"\0\0\1\0", marked("an icon")),
+    (b"gimp xcf", marked("a GIMP picture")),
+    (b"II*\0\x10\0\0\0CR", marked("a camera's raw picture")),
+    (b"\0\0\0\x18ftypcrx", marked("a camera's raw picture")),
+    (b"FUJIFILMCCD-RAW", marked("a camera's raw picture")),
+    (b"Rar!", marked("a RAR archive")),
+    (b"7z\xbc\xaf'\x1c", marked("a 7-Zip archive")),
+    (b"\x1aE\xdf\xa3", marked("a video")),
+    (b"version https://git-lfs", marked("the note that Git LFS leaves in a picture's place")),
 )
 VIDEO = re.compile(rb"....ftyp(qt|mp4|isom|iso2|M4V|3gp)", re.DOTALL)
 # How the pictures begin that are taken, for those whose beginning cannot be read all the same.
@@ -151,6 +160,8 @@ def open_any(content: bytes) -> ImageFile.ImageFile:
         return open_heif(content)
     if content.startswith(PNG):
         content = without_metadata(content)
+    elif content.startswith(JPEG_START) and has_too_many_parts(content):
+        raise SyntaxError("a JPEG of far too many parts")
     return Image.open(io.BytesIO(content), formats=OF_PILLOW)
 
 
@@ -205,7 +216,9 @@ def looks_like(content: bytes) -> str:
         return _("it starts like {name}").format(name=_("a video"))
     for name, beginning in BEGINNINGS:
         if beginning.match(content):
-            return _("it starts like a {name} picture, but its beginning is damaged").format(name=name)
+            return _("it starts as {name} pictures do, but is damaged or cut off").format(name=name)
+    if b"\0" in content[:4096]:
+        return _("its content is of no known kind")
     try:
         content[:4096].decode("utf-8")
     except UnicodeDecodeError:

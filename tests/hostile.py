@@ -47,7 +47,7 @@ BAD: list[tuple[bytes, str]] = [
     (zip_archive(), "it starts like a ZIP archive"),
     (np.random.default_rng(0).bytes(2000), "its content is of no known kind"),
     (np.random.default_rng(0).bytes(21 * 2**20), "This file has 21.0 MB; pictures can have up to 20 MB."),
-    (encode(picture(0, 64), "PNG")[:20], "it starts like a PNG picture, but its beginning is damaged"),
+    (encode(picture(0, 64), "PNG")[:20], "it starts as PNG pictures do, but is damaged or cut off"),
     (encode(picture(0, 64), "PNG")[:2000], "This PNG picture is damaged or cut off"),
     (encode(picture(0, 64), "JPEG")[:900], "This JPEG picture is damaged or cut off"),
     (png_header(60_000, 60_000), "This picture claims far more pixels than the 50 million that are taken."),

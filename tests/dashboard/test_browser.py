@@ -60,7 +60,7 @@ def test_a_bad_file_stands_beside_the_others_results(page: Page, server: Server,
     open_page(page, server)
     upload(page, SAMPLES / "horse-zaniskari.jpg", bad, SAMPLES / "truck-fire.png")
     expect(page.get_by_text("broken.png").last).to_be_visible()
-    expect(page.get_by_text("it starts like a PNG picture, but its beginning is damaged")).to_be_visible()
+    expect(page.get_by_text("it starts as PNG pictures do, but is damaged or cut off")).to_be_visible()
     expect(page.get_by_text("2 pictures, the least sure first · 1 could not be read")).to_be_visible()
     expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible()
 

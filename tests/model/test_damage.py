@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.damage import has_all_scans, without_metadata
+from model.damage import MOST_SCANS, MOST_SEGMENTS, has_all_scans, has_too_many_parts, without_metadata
 from model.images import InvalidImage, noted, read_image
 from tests.drawn import encode, picture
 
@@ -120,3 +120,26 @@ def test_a_progressive_jpeg_needs_all_its_scans() -> None:
     assert not has_all_scans(whole[: whole.rindex(b"\xff\xda")])
     assert has_all_scans(encode(photo(64), "JPEG"))
     assert not has_all_scans(b"\xff\xd8\xff")
+
+
+def test_a_png_has_one_colour_profile_and_one_exif_however_many_there_are() -> None:
+    profile = chunk(b"iCCP", b"scanner\0\0" + zlib.compress(b"\0" * 1_000_000))
+    exif = chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0")
+    assert without_metadata(with_chunk((profile + exif) * 50)) == with_chunk(profile + exif)
+
+
+def test_a_jpeg_of_thousands_of_parts_is_refused_before_they_are_read() -> None:
+    whole = encode(photo(64), "JPEG")
+    for marker in (b"\xff\xe1\0\2", b"\xff\xfe\0\2"):
+        content = whole[:2] + marker * MOST_SEGMENTS + whole[2:]
+        with pytest.raises(InvalidImage, match="it starts as JPEG pictures do, but is damaged or cut off"):
+            read_image(content)
+        assert read_image(whole[:2] + marker * 1000 + whole[2:]).size == (64, 64)
+
+
+def test_a_jpeg_of_hundreds_of_scans_is_refused() -> None:
+    whole = encode(photo(64), "JPEG", progressive=True)
+    scan = b"\xff\xda\0\x08\1\1\0\1\x3f\x10"
+    assert has_too_many_parts(whole[:-2] + scan * (MOST_SCANS + 1) + whole[-2:])
+    assert not has_too_many_parts(whole[:-2] + scan * 20 + whole[-2:])
+    assert not has_too_many_parts(whole + scan * (MOST_SCANS + 1))  # what stands behind the picture is not read

@@ -229,3 +229,26 @@ def test_damaged_bytes_raise_nothing_but_invalid_image(format: str) -> None:
         except InvalidImage as error:
             assert str(error).endswith(".")
     assert read < 60
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "the note that Git LFS leaves"),
+        (b"II*\0\x10\0\0\0CR\2\0" + b"\0" * 100, "a camera's raw picture"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "a camera's raw picture"),
+        (b"\0\0\1\0\1\0\x10\x10", "an icon"),
+        (b"gimp xcf v011\0", "a GIMP picture"),
+        (b"Rar!\x1a\7\1\0", "a RAR archive"),
+        (b"7z\xbc\xaf'\x1c\0\4", "a 7-Zip archive"),
+        (b"\x1aE\xdf\xa3\x01\0\0\0", "a video"),
+        (b"\0" * 5000, "its content is of no known kind"),
+        (b"\0" * 128 + b"DICM", "its content is of no known kind"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "it starts as AVIF pictures do, but is damaged or cut off"),
+        (b"RIFF\0\1\0\0WEBPVP8 ", "it starts as WebP pictures do, but is damaged or cut off"),
+    ],
+)
+def test_what_is_dropped_by_mistake_is_named(content: bytes, words: str) -> None:
+    with pytest.raises(InvalidImage) as caught:
+        read_image(content)
+    assert words in str(caught.value)
