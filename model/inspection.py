@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from model.outputs import MISS, OUTPUTS, kind_of_output, quantised_miss
 from model.pixels import Means, find_in_keras, find_in_tflite, names_for, probe_card, said
 from model.shapes import InputShape
 from model.tflite_metadata import read_labels, read_metadata
+
+if TYPE_CHECKING:
+    import keras
 
 MAX_SIDE = 1024  # pixels of the pictures that a network may want
 LEAST_SIDE = 8  # of a picture in an input without channels: (n, 100, 3) is rather a series of numbers
@@ -79,8 +82,6 @@ def look(path: Path, scaling: str, size: int, width: int = 0, classes: str = "")
 
 def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     """The facts of a .keras or .h5 file; its description is checked before Keras is even imported."""
-    from model.flops import count_flops
-
     network = read_network(path)
     check_count(len(network.inputs))
     given = network.inputs[0].shape
@@ -99,7 +100,17 @@ def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
         raise NotAllowed(
             _("it takes exactly {count} pictures at a time; any number should do").format(count=given[0])
         ) from error
-    return facts(card, rows, numbers, found, means, int(network.count_params()), count_flops(network))
+    return facts(card, rows, numbers, found, means, int(network.count_params()), cost_of(network, shape))
+
+
+def cost_of(network: keras.Model, shape: InputShape) -> int:
+    """The operations for one picture of that shape; 0, for not known, where the network cannot be copied for it."""
+    from model.flops import count_flops
+
+    try:
+        return count_flops(network, tuple(shape))
+    except Exception:  # what is in the file is not ours: Keras raises nearly anything
+        return 0
 
 
 def check_count(inputs: int) -> None:
@@ -204,6 +215,8 @@ def facts(
     """
     if rows.shape != (PROBES, numbers) or not np.isfinite(rows).all():
         raise NotAllowed(_("its answers to some pictures of noise are no numbers"))
+    if (means[0], numbers) == ("softmax", 1):
+        raise NotAllowed(_("its one number is a softmax, which is always 1; one number needs a sigmoid"))
     output = kind_of_output(rows, *means)
     classes = OUTPUTS[output](rows).shape[1]
     if classes < 2:

@@ -114,6 +114,16 @@ def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
                 name=path.name, title=model.title, names=", ".join(model.card.classes[:5])
             )
         )
+    shape = model.card.input_shape
+    if wishes.input_size and (shape.height, shape.width) != (
+        wishes.input_size,
+        wishes.input_width or wishes.input_size,
+    ):
+        raise StoreError(
+            _("{name} is stored already, as {title!r} for pictures of {shape} pixels; remove that first").format(
+                name=path.name, title=model.title, shape=shape
+            )
+        )
     if wishes.scaling not in ("", model.card.scaling) and not model.card.is_guess:
         raise StoreError(
             _(

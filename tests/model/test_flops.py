@@ -25,3 +25,15 @@ def test_hand_computation() -> None:
 def test_a_larger_picture_costs_more() -> None:
     small, large = (count_flops(build_model("airbench", 10, size, widths=(8, 8, 8))) for size in (32, 64))
     assert 3.5 * small < large < 5 * small
+
+
+def test_a_network_of_any_size_costs_what_one_of_the_pictures_size_does() -> None:
+    def network(size: int | None) -> keras.Model:
+        given, inner = keras.Input((size, size, 3)), keras.Input((None, None, 8))
+        block = keras.Model(inner, layers.Conv2D(4, 1)(inner))
+        seen = block(layers.Conv2D(8, 3, strides=2, padding="same")(given / 255))
+        return keras.Model(given, layers.Dense(5)(layers.GlobalAveragePooling2D()(seen)))
+
+    expected = 2 * (8 * 16 * 216 + 8 * 16 * 32 + 20)  # 16 x 32 pixels become 8 x 16
+    assert count_flops(network(None), (16, 32, 3)) == expected
+    assert count_flops(network(32)) == 2 * (16 * 16 * 216 + 16 * 16 * 32 + 20)

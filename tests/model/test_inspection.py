@@ -220,3 +220,17 @@ def test_a_path_with_spaces_works(tmp_path: Path) -> None:
     folder.mkdir()
     shutil.copy(FAST_INT8, folder / "a b.tflite")
     assert inspect(folder / "a b.tflite").classes == 10
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_network_of_convolutions_for_any_size_takes_the_size_wished(tmp_path: Path, suffix: str) -> None:
+    parts = layers.Rescaling(1 / 255), layers.Conv2D(4, 3, padding="same"), *head()
+    path = save(tmp_path / f"a{suffix}", *parts, shape=(None, None, 3))
+    facts = look(path, "", 16, 24)
+    assert (facts.input_size, facts.input_width, facts.scaling) == (16, 24, "none")
+    assert facts.flops == 2 * (16 * 24 * 3 * 3 * 3 * 4 + 4 * CLASSES)
+
+
+def test_one_number_that_is_always_1_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.keras", *head(1))
+    assert "its one number is a softmax, which is always 1; one number needs a sigmoid" in refusal(path)

@@ -84,6 +84,9 @@ def test_the_same_file_again_is_told_at_once(tmp_path: Path, monkeypatch: pytest
     assert (again.model.title, again.facts) == ("mine", None)
     with pytest.raises(StoreError, match=r"stored already, as 'mine' with the classes class0, .* remove that first"):
         add_file(FAST_INT8, Wishes(classes=",".join("abcdefghij")))
+    with pytest.raises(StoreError, match="stored already, as 'mine' for pictures of 32 x 32 pixels; remove that first"):
+        add_file(FAST_INT8, Wishes(input_size=64))
+    assert add_file(FAST_INT8, Wishes(input_size=32)).facts is None
     assert len(store.list_models()) == 1
 
 
