@@ -37,6 +37,9 @@ def build(name: str) -> tuple[Any, np.ndarray]:
         if len(weight.shape) == 1:  # scales, offsets, means and variances, most of which begin as 0 and 1
             values, noise = np.asarray(weight), rng.uniform(0, 0.3, weight.shape)
             weight.assign(np.where(values == 0, noise, values * (1 + noise)).astype(values.dtype))
+    for layer in network.layers:
+        if isinstance(layer, tf.keras.layers.Normalization):
+            layer.finalize_state()  # it calculates with a copy of its mean and variance
     settle(network, pictures)
     return network, pictures
 
