@@ -15,7 +15,7 @@ from model.titles import class_name, test_set
 
 JOINER = "\u2060"  # is not seen, and joins the letters around it
 # Once Markdown is read and no backslash left, Streamlit makes links of addresses, emoji and icons of :names:.
-MADE_AFTERWARDS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+MADE_AFTERWARDS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.[\w-])", re.IGNORECASE)
 MOST_LISTED = 4  # classes in a title
 INCLUSIVE = marked(
     "The classes do not exclude each other: each has its own probability, and they need not add up to 100 %."

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dashboard.words import certainty, headline, percent, plain, plain_certainty
+from dashboard.words import JOINER, certainty, headline, percent, plain, plain_certainty
 from model.cifar10 import CIFAR10_CLASSES
 from model.language import speaking
 from model.prediction import Prediction
@@ -70,3 +70,9 @@ def test_a_class_is_called_what_its_owner_calls_it() -> None:
         assert [class_name(name, own) for name in own] == list(own)
         assert class_name("right", CIFAR10_CLASSES) == "right"
         assert headline(Prediction.from_probabilities([0.9, 0.1], ("cat", "dog"), "m", 1.0)) == "Cat"
+
+
+@pytest.mark.parametrize("name", ["mine@2", "fast-1@12", "a b@c", "10:30", "www", "x @y.z"])
+def test_a_name_that_makes_no_link_can_be_copied_as_it_stands(name: str) -> None:
+    assert JOINER not in plain(name)
+    assert JOINER in plain(f"{name}@example.org")
