@@ -30,6 +30,7 @@ TAKEN = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are take
 CALLED = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats whose users know another name
 JPEGS = ("JPEG", "MPO")  # the second is two in one file, as an iPhone's portraits are; the first of them counts
 MOST_MISSING = 0.25  # of a JPEG that was cut off
+MOST_TILES = 100_000  # of a TIFF: a strip a row is fewer, and each costs time, however few pixels it has
 
 # What people drop by mistake, by its first bytes.
 LOOKALIKES = (
@@ -131,6 +132,8 @@ def decode(content: bytes, at_least: int) -> tuple[Image.Image, str]:
 
 def loaded(image: ImageFile.ImageFile, content: bytes, at_least: int) -> tuple[Image.Image, str]:
     """The picture's pixels, its first frame's where there are several, and a sentence if they were brightened."""
+    if len(image.tile) > MOST_TILES:
+        raise OSError("far too many pieces")
     if at_least and image.format in JPEGS:
         # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
         image.draft(None, (2 * at_least, 2 * at_least))

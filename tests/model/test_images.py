@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from dashboard.answers import answer
 from model import depth, history, images
 from model.classifier import Classifier
 from model.depth import eight_bit, tiles
-from model.images import FORMATS, InvalidImage, made_of, read_image, to_array
+from model.images import FORMATS, MOST_TILES, InvalidImage, made_of, read_image, to_array
 from tests.drawn import draw, encode
 from tests.hostile import BAD
 
@@ -252,3 +253,17 @@ def test_what_is_dropped_by_mistake_is_named(content: bytes, words: str) -> None
     with pytest.raises(InvalidImage) as caught:
         read_image(content)
     assert words in str(caught.value)
+
+
+def test_a_tiff_of_far_more_strips_than_rows_is_refused_before_they_are_read() -> None:
+    def strips(count: int) -> bytes:
+        start = 8 + 2 + 12 * 9 + 4
+        values = struct.pack(f"<{count}I", *[start] * count) + struct.pack(f"<{count}I", *[1] * count)
+        entries = [(256, 1, 40), (257, 1, 30), (258, 1, 8), (259, 1, 1), (262, 1, 1), (273, count, start)]
+        entries += [(277, 1, 1), (278, 1, 1), (279, count, start + 4 * count)]
+        listed = b"".join(struct.pack("<HHII", tag, 4, length, value) for tag, length, value in entries)
+        return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + listed + b"\0\0\0\0" + values
+
+    assert read_image(strips(30)).size == (40, 30)
+    with pytest.raises(InvalidImage, match="This TIFF picture is damaged or cut off"):
+        read_image(strips(MOST_TILES + 1))
