@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.bundle import Card, check_file, find_bundle, read_card
-from model.classifier import Classifier, file_of, load_keras, load_tflite, read_network
+from model.bundle import BundleError, Card, check_file, find_bundle, read_card
+from model.classifier import ENGINES, Classifier, file_of, load_keras, load_tflite, read_network
 from model.comparison import Disagreement, disagreements
 from model.data import load_dataset
 from model.evaluation import Evaluation, score_sets
@@ -107,6 +107,10 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
     """
     folder = find_bundle(model)
     card = read_card(folder)
+    if not card.files.keys() & ENGINES["keras"]:
+        raise BundleError(
+            _("{name!r} is a .tflite file, which cannot be turned into {suffix}").format(name=model, suffix="int8")
+        )
     source = check_file(folder, card, file_of(card, "keras"))
     dataset = load_dataset(data, card.input_shape, validation=0.0, test=0.1)
     if not len(dataset.test):  # said now: the conversion takes minutes

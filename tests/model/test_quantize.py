@@ -11,11 +11,11 @@ from ai_edge_litert.interpreter import Interpreter
 from typer.testing import CliRunner
 
 from benchmarks.servers import ROOT
-from model.bundle import BUNDLES, INT8_FILE, find_bundle, read_card, write_card
+from model.bundle import BUNDLES, INT8_FILE, TFLITE_FILE, BundleError, find_bundle, read_card, write_card
 from model.classifier import Classifier, load_tflite
 from model.comparison import disagreements
 from model.images import to_array
-from model.quantize import unspoken
+from model.quantize import compare_with_int8, unspoken
 from model.quantizecli import quantize
 from tests.drawn import draw_folder, draw_images, open_image, save_untrained
 from tests.shipped import NAMES
@@ -123,3 +123,11 @@ def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:
     exact = Classifier.load(tmp_path / "raw").probabilities(images)
     assert np.mean(rows.argmax(axis=1) == exact.argmax(axis=1)) > 0.8
     assert np.array_equal(rows * 256, np.round(rows * 256))
+
+
+def test_a_network_that_is_a_tflite_file_only_is_a_sentence(tmp_path: Path) -> None:
+    save_untrained(tmp_path / "raw")
+    (tmp_path / "raw" / "model.keras").rename(tmp_path / "raw" / TFLITE_FILE)
+    write_card(tmp_path / "raw", read_card(tmp_path / "raw"))
+    with pytest.raises(BundleError, match=r"raw' is a \.tflite file, which cannot be turned into int8"):
+        compare_with_int8(str(tmp_path / "raw"), None, tmp_path / "a.tflite")
