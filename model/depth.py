@@ -80,7 +80,7 @@ def stretched(bits: int, highest: float, width: int = FULL) -> str:
     """The sentence for a picture whose values end far below the range of its file; width: bits a value there."""
     if bits == FULL:
         return ""
-    text = _("No value in this {width}-bit file is above {highest:.0f}: it was brightened as a {bits}-bit picture.")
+    text = _("No value in this {width}-bit file is above {highest:.0f}: it was brightened as a picture of {bits} bits.")
     return text.format(width=width, highest=highest, bits=bits)
 
 

@@ -60,7 +60,7 @@ def test_the_description_has_the_fields_of_an_answer(client: TestClient, photo: 
 
 def test_an_answer_notes_what_is_wrong_with_a_file(client: TestClient, photo: bytes) -> None:
     dim = encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG")
-    assert "12-bit picture" in client.post("/predict", files={"image": dim}).json()["note"]
+    assert "a picture of 12 bits" in client.post("/predict", files={"image": dim}).json()["note"]
     assert "note" not in client.post("/predict", files={"image": photo}).json()
 
 

@@ -86,12 +86,12 @@ def test_a_picture_that_was_brightened_says_so() -> None:
     test, dim = visit(), encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG")
     test.file_uploader[0].upload("microscope.png", dim).run()
     assert [warning.value for warning in test.warning] == [
-        plain("No value in this 16-bit file is above 3000: it was brightened as a 12-bit picture.")
+        plain("No value in this 16-bit file is above 3000: it was brightened as a picture of 12 bits.")
     ]
     test = visit()
     test.file_uploader[0].upload("microscope.png", dim)
     test.file_uploader[0].upload("plain.png", encode(picture(0), "PNG")).run()
-    assert "12-bit" in test.dataframe[-1].value.set_index("file").loc["microscope.png", "problem"]
+    assert "of 12 bits" in test.dataframe[-1].value.set_index("file").loc["microscope.png", "problem"]
 
 
 def test_the_table_twin_holds_all_ten_sorted() -> None:

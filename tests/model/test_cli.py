@@ -89,8 +89,8 @@ def test_predict_prints_json_in_the_order_given() -> None:
 def test_a_picture_that_was_brightened_says_so(tmp_path: Path) -> None:
     path = tmp_path / "microscope.png"
     path.write_bytes(encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG"))
-    assert works("predict", path, *FAST).endswith("it was brightened as a 12-bit picture.)\n")
-    assert "12-bit" in predict_json(path, *FAST)[0]["note"]
+    assert works("predict", path, *FAST).endswith("it was brightened as a picture of 12 bits.)\n")
+    assert "of 12 bits" in predict_json(path, *FAST)[0]["note"]
 
 
 def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
