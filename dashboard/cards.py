@@ -109,8 +109,8 @@ def added(added: Added) -> str:
     said = _("Added {name}: {count} classes, {pixels}, taken as {scaling} ({why}).").format(
         name=model.title, count=len(model.card.classes), pixels=pixels, scaling=scaling, why=how_known(model.card)
     )
-    inclusive = () if model.card.exclusive else (_(INCLUSIVE),)
-    return " ".join([said, *inclusive, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
+    more = (*((added.conversion,) if added.conversion else ()), *(() if model.card.exclusive else (_(INCLUSIVE),)))
+    return " ".join([said, *more, *(f"{note[:1].upper()}{note[1:]}." for note in added.notes)])
 
 
 def guessed(card: Card) -> str:

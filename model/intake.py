@@ -19,6 +19,7 @@ from model.database import StoreError
 from model.inspection import Facts, inspect
 from model.language import decimal
 from model.language import gettext as _
+from model.legacy.savedmodel import Parts, converted, parts_of_folder, parts_of_zip
 from model.names import Names, NamesError, classes_from, given_names
 from model.scaling import check_scaling
 from model.store import FILES, StoredModel, add, check_free, confirm, list_models
@@ -55,24 +56,28 @@ NO_WISHES = Wishes()
 class Added:
     """A model in the store; facts: what was found out of its file, or None for one that was stored already.
 
-    notes: whole sentences on what was done with the names of its classes.
+    notes: whole sentences on what was done with the names of its classes; conversion: one on what is stored in place of
+    what was given, if that is something else.
     """
 
     model: StoredModel
     facts: Facts | None
     notes: tuple[str, ...] = ()
+    conversion: str = ""
 
 
 def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
-    """Store a .keras, .h5 or .tflite file. Raises StoreError with a sentence; nothing is stored then."""
+    """Store a .keras, .h5 or .tflite file, or an .h5 file made of a SavedModel of Keras 2, a folder or a ZIP of one.
+
+    Raises StoreError with a sentence; nothing is stored then.
+    """
     if wishes.scaling:
         check_scaling(wishes.scaling)
     name = wishes.name or name_from(path)
     check_free(name)
-    content = read_limited(path)
-    suffix = suffix_of(content, path)
     notes: list[str] = []
     try:
+        content, suffix, conversion = read_network_file(path)
         if same := known(content):
             check_same(same, path, wishes)
             return Added(confirm(same.title, wishes.scaling) if wishes.scaling else same, None)
@@ -96,7 +101,33 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         scaling_from=facts.source,
         scaling_why=facts.why,
     )
-    return Added(add(content, suffix, name, card)[0], facts, tuple(notes))
+    return Added(add(content, suffix, name, card)[0], facts, tuple(notes), conversion)
+
+
+def read_network_file(path: Path) -> tuple[bytes, str, str]:
+    """The bytes to store, their suffix, and a sentence on what they were made of. Raises StoreError, NotAllowed."""
+    parts = saved_model(path)
+    if parts is None:
+        content = read_limited(path)
+        return content, suffix_of(content, path), ""
+    said = _(
+        "It was a SavedModel; stored is an .h5 file of its description and its weights. Nothing of it was run, so "
+        "compare some answers with those that it gave where it was made."
+    )
+    return converted(parts), ".h5", said
+
+
+def saved_model(path: Path) -> Parts | None:
+    """The files of a SavedModel of Keras 2, from its folder or a ZIP; None for anything else."""
+    if path.is_dir():
+        try:
+            return parts_of_folder(path, MAX_BYTES)
+        except OSError as error:
+            raise StoreError(_("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)) from None
+    if path.suffix.lower() not in ("", ".zip"):
+        return None
+    content = read_limited(path)
+    return parts_of_zip(content) if content[:4] == b"PK\x03\x04" and not is_keras_archive(content) else None
 
 
 def known(content: bytes) -> StoredModel | None:

@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file.")],
+    file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file, or a SavedModel of Keras 2.")],
     name: Annotated[str, typer.Option(help="What to call it; otherwise as its file is called.")] = "",
     classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a file of their names.")] = "",
     scaling: Annotated[str, typer.Option(help=SCALING_HELP)] = "",
@@ -53,6 +53,8 @@ def add(
     )
     pixels, count = model.card.input_shape.pixels, len(model.card.classes)
     typer.echo(f"stored as {model.name}{version}: {count} classes, {pixels}, {model.bytes / 1e6:.1f} MB")
+    if added.conversion:
+        typer.echo(added.conversion)
     say_scaling(model.name, model.card)
     if not model.card.exclusive:
         typer.echo("its classes do not exclude each other: each has a probability of its own")
