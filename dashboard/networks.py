@@ -90,7 +90,9 @@ def add_network() -> None:
 
 def ask_for_network() -> None:
     """Upload a file, say what is known of it, and have it looked over."""
-    st.caption(_("Keras (.keras, or .h5 of Keras 2 too) or LiteRT (.tflite). No code in the file is run."))
+    st.caption(
+        _("Keras (.keras or .h5; of Keras 2 a zipped SavedModel too) or LiteRT (.tflite). No code in it is run.")
+    )
     upload = st.file_uploader(_("The network's file"), max_upload_size=MAX_BYTES // 2**20, key="network-file")
     name = st.text_input(_("Name"), placeholder=_("as its file is called"), key="network-name")
     classes = st.text_input(_("Classes, in their order"), placeholder=_("cat, dog, frog"), key="network-classes")

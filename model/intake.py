@@ -123,7 +123,9 @@ def saved_model(path: Path) -> Parts | None:
         try:
             return parts_of_folder(path, MAX_BYTES)
         except OSError as error:
-            raise StoreError(_("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)) from None
+            raise StoreError(
+                _("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)
+            ) from None
     if path.suffix.lower() not in ("", ".zip"):
         return None
     content = read_limited(path)

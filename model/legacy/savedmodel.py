@@ -183,9 +183,7 @@ def write_layers(group: h5py.Group, checkpoint: Checkpoint, nodes: dict[int, byt
             raise ValueError("a layer's name is missing or too long")
         names.append(name)
         part = group.require_group(name)
-        members = checkpoint.children(layer)
-        others = checkpoint.children(members["keras_api"]).get("non_trainable_variables") if members else None
-        variables = [*checkpoint.items(members.get("trainable_variables")), *checkpoint.items(others)]
+        variables = variables_of(checkpoint, layer)
         for number, variable in enumerate(variables):
             values = checkpoint.read_variable(variable)
             total += values.nbytes
@@ -194,6 +192,15 @@ def write_layers(group: h5py.Group, checkpoint: Checkpoint, nodes: dict[int, byt
             part[f"weight_{number}"] = values
         list_names(part, "weight_names", [f"weight_{number}" for number in range(len(variables))])
     list_names(group, "layer_names", names)
+
+
+def variables_of(checkpoint: Checkpoint, layer: int) -> list[int]:
+    members = checkpoint.children(layer)
+    if "trainable_variables" in members:
+        others = checkpoint.children(members["keras_api"]).get("non_trainable_variables")
+        return [*checkpoint.items(members["trainable_variables"]), *checkpoint.items(others)]
+    # Of layers that Keras makes anew by their descriptions it lists nothing. Only Normalization has numbers then.
+    return [members[name] for name in ("mean", "variance", "count")] if "adapt_mean" in members else []
 
 
 def list_names(group: h5py.Group, key: str, names: list[str]) -> None:

@@ -32,7 +32,8 @@ def test_a_file_that_keras_2_saved_gives_its_answers(path: Path) -> None:
 
 
 def test_files_of_each_kind_are_there() -> None:
-    assert {path.stem for path in SAVED} == {"arithmetic", "caffe", "mixed", "deep", "deep-2.12", "recurrent"}
+    known = {"arithmetic", "caffe", "mixed", "deep", "deep-2.12", "recurrent", "normalised"}
+    assert {path.stem for path in SAVED} == known
 
 
 @pytest.mark.parametrize(("dtype", "as_list"), [("float32", False), (POLICY, True)])

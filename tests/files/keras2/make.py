@@ -5,8 +5,10 @@ Run in an environment of TensorFlow 2.12 or 2.15; the files here were made so. S
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -67,16 +69,24 @@ def recurrent() -> Any:
     return K.Model(given, L.Bidirectional(L.GRU(2, recurrent_activation="hard_sigmoid"))(x))
 
 
+def normalised() -> Any:
+    given = pictures()
+    return K.Model(given, L.Dense(2)(L.Flatten()(L.Normalization()(given))))
+
+
 def randomised(network: Any, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     network.set_weights(
         [(weight + rng.uniform(0, 0.5, weight.shape)).astype(weight.dtype) for weight in network.get_weights()]
     )
+    for layer in network.layers:
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
     return network
 
 
 def main(folder: Path) -> None:
-    for seed, make in enumerate((caffe, arithmetic, mixed, deep, recurrent)):
+    for seed, make in enumerate((caffe, arithmetic, mixed, deep, recurrent, normalised)):
         K.backend.clear_session()
         network = randomised(make(), seed)
         whole = np.random.default_rng(9).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
@@ -88,6 +98,16 @@ def main(folder: Path) -> None:
             network.save(folder / f"{make.__name__}.keras")
         except (ValueError, TypeError) as error:  # Keras 2 had no word for `...` in its archives
             print(f"{make.__name__}.keras: {error}")
+    for name in ("deep", "mixed", "normalised"):
+        zip_saved_model(folder / name)
+
+
+def zip_saved_model(path: Path) -> None:
+    """The network of an .h5 file as a ZIP of a SavedModel beside it, with a folder in it."""
+    with TemporaryDirectory() as folder:
+        network = K.models.load_model(path.with_suffix(".h5"), compile=False)
+        network.save(Path(folder) / path.name, save_format="tf")
+        shutil.make_archive(str(path), "zip", folder, path.name)
 
 
 if __name__ == "__main__":
