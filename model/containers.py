@@ -23,7 +23,7 @@ def of_folder(folder: Path) -> str:
     """What a folder is, in place of a network's file, and what to do: half a sentence."""
     names = {path.name for path in folder.iterdir()}
     if {"saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb"} & names:
-        return _("it is a SavedModel, a folder of TensorFlow's; {advice}").format(advice=saved_model_advice())
+        return saved_model()
     if names >= ARCHIVE:
         return _("it is an unpacked .keras file; put its files into a ZIP again, without a folder, and call it .keras")
     if "model.json" in names:
@@ -97,6 +97,10 @@ def zip_file(content: bytes) -> str:
 
 def keras_advice() -> str:
     return _("load it where it was made, and save it with model.save('network.keras')")
+
+
+def saved_model() -> str:
+    return _("it is a SavedModel, a folder of TensorFlow's; {advice}").format(advice=saved_model_advice())
 
 
 def saved_model_advice() -> str:

@@ -25,6 +25,7 @@ import numpy as np
 from model.allowed import NETWORKS, NotAllowed, check_size, shown
 from model.apart import answer_apart, ask_apart
 from model.archives import MAX_DESCRIPTION, check_unpacked, parse
+from model.containers import saved_model
 from model.language import gettext as _
 from model.legacy.checkpoint import Checkpoint, as_dict, fields
 
@@ -146,10 +147,12 @@ def read_nodes(content: bytes) -> dict[int, bytes]:
 
 def described(nodes: dict[int, bytes]) -> dict[str, Any]:
     """The network's description as in an .h5 file."""
-    root = parse(nodes.get(0, b"{}"))
+    if 0 not in nodes:
+        raise NotAllowed(saved_model())
+    root = parse(nodes[0])
     check_size(root)
     kind = root.get("class_name")
-    if kind not in NETWORKS or not isinstance(root.get("config"), dict):
+    if not isinstance(kind, str) or kind not in NETWORKS or not isinstance(root.get("config"), dict):
         raise NotAllowed(
             _(
                 "it is a SavedModel of its maker's own class {kind}, which would need code of its maker; build it from "

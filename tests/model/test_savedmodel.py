@@ -144,6 +144,12 @@ def test_code_of_the_maker_is_refused(tmp_path: Path, at_once: None) -> None:
     assert "it uses 'Flotten', which is not one of the Keras parts" in refusal(layer)
 
 
+def test_a_network_s_class_is_a_name(tmp_path: Path) -> None:
+    parts = parts_of("mixed.zip") | {METADATA: node(b'{"class_name": ["Model"], "config": {}}')}
+    with pytest.raises(NotAllowed, match="its maker's own class"):
+        convert_here(tmp_path / "net", parts)
+
+
 def test_a_saved_model_without_keras_says_what_to_do(tmp_path: Path) -> None:
     """As model.export() of Keras 3 writes it."""
     folder = write_folder(tmp_path / "exported", parts_of("mixed.zip"))
@@ -214,7 +220,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 def test_what_is_cut_off_gets_a_sentence(tmp_path: Path, name: str, cut: Callable[[int], int]) -> None:
     parts = parts_of("normalised.zip")
     content = parts[name][: cut(len(parts[name]))]
-    with pytest.raises(NotAllowed, match=r"its file .* is damaged or cut off|it is a SavedModel of its maker's own"):
+    with pytest.raises(NotAllowed, match=r"its file .* is damaged or cut off|it is a SavedModel, a folder of"):
         convert_here(tmp_path / "net", parts | {name: content})
 
 
