@@ -21,7 +21,7 @@ def test_the_operations_of_a_tflite_file() -> None:
     layers = list_layers(FAST_INT8)
     assert layers[0] == Layer("1", "quantize", "32 x 32 x 3", 0)
     assert layers[3] == Layer("4", "conv 2d", "31 x 31 x 24", 2 * 2 * 3 * 24 + 24)
-    assert [layer.kind for layer in layers[-3:]] == ["fully connected", "softmax", "dequantize"]
+    assert [layer.kind for layer in layers[-3:]] == ["dequantize", "fully connected", "softmax"]
 
 
 def test_a_layer_that_is_called_twice_stands_there_once(tmp_path: Path) -> None:
