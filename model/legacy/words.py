@@ -176,8 +176,17 @@ def modern_sequence(config: dict[str, Any]) -> dict[str, Any]:
             shapes.append(layer["config"].pop("batch_input_shape", None))
             old = layer["config"].get("name")
             layer["config"]["name"] = names.get(old, old) if isinstance(old, str) else old
+    if is_shapeless_input(layers[0]):
+        return config | {"layers": layers[1:]}  # what it is called with has a shape
     if layers[0].get("class_name") == "InputLayer" or not shapes or shapes[0] is None:
         return config | {"layers": layers}
     given = {"batch_shape": shapes[0], "dtype": "float32", "name": "pictures"}
     first = {"module": "keras.layers", "class_name": "InputLayer", "config": given, "registered_name": None}
     return config | {"layers": [first, *layers]}
+
+
+def is_shapeless_input(layer: dict[str, Any]) -> bool:
+    """Whether an input layer knows no side of its pictures, as where `Normalization` was adapted before it had any."""
+    config = layer.get("config")
+    shape = config.get("batch_shape") if isinstance(config, dict) else None
+    return layer.get("class_name") == "InputLayer" and isinstance(shape, list) and shape == [None] * len(shape)

@@ -32,7 +32,7 @@ def test_a_file_that_keras_2_saved_gives_its_answers(path: Path) -> None:
 
 
 def test_files_of_each_kind_are_there() -> None:
-    known = {"arithmetic", "caffe", "mixed", "deep", "deep-2.12", "recurrent", "normalised"}
+    known = {"arithmetic", "caffe", "mixed", "deep", "deep-2.12", "recurrent", "normalised", "adapted"}
     assert {path.stem for path in SAVED} == known
 
 

@@ -74,19 +74,27 @@ def normalised() -> Any:
     return K.Model(given, L.Dense(2)(L.Flatten()(L.Normalization()(given))))
 
 
+def adapted() -> Any:
+    """A sequence in a network whose first layer was adapted before it had an input: it is saved without a shape."""
+    first = L.Normalization()
+    first.adapt(np.random.default_rng(0).uniform(0, 255, (16, SIDE, SIDE, 3)).astype(np.float32))
+    given = pictures()
+    return K.Model(given, L.Dense(2)(K.Sequential([first, L.Conv2D(3, 3), L.GlobalAveragePooling2D()])(given)))
+
+
 def randomised(network: Any, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     network.set_weights(
         [(weight + rng.uniform(0, 0.5, weight.shape)).astype(weight.dtype) for weight in network.get_weights()]
     )
-    for layer in network.layers:
+    for layer in network._flatten_layers():
         if isinstance(layer, L.Normalization):
             layer.finalize_state()
     return network
 
 
 def main(folder: Path) -> None:
-    for seed, make in enumerate((caffe, arithmetic, mixed, deep, recurrent, normalised)):
+    for seed, make in enumerate((caffe, arithmetic, mixed, deep, recurrent, normalised, adapted)):
         K.backend.clear_session()
         network = randomised(make(), seed)
         whole = np.random.default_rng(9).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
