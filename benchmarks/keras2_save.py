@@ -26,6 +26,12 @@ def names() -> list[str]:
     return sorted(name for name in dir(tf.keras.applications) if name[0].isupper())
 
 
+def version() -> str:
+    """That of TensorFlow, and whether its Keras is tf_keras, the Keras 2 that goes on beside Keras 3."""
+    own = tf.keras.layers.Dense.__module__.startswith("tf_keras")
+    return f"{tf.__version__}, tf_keras" if own else str(tf.__version__)
+
+
 def build(name: str) -> tuple[Any, np.ndarray]:
     """The network with random weights everywhere, and pictures of noise: its logits depend on all of both."""
     side = 96 if name in LARGER else SIDE
@@ -71,7 +77,7 @@ def main(folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of .h5, which Keras calls a legacy format
             said = {"names": names()} if name == "list" else save(name, folder)
-        print(json.dumps({"version": tf.__version__, **said}), flush=True)
+        print(json.dumps({"version": version(), **said}), flush=True)
 
 
 if __name__ == "__main__":
