@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 import threading
 import warnings
 from contextlib import suppress
@@ -13,6 +14,9 @@ from model.quiet import quiet
 
 # The environment in which Keras finds no GPU, whatever its maker or backend.
 WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+# Keras walks through a network by recursion, two calls a layer: the deepest of keras.applications needs 4,200 of them,
+# where Python allows 1,000. Python's own parsers count in this too, and have stack for far more.
+CALLS = 6000
 OUTDATED = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # as `warnings.filters` holds them
 _importing, _imported = threading.Lock(), threading.Event()
 
@@ -31,6 +35,7 @@ def import_keras() -> None:
                 keras = import_module("keras")
                 with suppress(AttributeError):  # not every backend has a list
                     keras.distribution.list_devices()
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), CALLS))
             freeze_imports()
             _imported.set()
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from model.asking import ask_all, local
 from model.bundle import BundleError, read_card, write_card
-from model.classifier import BATCH, ENGINES, Classifier, NoProbabilities, load_keras
+from model.classifier import BATCH, ENGINES, Classifier, NoProbabilities, load_keras, read_network
 from model.images import InvalidImage
 from model.quantize import quantize
 from tests.drawn import SHAPES, draw_images, encode, save_untrained
@@ -50,6 +50,22 @@ def test_a_batch_gives_what_single_pictures_give(classifier: Classifier) -> None
     assert np.allclose(rows.sum(axis=1), 1.0, atol=0.02)
     for index in (0, 1, BATCH - 1, BATCH, BATCH + 43):
         assert np.allclose(classifier.probabilities(images[index : index + 1])[0], rows[index], atol=1e-5)
+
+
+DEEP = """
+import sys, keras
+sys.setrecursionlimit(9000)
+pictures = keras.Input((8, 8, 3), dtype="uint8")
+x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
+for _ in range(600):
+    x = keras.layers.Activation("relu")(x)
+keras.Model(pictures, keras.layers.Dense(2, activation="softmax")(x)).save(sys.argv[1])
+"""
+
+
+def test_a_network_of_more_layers_than_python_has_calls_is_read(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", DEEP, str(tmp_path / "deep.keras")], check=True, capture_output=True)
+    assert len(read_network(tmp_path / "deep.keras").layers) == 604
 
 
 def test_no_picture_gives_no_row(classifier: Classifier) -> None:
