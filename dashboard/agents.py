@@ -1,80 +1,54 @@
-"""ngrok's agents on this machine: those that an earlier Vitrine left behind are ended."""
+"""ngrok's agents that servers of this folder have started: known by the file of settings in their command line."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
 import re
-import signal
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-from pyngrok import ngrok
-from pyngrok.exception import PyngrokError
+import psutil
 
-PORTS = range(4040, 4050)  # an agent's own API takes the first of them that is free
-OURS = re.compile(r"vitrine-(\d{1,9})")
-PATIENCE = 2.0  # seconds for an agent on this machine to answer
-FAILURES = (PyngrokError, OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError)
+from model.home import home
 
-
-@dataclass(frozen=True)
-class Tunnel:
-    """A tunnel of this program: its agent's API and process, and the local address that it leads to."""
-
-    api: str
-    name: str
-    agent: int
-    upstream: str
+NAME = re.compile(r"ngrok-(\d{1,9})\.yml")  # with the number of the server's process
+STARTED = ["start", "--none", "--log", "stdout", "--config"]  # what pyngrok starts an agent with, before the file
+ENDING_SECONDS = 3
 
 
-def tunnel_name(agent: int) -> str:
-    """Says whose it is, and which process holds it."""
-    return f"vitrine-{agent}"
+def agent_settings(server: int) -> Path:
+    """The file of settings for the agent that a server, a process by its number, starts."""
+    return home().resolve() / f"ngrok-{server}.yml"
 
 
-def tunnels_of_ours() -> Iterator[Tunnel]:
-    """Every tunnel on this machine that is named as ours are; what else answers on those ports is passed over."""
-    for port in PORTS:
-        api = f"http://127.0.0.1:{port}"
-        with contextlib.suppress(*FAILURES):
-            found = ngrok.api_request(f"{api}/api/tunnels", timeout=PATIENCE)["tunnels"]
-            for tunnel in found:
-                if match := OURS.fullmatch(tunnel["name"]):
-                    yield Tunnel(api, tunnel["name"], int(match[1]), tunnel["config"]["addr"])
+def end_agents(settings: Collection[Path]) -> None:
+    """End the agents that were started with one of these files, and no other process; wait until they have gone."""
+    ended = [process for process in psutil.process_iter() if is_agent(process, {str(file) for file in settings})]
+    for process in ended:
+        with suppress(psutil.Error):  # it has just ended by itself
+            process.kill()
+    psutil.wait_procs(ended, ENDING_SECONDS)
 
 
-def close_stale(own: str) -> int:
-    """End the tunnels of ours that lead to `own`, or to a server that has gone, with their agents; returns how many."""
-    stale = [tunnel for tunnel in tunnels_of_ours() if tunnel.upstream == own or not answers(tunnel.upstream)]
-    for tunnel in stale:
-        with contextlib.suppress(*FAILURES):
-            ngrok.api_request(f"{tunnel.api}/api/tunnels/{quote(tunnel.name)}", "DELETE", timeout=PATIENCE)
-        # A plan counts agents, too: one that holds nothing any more would still be in the way.
-        if is_agent(tunnel.agent):
-            with contextlib.suppress(OSError):
-                os.kill(tunnel.agent, signal.SIGTERM)
-    return len(stale)
-
-
-def answers(url: str) -> bool:
-    """Whether somebody listens at a local address."""
+def is_agent(process: psutil.Process, settings: Collection[str]) -> bool:
     try:
-        parts = urlsplit(url)
-        with socket.create_connection((parts.hostname or "", parts.port or 80), PATIENCE):
-            return True
-    except (OSError, ValueError):
+        words = process.cmdline()
+    except psutil.Error:  # it has ended, or is another user's
         return False
+    return words[-6:-1] == STARTED and words[-1] in settings
 
 
-def is_agent(process: int) -> bool:
-    """Whether a process runs ngrok: a number in a tunnel's name is only somebody's word."""
-    try:
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    except OSError:  # gone, or a system without /proc, where the agent ends when it finds nobody to write to
-        return False
-    return any(word.rpartition(b"/")[2].startswith(b"ngrok") for word in words[:2])
+def end_abandoned() -> None:
+    """End the agents of servers that were killed: each would go on holding a link, and a plan counts them.
+
+    This server must not have started its own yet.
+    """
+    files = {file: NAME.fullmatch(file.name) for file in home().resolve().glob("ngrok-*.yml")}
+    servers = {file: int(match[1]) for file, match in files.items() if match}
+    abandoned = [file for file, pid in servers.items() if pid == os.getpid() or not psutil.pid_exists(pid)]
+    if abandoned:
+        end_agents(abandoned)
+    for file in abandoned:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)

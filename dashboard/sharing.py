@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.files import write_whole
-from model.home import home
 
 if TYPE_CHECKING:
     from pyngrok.conf import PyngrokConfig
@@ -50,7 +50,7 @@ def public_link(server: str, token: bool, path: str = "") -> Iterator[None]:
         stopping.set()
         thread.join(CLOSING_SECONDS)
         if thread.is_alive():
-            end_agents()
+            end_own_agent()
             thread.join(CLOSING_SECONDS)
 
 
@@ -69,12 +69,12 @@ def share(server: str, token: bool, path: str, stopping: threading.Event) -> Non
         address = open_tunnel(server, config)
         say(f"Public link: {address}{path and f'{path}/'}")
         stopping.wait()
-        with suppress(Exception):  # it may have gone already, and nobody waits for this answer
-            ngrok.disconnect(address, config)
     except NoLink as reason:
         say(f"No public link: {reason}.")
     finally:
         ngrok.kill(config)
+        with suppress(OSError):  # it says nothing but who started the agent
+            Path(str(config.config_path)).unlink(missing_ok=True)
 
 
 def say(sentence: str) -> None:
@@ -90,7 +90,10 @@ def configuration() -> PyngrokConfig:
         from pyngrok.conf import PyngrokConfig
     except ImportError:
         raise NoLink(WITHOUT_PACKAGE) from None
-    file = home() / "ngrok.yml"
+    from dashboard.agents import agent_settings, end_abandoned
+
+    end_abandoned()
+    file = agent_settings(os.getpid())
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, CONFIG)
@@ -104,19 +107,15 @@ def configuration() -> PyngrokConfig:
 
 
 def open_tunnel(server: str, config: PyngrokConfig) -> str:
-    """The public address of a new tunnel, after stale ones of ours are closed. Raises NoLink."""
+    """The public address of a new tunnel. Raises NoLink."""
     from pyngrok import ngrok
     from pyngrok.exception import PyngrokError, PyngrokNgrokInstallError
 
-    from dashboard.agents import close_stale, tunnel_name
-
-    watchdog = threading.Timer(SECONDS, end_agents)
+    watchdog = threading.Timer(SECONDS, end_own_agent)
     try:
         ngrok.install_ngrok(config)
-        close_stale(server)
         watchdog.start()
-        agent = ngrok.get_ngrok_process(config).proc.pid
-        return str(ngrok.connect(server, name=tunnel_name(agent), pyngrok_config=config).public_url)
+        return str(ngrok.connect(server, name="vitrine", pyngrok_config=config).public_url)
     except PyngrokNgrokInstallError as error:
         raise NoLink(WITHOUT_BINARY) from error
     except PyngrokError as error:
@@ -127,12 +126,11 @@ def open_tunnel(server: str, config: PyngrokConfig) -> str:
         watchdog.cancel()
 
 
-def end_agents() -> None:
-    """End what pyngrok has started, also while it waits for an agent's next words: then it holds the lock of `kill`."""
-    from pyngrok import process
+def end_own_agent() -> None:
+    """End this server's agent. pyngrok cannot while it waits for the agent's next words, as it holds its own lock."""
+    from dashboard.agents import agent_settings, end_agents
 
-    for running in list(process._current_processes.values()):
-        running.proc.kill()
+    end_agents([agent_settings(os.getpid())])
 
 
 def reason_of(error: Exception) -> str:

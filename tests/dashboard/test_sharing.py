@@ -13,9 +13,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks.servers import free_port, started
@@ -59,25 +61,50 @@ def binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+SERVER = """
+import sys
+from dashboard.sharing import public_link
+
+with public_link(sys.argv[1], token=True):
+    input()
+"""
+
+
 @pytest.fixture
-def left_behind(binary: Path) -> Iterator[Any]:
-    """Starts an agent with a tunnel of a name to an address, as a Vitrine that was killed leaves one."""
-    processes: list[subprocess.Popen[str]] = []
+def another(binary: Path) -> Iterator[Any]:
+    """Starts a server's process with a link to an address."""
+    servers: list[subprocess.Popen[str]] = []
 
-    def leave(address: str, name: str = "") -> subprocess.Popen[str]:
-        process = subprocess.Popen([binary, "start", "--none"], stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        assert process.stdout is not None
-        api = next(line.split('addr="')[1].split('"')[0] for line in process.stdout if "addr=" in line)
-        content = json.dumps({"name": name or agents.tunnel_name(process.pid), "addr": address, "proto": "http"})
-        request = urllib.request.Request(f"http://{api}/api/tunnels", content.encode())
-        urllib.request.urlopen(request, timeout=10).close()
-        return process
+    def start(address: str) -> subprocess.Popen[str]:
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+        server = subprocess.Popen([sys.executable, "-c", SERVER, address], text=True, **pipes)
+        servers.append(server)
+        assert server.stderr is not None and "Public link: " in server.stderr.readline()
+        return server
 
-    yield leave
-    for process in processes:
-        process.kill()
-        process.communicate()
+    yield start
+    agents.end_abandoned()  # before the pipes are read to their end, which they hold open
+    for server in servers:
+        server.communicate("\n")
+
+
+@pytest.fixture
+def left_behind(another: Any) -> Any:
+    """Starts a server with a link to an address and kills it, which leaves its agent behind."""
+
+    def leave(address: str) -> psutil.Process:
+        server = another(address)
+        (agent,) = agents_of(server.pid)
+        server.kill()
+        server.wait()
+        assert agent.is_running()
+        return agent
+
+    return leave
+
+
+def agents_of(server: int) -> list[psutil.Process]:
+    return psutil.Process(server).children()
 
 
 def wait_for(text: str, capfd: pytest.CaptureFixture[str], seconds: float = 40) -> str:
@@ -96,21 +123,27 @@ def shared_once(server: str, capfd: pytest.CaptureFixture[str], token: bool = Tr
         return wait_for("ublic link: ", capfd)
 
 
-def names() -> set[str]:
-    return {tunnel.name for tunnel in agents.tunnels_of_ours()}
+def upstreams() -> set[str]:
+    """The local addresses that this machine's agents have tunnels to."""
+    found = set()
+    for port in range(4040, 4050):
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api/tunnels", timeout=10) as answer:
+            found |= {tunnel["config"]["addr"] for tunnel in json.load(answer)["tunnels"]}
+    return found
 
 
 def test_a_link_leads_to_the_server_and_is_closed_at_the_end(
-    page: str, binary: Path, capfd: pytest.CaptureFixture[str]
+    page: str, binary: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with public_link(page, token=True):
         said = wait_for("Public link: ", capfd)
         address = said.split("Public link: ")[1].strip()
         with urllib.request.urlopen(address, timeout=10) as response:
             assert response.read() == PAGE
-        assert {tunnel.upstream for tunnel in agents.tunnels_of_ours()} == {page}
+        assert upstreams() == {page}
         assert "Warning" not in said
-    assert not names()
+    assert page not in upstreams()
+    assert not list((tmp_path / "home").iterdir())
 
 
 def test_a_link_names_the_path_that_the_pages_stand_under(
@@ -119,49 +152,54 @@ def test_a_link_names_the_path_that_the_pages_stand_under(
     with public_link(page, token=True, path="/vitrine"):
         address = wait_for("Public link: ", capfd).split("Public link: ")[1].strip()
         assert address.endswith("/vitrine/")
-        assert {tunnel.upstream for tunnel in agents.tunnels_of_ours()} == {page}  # a tunnel leads to no path
+        assert upstreams() == {page}  # a tunnel leads to no path
 
 
 def test_a_link_without_an_api_token_warns(page: str, binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert f"Warning: {OPEN}." in shared_once(page, capfd, token=False)
 
 
-def test_stale_tunnels_of_ours_make_room_and_others_stay(
-    page: str, left_behind: Any, capfd: pytest.CaptureFixture[str]
+def test_agents_that_killed_servers_left_make_room_and_others_stay(
+    page: str, left_behind: Any, another: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # Three agents are all that the plan allows: with none of them ended, the link would be refused.
-    gone = left_behind(f"http://127.0.0.1:{free_port()}")
-    same = left_behind(page)
-    running = left_behind(page.replace("127.0.0.1", "localhost"))
+    gone = [left_behind(page), left_behind(f"http://127.0.0.1:{free_port()}")]
+    running = another(page)
     with public_link(page, token=True):
         wait_for("Public link: ", capfd)
-        assert gone.wait(10) == same.wait(10) == -signal.SIGTERM
-        assert running.poll() is None
-        assert agents.tunnel_name(running.pid) in names()
+        assert not any(agent.is_running() for agent in gone)
+        assert len(agents_of(running.pid)) == 1
 
 
-def test_a_strangers_tunnel_is_left_alone(page: str, left_behind: Any) -> None:
-    theirs = left_behind(page, "their-demo")
-    assert agents.close_stale(page) == 0
-    assert theirs.poll() is None
+def test_an_agent_of_another_folder_is_left_alone(
+    left_behind: Any, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = left_behind(page)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("VITRINE_HOME", str(tmp_path / "elsewhere"))
+        agents.end_abandoned()
+        assert theirs.is_running()
 
 
-def test_a_name_cannot_make_us_end_another_process(page: str, left_behind: Any) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        left_behind(page, agents.tunnel_name(other.pid))
-        assert agents.close_stale(page) == 1
-        time.sleep(0.5)
+def test_a_process_that_only_names_an_agents_file_is_not_ended(binary: Path) -> None:
+    file = agents.agent_settings(2**22 + 1)  # the largest number that Linux gives is 2**22
+    file.parent.mkdir()
+    file.touch()
+    with subprocess.Popen([sys.executable, "-c", "input()", "--config", file], stdin=subprocess.PIPE) as other:
+        agents.end_abandoned()
         assert other.poll() is None
         other.kill()
+    assert not file.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b'{"tunnels": [1, {"name": 2}, {"name": "vitrine-1"}]}', b"\xff<"])
-def test_another_program_on_the_agents_port_is_passed_over(
-    content: bytes, page: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agents, "PORTS", [int(page.rpartition(":")[2])])
-    monkeypatch.setattr(sys.modules[__name__], "PAGE", content)
-    assert agents.close_stale("http://127.0.0.1:1") == 0
+def test_only_files_of_agents_are_removed(binary: Path) -> None:
+    file = agents.agent_settings(1)
+    file.parent.mkdir()
+    others = [file, file.with_name("ngrok-.yml"), file.with_name("ngrok-mine.yml"), file.with_name("ngrok.yml")]
+    for other in others:
+        other.touch()
+    agents.end_abandoned()
+    assert all(other.exists() for other in others)  # process 1 lives
 
 
 @pytest.mark.parametrize(
@@ -187,9 +225,9 @@ def test_an_agent_that_does_not_connect_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def test_a_full_plan_is_told_in_ngroks_words(page: str, left_behind: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    for number in range(3):
-        left_behind(page, f"their-demo-{number}")
+def test_a_full_plan_is_told_in_ngroks_words(page: str, another: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        another(page)
     assert "ngrok says: authentication failed: Your account is limited to 3 simultaneous" in shared_once(page, capfd)
 
 
@@ -232,12 +270,13 @@ def test_the_dashboard_shares_itself_and_closes_the_tunnel(binary: Path) -> None
     environment = {"VITRINE_SHARE": "1", "VITRINE_API_TOKEN": "secret"}
     with started(arguments[1:], environment, "/_stcore/health") as server:
         deadline = time.monotonic() + 60
-        while not names() and time.monotonic() < deadline:
+        while "Public link: " not in server.log.read_text() and time.monotonic() < deadline:
             time.sleep(0.2)
         address = server.log.read_text().split("Public link: ")[1].split()[0]
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=30) as response:
             assert response.status == 200
+        (agent,) = agents_of(server.process.pid)
         os.kill(server.process.pid, signal.SIGTERM)
         server.process.wait(60)
-        assert not names()
+        assert not agent.is_running()
         assert "Traceback" not in server.log.read_text()
