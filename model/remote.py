@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -56,13 +55,10 @@ def predict_url(server: str, model: str | None = None, engine: str | None = None
 
 def ask(url: str, content: bytes) -> Prediction:
     """Post one picture; the server's own milliseconds stand in the answer. Raises ServerError."""
-    boundary = secrets.token_hex(16)
-    disposition = 'Content-Disposition: form-data; name="image"; filename="picture"'
-    head = f"--{boundary}\r\n{disposition}\r\nContent-Type: application/octet-stream\r\n\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
+    headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
     if token := os.environ.get("VITRINE_API_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(url, head + content + f"\r\n--{boundary}--\r\n".encode(), headers)
+    request = urllib.request.Request(url, content, headers)
     try:
         with opener().open(request, timeout=SECONDS) as response:
             return read_answer(response.read(MAX_ANSWER + 1), url)
