@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -12,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-log = logging.getLogger(__name__)
 LONGEST = 80  # characters of a refused value that are shown
 GONE = 499  # the client left: nobody reads it, but the metrics count it apart
 

@@ -57,16 +57,11 @@ class Source:
     of_keras2: bool
 
 
-def read_checked(path: Path) -> dict[str, Any]:
-    """The description of the network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
+def read_source(path: Path) -> Source:
+    """The network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
 
     Raises NotAllowed with the reason as half a sentence.
     """
-    return read_source(path).description
-
-
-def read_source(path: Path) -> Source:
-    """The same, beside the description as the file has it."""
     given, version = read_keras(path) if path.suffix == ".keras" else read_h5(path)
     check_size(given)
     of_keras2 = not version.startswith("3.")

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from model.allowed import NotAllowed
-from model.archives import check_hdf5, read_checked
+from model.archives import check_hdf5, read_source
 from tests.foreign import layer, sequential, weights, write_h5, write_keras, write_keras2
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(NotAllowed) as caught:
-        read_checked(path)
+        read_source(path)
     return str(caught.value)
 
 
 def test_honest_files_give_their_description(tmp_path: Path) -> None:
-    assert read_checked(write_keras(tmp_path / "a.keras")) == sequential()
+    assert read_source(write_keras(tmp_path / "a.keras")).description == sequential()
     write_keras2(tmp_path / "b.h5")
-    assert read_checked(tmp_path / "b.h5")["class_name"] == "Sequential"
+    assert read_source(tmp_path / "b.h5").description["class_name"] == "Sequential"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_keras_file_of_keras_2_is_held_against_the_same_lists_in_the_words_of_
     )
     policy = {"module": "keras.mixed_precision", "class_name": "Policy", "config": {"name": "mixed_float16"}}
     path = write_keras(tmp_path / "c.keras", sequential(layer("ReLU", dtype=policy)), old)
-    assert read_checked(path)["config"]["layers"][1]["config"]["dtype"] == "mixed_float16"
+    assert read_source(path).description["config"]["layers"][1]["config"]["dtype"] == "mixed_float16"
 
 
 def test_weights_alone_are_refused_with_advice(tmp_path: Path) -> None:
