@@ -15,6 +15,7 @@ from api.problems import Problem, busy
 from api.settings import Settings
 from model.bundle import BundleError, UnknownModel
 from model.classifier import Classifier, NoProbabilities
+from model.extras import NotInstalled
 from model.images import InvalidImage
 from model.pool import Choice, Pool, UnknownEngine, choose
 from model.prediction import Prediction
@@ -110,7 +111,7 @@ class Inference:
             raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
         except UnknownModel as error:
             raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
-        except UnknownEngine as error:
+        except (UnknownEngine, NotInstalled) as error:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         except NoProbabilities as error:
             raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.extras import NotInstalled, require
 from model.files import write_whole
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ CLOSING_SECONDS = 3
 CONFIG = 'version: "2"\n'  # which agents old and new read
 OPEN = "anyone who has the link can use the HTTP API; VITRINE_API_TOKEN=… makes it ask for a token"
 WITHOUT_TOKEN = f"{TOKEN} is not set; https://dashboard.ngrok.com gives you a token"
-WITHOUT_PACKAGE = "the package pyngrok is not installed; pip install -r requirements-share.txt brings it"
 WITHOUT_BINARY = "the program ngrok is not on this machine and could not be fetched; https://ngrok.com/download has it"
 WITHOUT_NETWORK = "ngrok's service cannot be reached from this machine"
 SLOW = "ngrok did not get ready in time"
@@ -87,9 +87,11 @@ def configuration() -> PyngrokConfig:
     if not os.environ.get(TOKEN):
         raise NoLink(WITHOUT_TOKEN)
     try:
-        from pyngrok.conf import PyngrokConfig
-    except ImportError:
-        raise NoLink(WITHOUT_PACKAGE) from None
+        require("share")
+    except NotInstalled as error:
+        raise NoLink(str(error)) from None
+    from pyngrok.conf import PyngrokConfig
+
     from dashboard.agents import agent_settings, end_abandoned
 
     end_abandoned()

@@ -16,6 +16,7 @@ from typing import Any
 
 from model import language
 from model.allowed import NotAllowed
+from model.extras import NotInstalled
 from model.language import gettext as _
 from model.quiet import quiet
 from model.startup import WITHOUT_GPU
@@ -48,7 +49,7 @@ def answer_apart(work: Callable[[], dict[str, Any]]) -> None:
     try:
         with quiet():
             answer = work()
-    except NotAllowed as error:
+    except (NotAllowed, NotInstalled) as error:
         answer = {"error": str(error)}
     except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
         answer = {"error": _("it cannot be loaded: {reason}").format(reason=first_sentence(error))}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.allowed import NotAllowed, check_network, check_size, without_records
+from model.extras import require
 from model.language import gettext as _
 from model.legacy.words import modern, with_modules
 
@@ -60,8 +61,9 @@ class Source:
 def read_source(path: Path) -> Source:
     """The network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
 
-    Raises NotAllowed with the reason as half a sentence.
+    Raises NotInstalled, or NotAllowed with the reason as half a sentence.
     """
+    require("keras")  # reading needs h5py, and nothing can be done with what was read
     given, version = read_keras(path) if path.suffix == ".keras" else read_h5(path)
     check_size(given)
     of_keras2 = not version.startswith("3.")

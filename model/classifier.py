@@ -26,6 +26,7 @@ from model.bundle import (
 )
 from model.cache import Cache
 from model.ends import lite_row, with_one_row
+from model.extras import is_installed
 from model.images import noted, to_array
 from model.language import gettext as _
 from model.outputs import OUTPUTS
@@ -74,8 +75,8 @@ class Classifier:
     def load(cls, bundle: str | Path = "default", engine: str | None = None) -> Classifier:
         """Read a bundle by name or path, check its file against the card and warm the network up.
 
-        engine: `keras` (float32, needs TensorFlow), `int8` (LiteRT), or None for the first of them that the bundle has
-        a file for. Raises BundleError, or ValueError for others.
+        engine: `keras` (float32, needs TensorFlow), `int8` (LiteRT), or None for the first of them that the bundle can
+        be run with here. Raises BundleError, or ValueError for others.
         """
         if engine is not None and engine not in ENGINES:
             raise ValueError(f"unknown engine {engine!r}; engines: {', '.join(ENGINES)}")
@@ -268,8 +269,13 @@ LOADERS: dict[str, Callable[[Path, Card], Forward]] = {
 
 
 def engines_of(card: Card) -> list[str]:
-    """The engines that a bundle has a file for."""
-    return [engine for engine in ENGINES if file_of(card, engine) in card.files]
+    """The engines that a bundle has a file for, and that are installed."""
+    return [engine for engine in ENGINES if file_of(card, engine) in card.files and is_runnable(engine)]
+
+
+def is_runnable(engine: str) -> bool:
+    """Whether what an engine needs is installed: `int8` always is."""
+    return engine != "keras" or is_installed("keras")
 
 
 def file_of(card: Card, engine: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from model.bundle import BundleError, Card, find_bundle, find_named, read_card
 from model.cache import Cache
-from model.classifier import Classifier, engines_of, file_of
+from model.classifier import ENGINES, Classifier, engines_of, file_of
+from model.extras import require
 from model.language import gettext as _
 from model.shapes import InputShape
 from model.startup import freeze_imports
@@ -43,12 +44,14 @@ class Choice:
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:
     """Look a model up: `engine` if one is asked for, else the preferred one if the model has it, else what it has.
 
-    paths: whether the name may be a folder's path. Raises UnknownModel, UnknownEngine, or BundleError for a damaged
-    bundle.
+    paths: whether the name may be a folder's path. Raises UnknownModel, UnknownEngine, NotInstalled where the engine
+    needs a part that is not there, or BundleError for a damaged bundle.
     """
     folder = (find_bundle if paths else find_named)(name)
     card = read_card(folder)
     there = engines_of(card)
+    if (engine == "keras" or not there) and card.files.keys() & set(ENGINES["keras"]):
+        require("keras")  # its file is there, and what runs it may not be
     if not there:
         raise BundleError(
             _("model {name!r} holds no network; its files: {names}").format(

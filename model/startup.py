@@ -10,6 +10,7 @@ import warnings
 from contextlib import suppress
 from importlib import import_module
 
+from model.extras import require
 from model.quiet import quiet
 
 # The environment in which Keras finds no GPU, whatever its maker or backend.
@@ -25,10 +26,11 @@ def import_keras() -> None:
     """Import Keras and what it computes with, once, and use the device once, with their notes dropped.
 
     Whoever may be the first to need Keras calls this before importing it. It takes seconds, for which only those
-    who need Keras wait.
+    who need Keras wait. Raises NotInstalled.
     """
     if _imported.is_set():
         return
+    require("keras")
     with _importing:
         if not _imported.is_set():
             with quiet():

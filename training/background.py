@@ -15,6 +15,7 @@ from pathlib import Path
 from model import language
 from model.bundle import check_name
 from model.data import check_source
+from model.extras import require
 from model.files import changed, locked
 from model.folders import resolved
 from model.language import gettext as _
@@ -58,6 +59,7 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
     settings: `key=value`; data: a folder, or empty for CIFAR-10 by download; name: otherwise the recipe and the time.
     Raises RecipeError, DataError, BundleError, RunError before anything is started.
     """
+    require("keras")
     if recipe not in recipe_names():
         load_recipe("")  # never a path: it says which there are
     load_recipe(recipe, tuple(settings))
@@ -85,8 +87,9 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
 def go_on(name: str, data: str) -> None:
     """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
 
-    Raises RunError, DataError.
+    Raises NotInstalled, RunError, DataError.
     """
+    require("keras")
     source = checked(data)
     with _starting:
         folder = own_run(name)

@@ -56,6 +56,7 @@ def fit(
     Ctrl-C keeps the best weights so far as a bundle; --resume goes on from there.
     """
     from model.bundle import check_name
+    from model.extras import require
     from training import series
     from training.history import CHECKPOINT, resumable, unused
     from training.launch import choose_device
@@ -63,6 +64,7 @@ def fit(
 
     surroundings = Surroundings(data, category_names, tensorboard, strict)
     with plain_errors():
+        require("keras")
         choose_device(device)
         if seeds > 1:
             chosen = load_recipe(recipe, tuple(settings or ()))
@@ -123,10 +125,12 @@ def ablate(
     device: DeviceOption = "auto",
 ) -> None:
     """Train the variants of a network one after another and compare them; goes on where it was stopped."""
+    from model.extras import require
     from training.launch import choose_device
     from training.series import ablation, table
 
     with plain_errors():
+        require("keras")
         choose_device(device)
         runs = run_series(ablation(name, tuple(settings or ())), Surroundings(data, tensorboard=tensorboard))
         for line in table(runs):

@@ -26,6 +26,7 @@ from model.allowed import NETWORKS, NotAllowed, check_size, shown
 from model.apart import answer_apart, ask_apart
 from model.archives import MAX_DESCRIPTION, check_unpacked, parse
 from model.containers import saved_model
+from model.extras import require
 from model.language import gettext as _
 from model.legacy.checkpoint import Checkpoint, as_dict, fields
 
@@ -113,6 +114,7 @@ def converted(parts: Parts) -> bytes:
 
 def convert(folder: Path, target: Path) -> dict[str, Any]:
     """The other side of `converted`: write the file."""
+    require("keras")
     import h5py
 
     with whole(METADATA):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import http.server
 import json
 import os
@@ -23,6 +22,7 @@ import pytest
 from benchmarks.servers import free_port, started
 from dashboard import agents, sharing
 from dashboard.sharing import OPEN, public_link
+from model import extras
 
 AGENT = Path(__file__).with_name("ngrok_agent.py")
 PAGE = b"the page"
@@ -241,15 +241,9 @@ def test_without_a_token(
 def test_without_the_package(
     page: str, binary: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    really = builtins.__import__
-
-    def without(name: str, *rest: Any) -> Any:
-        if name.startswith("pyngrok"):
-            raise ImportError(name)
-        return really(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    assert shared_once(page, capfd) == f"No public link: {sharing.WITHOUT_PACKAGE}.\n"
+    monkeypatch.setattr(extras, "is_installed", lambda extra: extra != "share")
+    said = 'pyngrok is not installed; pip install "vitrine[share]" installs it'
+    assert shared_once(page, capfd) == f"No public link: {said}.\n"
 
 
 def test_without_the_program_and_a_network_to_fetch_it(
