@@ -45,7 +45,7 @@ translations:
 # Pins every package, the indirect ones too, for every system; the project itself comes last.
 requirements:
 	@test -x .venv/bin/uv || scripts/setup.sh test
-	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.txt
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra keras --extra page pyproject.toml -o requirements.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra share -c requirements.txt pyproject.toml -o requirements-share.txt
 	@echo '-e .' >> requirements.txt

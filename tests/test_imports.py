@@ -16,6 +16,7 @@ ARROWS = {
     "training": {"model"},
     "api": {"model"},
     "dashboard": {"model", "training", "api"},
+    "vitrine": {"model", "training", "api"},
     "benchmarks": {"model", "training", "api"},
 }
 OURS = set(ARROWS) | {"tests"}
@@ -73,6 +74,8 @@ def test_no_dashboard_file_hides_a_package() -> None:
         "training.background",
         "training.gains",
         "training.remarks",
+        "vitrine.cli",
+        "vitrine.page",
     ],
 )
 def test_importing_is_light(module: str) -> None:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from model import extras
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
 def names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[^a-z0-9-]", line.lower())[0] for line in requirements}
+    """The packages, without the project's own extras."""
+    return {re.split(r"[^a-z0-9-]", line.lower())[0] for line in requirements} - {PROJECT["name"]}
 
 
 def pins(file: str) -> dict[str, set[str]]:
@@ -28,9 +32,9 @@ def pins(file: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("file", "asked"),
     [
-        ("requirements.txt", PROJECT["dependencies"]),
-        ("requirements-dev.txt", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
-        ("requirements-share.txt", PROJECT["optional-dependencies"]["share"]),
+        ("requirements.txt", PROJECT["dependencies"] + EXTRAS["keras"] + EXTRAS["page"]),
+        ("requirements-dev.txt", PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra]),
+        ("requirements-share.txt", EXTRAS["page"] + EXTRAS["share"]),
     ],
 )
 def test_every_direct_dependency_is_pinned_and_installed_as_pinned(file: str, asked: list[str]) -> None:
@@ -47,3 +51,16 @@ def test_all_files_pin_the_same_versions() -> None:
 
 def test_requirements_install_the_project_itself() -> None:
     assert (ROOT / "requirements.txt").read_text("utf-8").splitlines()[-1] == "-e ."
+
+
+def test_what_is_looked_for_before_it_is_used_is_what_an_extra_installs() -> None:
+    assert extras.EXTRAS.keys() | {"all", "dev"} == EXTRAS.keys()
+    for extra, (packages, sentence) in extras.EXTRAS.items():
+        assert set(packages) <= names(EXTRAS[extra])
+        assert f'pip install "vitrine[{extra}]"' in sentence
+    assert EXTRAS["all"] == [f"vitrine[{','.join(extras.EXTRAS)}]"]
+
+
+def test_without_extras_nothing_heavy_is_asked_for() -> None:
+    heavy = {package for packages, _sentence in extras.EXTRAS.values() for package in packages}
+    assert not heavy & names(PROJECT["dependencies"])

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from model import language
+from model.apart import ROOT
 from model.bundle import check_name
 from model.data import check_source
 from model.extras import require
@@ -129,7 +130,10 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     """Start the command in a session of its own: it outlives the browser's tab and this process."""
     import psutil
 
-    command = [sys.executable, "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
+    # This very copy is run: -P keeps a training.py of the user's, where the page was started, out of it.
+    command = [sys.executable, "-P", "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    spoken = {language.VARIABLE: language.current()}
     with (folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -137,7 +141,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", language.VARIABLE: language.current()},
+            env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | spoken,
         )
     try:
         with suppress(psutil.Error):  # it has ended by now

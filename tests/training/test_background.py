@@ -57,9 +57,19 @@ def test_start_runs_the_command_line(tmp_path: Path, command: Callable[[str], No
     folder = own_runs() / name
     wait(lambda: is_alive(folder) is False)
     assert (folder / "output.txt").read_text() == (
-        f"['-m', 'training', 'fit', '--recipe', 'fast', '--name', 'mine', '--set=epochs=2', "
+        f"['-P', '-m', 'training', 'fit', '--recipe', 'fast', '--name', 'mine', '--set=epochs=2', "
         f"'--set=model.widths=[8, 16, 16]', '--data={data}']\n"
     )
+
+
+def test_a_file_of_the_users_own_is_not_taken_for_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "training.py").write_text("raise SystemExit('not ours')")
+    monkeypatch.chdir(tmp_path)
+    folder = own_runs() / "mine"
+    folder.mkdir(parents=True)
+    background.spawn(folder, ["--recipe", "fsat"], "")
+    wait(lambda: is_alive(folder) is False)
+    assert last_words(folder).startswith("unknown recipe 'fsat'")
 
 
 def test_without_a_name_it_is_the_recipe_and_the_time(command: Callable[[str], None]) -> None:
@@ -161,7 +171,7 @@ def test_going_on_is_one_process_with_the_same_data(tmp_path: Path, command: Cal
     with pytest.raises(RunError, match="'mine' cannot go on: it is finished, or still going on"):
         go_on("mine", str(data))
     wait(lambda: (folder / "output.txt").read_text())
-    words = f"['-m', 'training', 'fit', '--resume', '--name', 'mine', '--data={data}']\n"
+    words = f"['-P', '-m', 'training', 'fit', '--resume', '--name', 'mine', '--data={data}']\n"
     assert (folder / "output.txt").read_text() == words
     stop(folder)
     wait(lambda: read_run(folder).status == "cut off")

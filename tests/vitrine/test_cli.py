@@ -1,0 +1,58 @@
+"""One command over the page, the classifier, the training and the API."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model import extras
+from vitrine.cli import COMMANDS, build_app
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_help_names_every_command() -> None:
+    shown = CliRunner().invoke(build_app(["--help"]), ["--help"]).output
+    assert [line.split()[0] for line in shown.partition("Commands:")[2].splitlines()[1:]] == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("run", "--share"), ("predict", "--top-k"), ("train", "--recipe"), ("api", "VITRINE_API_TOKEN")],
+)
+def test_a_command_has_its_own_help(command: str, option: str) -> None:
+    words = [command, "--help"]
+    shown = CliRunner().invoke(build_app(words), words, prog_name="vitrine").output
+    assert f"Usage: vitrine {command} " in shown
+    assert option in shown
+
+
+def test_a_mistyped_command_is_a_sentence() -> None:
+    run = CliRunner().invoke(build_app(["preidct"]), ["preidct"])
+    assert run.exit_code == 2
+    assert "Did you mean 'predict'?" in run.output
+
+
+@pytest.mark.parametrize("words", [["predict", "--help"], ["run", "--help"], ["train", "--help"]])
+def test_a_command_imports_only_what_it_needs(words: list[str]) -> None:
+    code = f"""
+import sys
+from vitrine.cli import build_app
+build_app({words})({words}, standalone_mode=False)
+sys.exit(bool({{'fastapi', 'streamlit', 'keras', 'sqlalchemy'}} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_training_prepares_its_process_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("training.prepare.prepare_process", lambda: done.append("prepared"))
+    monkeypatch.setattr(extras, "is_installed", lambda extra: done.append(extra) or False)
+    run = CliRunner().invoke(build_app(["train"]), ["train"])
+    assert run.output == 'error: Keras is not installed; pip install "vitrine[keras]" installs it\n'
+    assert (done, run.exit_code) == (["prepared", "keras"], 1)
