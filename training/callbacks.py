@@ -36,7 +36,8 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
         kept = {name: getattr(self, name, None) for name in ("best", "best_weights", "best_epoch", "wait")}
         super().on_train_begin(logs)
         if kept["best_weights"] is not None:
-            self.__dict__.update(kept)
+            for name, value in kept.items():
+                setattr(self, name, value)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Nothing yet: the training may go on with pictures of another size."""

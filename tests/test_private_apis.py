@@ -1,0 +1,161 @@
+"""What is used of packages although they do not promise it: one table, and a check each that fails when it moves."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests import unpromised
+from tests.unpromised import sources
+
+PROMISED = {"_mapping", "_replace"}  # of SQLAlchemy's rows and of named tuples: their makers document them
+
+
+@dataclass(frozen=True)
+class Private:
+    """where: the modules that use it; check: raises anything but None where it is no longer what they take it for."""
+
+    where: tuple[str, ...]
+    why: str
+    check: Callable[[], object]
+
+
+TABLE = {
+    "_keras_history": Private(
+        ("model.ends",), "the way back from a network's answer to its last activation", unpromised.keras_history
+    ),
+    "_inbound_nodes": Private(("model.ends", "model.flops"), "what an operation was given", unpromised.inbound_nodes),
+    "_functional": Private(("model.preprocessing",), "a Sequential keeps its graph there", unpromised.functional),
+    "_nodes_by_depth": Private(
+        ("model.preprocessing",), "a network's operations in their order", unpromised.nodes_by_depth
+    ),
+    "_flatten_layers": Private(
+        ("model.legacy.weights",), "a network's layers and those of the networks inside it", unpromised.flatten_layers
+    ),
+    "_get_variable_index": Private(
+        ("training.optimizer",), "the momentum of a kernel that Muon steps", unpromised.variable_index
+    ),
+    'name == "beta"': Private(
+        ("training.optimizer",), "a normalisation's bias has a rate of its own", unpromised.variable_index
+    ),
+    "keras.callbacks.EarlyStopping": Private(
+        ("training.callbacks",), "the names of what it remembers, which a checkpoint holds", unpromised.early_stopping
+    ),
+    "keras.src": Private(
+        ("model.allowed", "model.legacy.functions", "model.legacy.words"),
+        "saved networks name Keras's classes by the modules that they are in",
+        unpromised.names_in_saved_files,
+    ),
+    "_experimental_calibrate_only": Private(
+        ("model.quantize",), "between calibrating and quantizing is named what stays float32", unpromised.converter
+    ),
+    "mlir_quantize": Private(("model.quantize",), "the second half of the conversion to int8", unpromised.quantizer),
+    "flatbuffer_utils": Private(("model.tail",), "reads and writes a .tflite file as objects", unpromised.flatbuffers),
+    "schema_py_generated": Private(
+        ("model.operations", "model.tail", "model.tflite_start"), "the words of a .tflite file", unpromised.schema
+    ),
+    "get_script_run_ctx": Private(
+        ("dashboard.language",), "whether a visitor's page is being drawn", unpromised.run_context
+    ),
+    'data-testid="stFileUploaderDropzoneInput"': Private(
+        ("dashboard.paste",),
+        "a pasted picture goes in there",
+        unpromised.in_streamlits_page("`stFileUploaderDropzoneInput`"),
+    ),
+    ".stMainBlockContainer": Private(
+        ("dashboard.style",), "the page's width", unpromised.in_streamlits_page(r"className:`stMainBlockContainer\b")
+    ),
+    'data-testid="stCaptionContainer"': Private(
+        ("dashboard.style",),
+        "captions that are dark enough to read",
+        unpromised.in_streamlits_page("`stCaptionContainer`"),
+    ),
+    'data-testid="stBaseButton-primary"': Private(
+        ("dashboard.style",),
+        "a main button's contrast",
+        unpromised.in_streamlits_page(r"`stBaseButton-(primary`|\$\{)"),
+    ),
+    'data-testid="stFileUploaderDropzone"': Private(
+        ("benchmarks.browser",), "pictures are dropped there", unpromised.in_streamlits_page("`stFileUploaderDropzone`")
+    ),
+    'data-testid="stSkeleton"': Private(
+        ("benchmarks.page",), "stands where the page is not ready", unpromised.in_streamlits_page("`stSkeleton`")
+    ),
+    "data-stale": Private(
+        ("benchmarks.page",), "marks what is drawn anew", unpromised.in_streamlits_page('"data-stale"')
+    ),
+    'scope.get("route")': Private(
+        ("api.metrics",), "the route that a request was counted for", unpromised.route_in_scope
+    ),
+    '"--none", "--log"': Private(
+        ("dashboard.agents",),
+        "ngrok's agents are known by what pyngrok starts them with",
+        unpromised.agents_command_line,
+    ),
+    "image.tile": Private(("model.depth", "model.images"), "how Pillow is going to read a picture", unpromised.tile),
+    "warnings.filters": Private(("model.startup",), "whether a warning is passed over already", unpromised.filters),
+}
+# Modules whose makers promise nothing of what is in them.
+UNPROMISED = (
+    "keras.src",
+    "tensorflow.lite.python",
+    "tensorflow.lite.tools",
+    "ai_edge_litert.schema_py_generated",
+    "streamlit.runtime",
+)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_it_is_still_what_our_code_takes_it_for(name: str) -> None:
+    entry = TABLE[name]
+    try:
+        entry.check()
+    except Exception as error:
+        pytest.fail(f"{name} has moved or changed ({error!r}): {', '.join(entry.where)} needs it ({entry.why})")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_it_is_used_where_the_table_says_and_nowhere_else(name: str) -> None:
+    assert sorted(module for module, text in sources().items() if name in text) == sorted(TABLE[name].where)
+
+
+def test_no_other_is_used() -> None:
+    texts = sources()
+    own = {name for text in texts.values() for name in defined(ast.parse(text))}
+    found = {name for text in texts.values() for name in private(ast.parse(text)) | page_names(text)}
+    missing = {name for name in found - own - PROMISED if not any(name in key for key in TABLE)}
+    assert not missing, f"{missing} are private to other packages: put them into the table, with a check"
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """The names that our code gives."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def private(tree: ast.Module) -> set[str]:
+    """What is taken from others by a name with an underscore, or out of a module that promises nothing."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
+            found |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
+    found = {name for name in found if re.match("_[a-z]", name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name for name in full if name.startswith(UNPROMISED) and not set(name.split(".")) & set(TABLE)}
+    return found
+
+
+def page_names(text: str) -> set[str]:
+    """Names of Streamlit's own elements."""
+    return set(re.findall(r'(?:data-testid="|\.(?=st[A-Z]))([A-Za-z-]+)', text))
