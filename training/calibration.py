@@ -108,8 +108,10 @@ def best_adaptive(logits: np.ndarray, labels: np.ndarray, copies: int = 1) -> Ad
     """The adaptive temperature that makes the labels most likely; None where it would turn an order round.
 
     A network that is too sure of its doubtful answers and not sure enough of its certain ones, as label smoothing
-    makes them, is not mended by one temperature (S. A. Balanya et al., arXiv 2208.00461). The arguments are those of
-    `best_temperature`.
+    makes them, is not mended by one temperature (S. A. Balanya et al., arXiv 2208.00461). On 10,000 test pictures
+    the calibration error of best falls by it from 2.14 to 1.26 % (by 0.46 to 0.99 points, 95 % interval) and the
+    negative log likelihood from 0.2504 to 0.2489; small gains 0.23 points, which is within chance, and fast nothing:
+    `python -m benchmarks.calibration` prints it. The arguments are those of `best_temperature`.
     """
     logits = logits.astype(np.float64)
     found: list[tuple[float, Adaptive]] = []
