@@ -54,20 +54,25 @@ def serve(environment: Mapping[str, str] | None = None, wait: bool = True) -> Ab
 
 @contextmanager
 def started(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None, asked: str | None = "/api/health"
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    asked: str | None = "/api/health",
+    program: str | Path = sys.executable,
+    folder: Path = ROOT,
 ) -> Iterator[Server]:
-    """`python ARGUMENTS` with PORT in them replaced by a free one, once `asked` is answered with 200; then ended.
+    """`PROGRAM ARGUMENTS` with PORT in them replaced by a free one, once `asked` is answered with 200; then ended.
 
-    VITRINE_HOME is an empty folder unless the environment names one. Raises RuntimeError with the log when it ends.
+    It is started in `folder`. VITRINE_HOME is an empty one unless the environment names it. Raises RuntimeError with
+    the log when it ends.
     """
     port = free_port()
-    command = [sys.executable, *(str(port) if word == "PORT" else word for word in arguments)]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log.txt"
-        variables = os.environ | {"VITRINE_HOME": f"{folder}/home"} | dict(environment or {})
+    command = [program, *(str(port) if word == "PORT" else word for word in arguments)]
+    with tempfile.TemporaryDirectory() as own:
+        log = Path(own) / "log.txt"
+        variables = os.environ | {"VITRINE_HOME": f"{own}/home"} | dict(environment or {})
         begin = time.monotonic()
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT)
         try:
             url = f"http://{ADDRESS}:{port}"
             if asked:

@@ -12,8 +12,8 @@ import tomllib
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 from playwright.sync_api import Page, expect
 
-from benchmarks.servers import ROOT, end, free_port, wait_until_ready
+from benchmarks.servers import ADDRESS, ROOT, Server, started
 from tests.drawn import draw_cifar10
 
 FROG = ROOT / "sample_images" / "frog-brown.png"
@@ -56,26 +56,15 @@ class Installed:
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
         )
 
-    @contextmanager
-    def serving(self, command: str, asked: str) -> Iterator[str]:
-        """`vitrine COMMAND` on a free port, once `asked` is answered; its address."""
-        port, log = free_port(), self.folder.parent / "log.txt"
-        words = [self.programs / "vitrine", command, "--port", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                words, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT
-            )
-        try:
-            url = f"http://localhost:{port}"
-            wait_until_ready(url + asked, process, log)
-            yield url
-        finally:
-            end(process)
+    def serving(self, command: str, asked: str) -> AbstractContextManager[Server]:
+        """`vitrine COMMAND` on a free port, once `asked` is answered."""
+        words = [command, "--host", ADDRESS, "--port", "PORT"]
+        return started(words, self.environment, asked, self.programs / "vitrine", self.folder)
 
 
 def pip(*words: str | Path) -> None:
-    """pip without a network."""
-    options = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
+    """pip without a network, which must not find on PYTHONPATH what it is to install."""
+    options = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
     subprocess.run([sys.executable, "-m", "pip", *words], env=os.environ | options, check=True)
 
 
@@ -204,22 +193,22 @@ def test_what_is_not_installed_says_how_to_install_it(light: Installed, command:
 
 
 def test_the_light_part_serves_the_api(light: Installed) -> None:
-    with light.serving("api", "/api/health") as url:
-        request = urllib.request.Request(f"{url}/predict", FROG.read_bytes(), {"Content-Type": "image/png"})
+    with light.serving("api", "/api/health") as server:
+        request = urllib.request.Request(f"{server.url}/predict", FROG.read_bytes(), {"Content-Type": "image/png"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
         assert (answer["category"], answer["engine"]) == ("frog", "int8")
-        with urllib.request.urlopen(f"{url}/api/models/best", timeout=60) as response:
+        with urllib.request.urlopen(f"{server.url}/api/models/best", timeout=60) as response:
             assert json.load(response)["engines"] == ["int8"]
-        request.full_url = f"{url}/predict?engine=keras"
+        request.full_url = f"{server.url}/predict?engine=keras"
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request, timeout=60)
         assert (refused.value.code, json.load(refused.value)["error"]) == (422, WITHOUT["keras"])
 
 
 def test_the_page_looks_as_in_the_repository_and_answers_without_keras(with_page: Installed, page: Page) -> None:
-    with with_page.serving("run", "/_stcore/health") as url:
-        page.goto(url)
+    with with_page.serving("run", "/_stcore/health") as server:
+        page.goto(server.url)
         page.get_by_role("button", name="ship").click()
         expect(page.get_by_text("a ship")).to_be_visible()
         colour = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]["light"]["textColor"]
