@@ -97,7 +97,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     programs = folder / Path(sys.executable).parent.name
-    pip("--python", programs / "python", "install", "--no-deps", "--no-compile", wheel)
+    pip("--python", programs / "python", "install", "--no-deps", wheel)
     return programs
 
 
@@ -209,7 +209,9 @@ def test_the_light_part_serves_the_api(light: Installed) -> None:
 def test_the_page_looks_as_in_the_repository_and_answers_without_keras(with_page: Installed, page: Page) -> None:
     with with_page.serving("run", "/_stcore/health") as server:
         page.goto(server.url)
-        page.get_by_role("button", name="ship").click()
+        ship = page.get_by_role("button", name="ship")
+        expect(ship).to_be_visible()
+        ship.click()
         expect(page.get_by_text("a ship")).to_be_visible()
         colour = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]["light"]["textColor"]
         red, green, blue = bytes.fromhex(colour.removeprefix("#"))
