@@ -34,7 +34,7 @@ screenshots:
 	@$(PYTHON) -m benchmarks.screenshots
 
 # Brings the catalogues up to date with the sentences in the code; new ones wait there for a translator.
-CATALOGUE := model/locale/pt/LC_MESSAGES/vitrine.po
+CATALOGUE := model/i18n/locale/pt/LC_MESSAGES/vitrine.po
 translations:
 	@scripts/setup.sh test && mkdir -p .vitrine
 	@$(PYTHON) -m babel.messages.frontend extract -F babel.cfg -k _ -k marked --no-location --sort-output --omit-header -w 120 -o .vitrine/vitrine.pot .

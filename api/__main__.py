@@ -12,8 +12,8 @@ from api.app import create_app
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, settings_table, unknown_variables
 from api.sockets import ListenError, listen, url_of
-from model.bundle import BundleError
-from model.pool import choose
+from model.common.errors import BundleError
+from model.inference.pool import choose
 
 SHUTDOWN_SECONDS = 30  # for what is in flight at SIGTERM
 SETTINGS = "Settings from the environment:\n\n\b\n" + "\n".join(

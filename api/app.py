@@ -17,7 +17,7 @@ from api.metrics import Measured, Metrics
 from api.problems import handle_problems
 from api.routes import router
 from api.settings import Settings
-from model.pool import POOL, Pool
+from model.inference.pool import POOL, Pool
 
 ABOUT = (
     "What an image classifier sees, over HTTP. An error is JSON with a sentence in `error`; `/api/health` has `status`."

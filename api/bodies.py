@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.multipart import File, read_form
 from api.problems import Problem, short
-from model.images import MAX_BYTES
+from model.images.decoder import MAX_BYTES
 
 TAKEN = (
     "send a form with a file (multipart/form-data), the picture's bytes with its image type, "

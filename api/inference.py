@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from api.problems import Problem, busy
 from api.settings import Settings
-from model.bundle import BundleError, UnknownModel
-from model.classifier import Classifier, NoProbabilities
-from model.extras import NotInstalled
-from model.images import InvalidImage
-from model.pool import Choice, Pool, UnknownEngine, choose
-from model.prediction import Prediction
+from model.common.errors import BundleError, UnknownModel
+from model.common.extras import NotInstalled
+from model.images.decoder import InvalidImage
+from model.inference.classifier import Classifier, NoProbabilities
+from model.inference.pool import Choice, Pool, UnknownEngine, choose
+from model.inference.prediction import Prediction
 
 log = logging.getLogger(__name__)
 LOADERS = 2  # networks loaded at the same time, beside the threads that answer
@@ -32,10 +32,10 @@ def classify(classifier: Classifier, content: bytes, keep: bool) -> Prediction:
     """
     prediction = classifier.classify(content).prediction
     if keep:
-        from model import history
+        from model.history import prediction_log
 
         try:
-            history.keep(content, prediction, classifier.card.sha256)
+            prediction_log.keep(content, prediction, classifier.card.sha256)
         except BundleError as error:  # whoever asked gets the answer all the same
             log.error("%s", error)
     return prediction

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.addresses import address_of
 from api.problems import Problem, busy, problem_response
 from api.settings import Settings
-from model.images import MAX_BYTES
+from model.images.decoder import MAX_BYTES
 
 OPEN = "/api/health"  # asks for no token
 MANY = "/api/predict"

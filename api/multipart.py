@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.problems import Problem
-from model.images import MAX_BYTES
+from model.images.decoder import MAX_BYTES
 
 # What a client sends wrong is told to the client: the log would grow as strangers please.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)

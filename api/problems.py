@@ -11,11 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from model.common.errors import VitrineError
+
 LONGEST = 80  # characters of a refused value that are shown
 GONE = 499  # the client left: nobody reads it, but the metrics count it apart
 
 
-class Problem(Exception):
+class Problem(VitrineError):
     """An answer other than success: `status` and a sentence for people."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from model.malloc import M_MMAP_THRESHOLD, set_malloc
+from model.common.malloc import M_MMAP_THRESHOLD, set_malloc
 
 MOST_OPEN = 65536  # files and connections; a usual limit of 1,024 is less than a thousand idle clients need
 LARGE = 4 * 2**20  # bytes; a pass of 16 small pictures needs less in one piece, and stays quick

@@ -25,8 +25,10 @@ from api.schemas import (
     model_answer,
     to_response,
 )
-from model.bundle import BundleError, bundle_folders, read_card
-from model.prediction import to_record
+from model.common.errors import BundleError
+from model.inference.prediction import to_record
+from model.registry.card import read_card
+from model.registry.resolution import bundle_folders
 
 log = logging.getLogger(__name__)
 ModelName = Annotated[str | None, Query(description="a name of `/api/models`; the server's default if none")]

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from model.bundle import Card
-from model.classifier import engines_of
+from model.inference.classifier import engines_of
+from model.registry.card import Card
 
 
 class Score(BaseModel):

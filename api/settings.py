@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model.common.errors import VitrineError
+
 PREFIX = "VITRINE_"
 # Read by other parts of the project: right as well, so that nobody is told that they are not.
 OTHERS = frozenset(
@@ -20,7 +22,7 @@ OTHERS = frozenset(
 )
 
 
-class SettingsError(ValueError):
+class SettingsError(VitrineError, ValueError):
     """Settings that cannot be used; the message has a line for each."""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 
+from model.common.errors import VitrineError
 
-class ListenError(ValueError):
+
+class ListenError(VitrineError, ValueError):
     """An address that cannot be listened on; the message says why."""
 
 

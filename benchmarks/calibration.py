@@ -15,12 +15,13 @@ import numpy as np
 import typer
 
 from benchmarks.machine import machine
-from model.bundle import BUNDLES, CARD_FILE, KERAS_FILE, read_card
-from model.classifier import read_network
-from model.data import load_dataset
-from model.evaluation import calibration_error
-from model.outputs import softmax
-from model.splits import Split
+from model.datasets.loader import load_dataset
+from model.datasets.splits import Split
+from model.evaluation.scores import calibration_error
+from model.inference.classifier import read_network
+from model.registry.card import CARD_FILE, KERAS_FILE, read_card
+from model.registry.locations import BUNDLES
+from model.signature.outputs import softmax
 from training.calibration import (
     LOGITS,
     Stored,

@@ -10,7 +10,8 @@ import numpy as np
 from flask import Flask, Response, jsonify, request
 from PIL import Image, ImageOps
 
-from model.bundle import KERAS_FILE, find_bundle, read_card
+from model.registry.card import KERAS_FILE, read_card
+from model.registry.resolution import find_bundle
 
 FOLDER = find_bundle("default")
 CARD = read_card(FOLDER)

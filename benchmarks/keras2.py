@@ -22,9 +22,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.allowed import NotAllowed
-from model.classifier import read_network
-from model.intake import suffix_of
+from model.common.errors import NotAllowed
+from model.inference.classifier import read_network
+from model.intake.add_model import suffix_of
 
 SAVER = Path(__file__).parent / "keras2_save.py"
 SUFFIXES = (".h5", ".keras")

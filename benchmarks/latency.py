@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import machine, row, timed
-from model.bundle import BUNDLES, CARD_FILE, KERAS_FILE, find_bundle
-from model.classifier import Classifier
-from model.images import read_image, to_array
+from model.images.decoder import read_image, to_array
+from model.inference.classifier import Classifier
+from model.registry.card import CARD_FILE, KERAS_FILE
+from model.registry.locations import BUNDLES
+from model.registry.resolution import find_bundle
 
 PHOTO = "sample_images/horse-zaniskari.jpg"
 

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from benchmarks.machine import machine
-from model.airbench import prepare_airbench
-from model.architectures import build_model
-from model.flops import count_flops
-from model.splits import Dataset, Split, empty_split
+from model.datasets.splits import Dataset, Split, empty_split
+from model.networks.airbench import prepare_airbench
+from model.networks.architectures import build_model
+from model.networks.flops import count_flops
 from training.batches import TrainingBatches
 from training.fit import starting_network
 from training.history import read_history

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import words
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 
 KEPT = ("model", "lang")  # what a link to another page takes along
 VIEW = ("set", "engine", "true", "answer", "verdict", "sort", "sure", "page")  # what a view of a test set is made of

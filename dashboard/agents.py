@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from model.home import home
+from model.common.paths import home
 
 NAME = re.compile(r"ngrok-(\d{1,9})\.yml")  # with the number of the server's process
 STARTED = ["start", "--none", "--log", "stdout", "--config"]  # what pyngrok starts an agent with, before the file

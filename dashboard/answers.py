@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 
-from model.classifier import Classifier, NoProbabilities
-from model.images import InvalidImage, made_of, to_picture
-from model.prediction import Prediction
-from model.thumbnail import jpeg, thumbnail
+from model.images.decoder import InvalidImage, made_of, to_picture
+from model.images.thumbnails import jpeg, thumbnail
+from model.inference.classifier import Classifier, NoProbabilities
+from model.inference.prediction import Prediction
 
 PREVIEW = 900  # pixels of the longer side on the page
 

@@ -9,14 +9,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, browse, diagram, figures, matrix
-from model.evaluation import Evaluation
-from model.language import gettext as _
-from model.language import marked, ngettext, per_cent, whole
-from model.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
-from model.spelling import spelled
-from model.survey import Question, Survey, select
-from model.testset import PictureSet
-from model.titles import class_name
+from model.datasets.class_matching import spelled
+from model.datasets.display_names import class_name
+from model.datasets.test_set import PictureSet
+from model.evaluation.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
+from model.evaluation.scores import Evaluation
+from model.evaluation.test_set_predictions import Question, Survey, select
+from model.i18n.number_format import per_cent, whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
 
 MOST_CLASSES = 30  # in a chart; the table has them all
 STRIP = 18  # pictures

@@ -11,13 +11,13 @@ import streamlit as st
 
 from dashboard import address, sets, words
 from dashboard.sheet import Cell, show_sheet, small_url
-from model.bundle import Card
-from model.language import gettext as _
-from model.language import marked
-from model.spelling import places_of
-from model.survey import ORDERS, VERDICTS, Question, Survey
-from model.testset import PictureSet
-from model.titles import class_name
+from model.datasets.class_matching import places_of
+from model.datasets.display_names import class_name
+from model.datasets.test_set import PictureSet
+from model.evaluation.test_set_predictions import ORDERS, VERDICTS, Question, Survey
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
+from model.registry.card import Card
 
 PAGE = 60  # pictures
 VERDICT_WORDS = dict(zip(VERDICTS, (marked("All"), marked("Right"), marked("Wrong")), strict=True))

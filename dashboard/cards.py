@@ -6,14 +6,15 @@ import hashlib
 from dataclasses import dataclass
 
 from dashboard.words import INCLUSIVE, plain
-from model.bundle import TFLITE_FILE, Card
-from model.catalog import SHIPPED, STORED, TRAINED, Entry
-from model.intake import Added
-from model.language import decimal, marked, ngettext, per_cent
-from model.language import gettext as _
-from model.scaling import SCALINGS, how_known
-from model.store import StoredModel
-from model.titles import class_name, test_set
+from model.datasets.display_names import class_name, test_set
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+from model.intake.add_model import Added
+from model.registry.card import TFLITE_FILE, Card, how_known
+from model.registry.catalog import SHIPPED, STORED, TRAINED, Entry
+from model.registry.store import StoredModel
+from model.signature.scaling import SCALINGS
 
 ORIGINS = {SHIPPED: marked("ships with Vitrine"), TRAINED: marked("trained here"), STORED: marked("added by you")}
 

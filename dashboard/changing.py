@@ -10,9 +10,10 @@ import streamlit as st
 from dashboard import roles, words
 from dashboard import runs as facts
 from dashboard.following import why_it_ended
-from model.bundle import BundleError, check_name
-from model.language import gettext as _
-from model.splits import DataError
+from model.common.errors import BundleError
+from model.datasets.splits import DataError
+from model.i18n.translations import gettext as _
+from model.registry.card import check_name
 from training.background import can_go_on, go_on
 from training.history import Run, RunError, own_runs, remove_run, rename_run, restore_run
 from training.origin import origin_of

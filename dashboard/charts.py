@@ -8,9 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from model.language import decimal_point, per_cent, thousands
-from model.prediction import Prediction
-from model.titles import class_name
+from model.datasets.display_names import class_name
+from model.i18n.number_format import decimal_point, per_cent, thousands
+from model.inference.prediction import Prediction
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
 # palest are moved so that they stand out on a dark and on a white page alike.

@@ -10,13 +10,15 @@ import plotly.graph_objects as go
 
 from dashboard.charts import MOST_BARS, bars, class_color, shown
 from dashboard.words import INCLUSIVE, certainty, headline
-from model.bundle import BundleError, bundle_folders, default_name, read_card
-from model.classifier import engines_of
-from model.language import decimal, per_cent
-from model.language import gettext as _
-from model.prediction import Prediction
-from model.spelling import spelled
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.class_matching import spelled
+from model.datasets.display_names import class_name
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
+from model.inference.classifier import engines_of
+from model.inference.prediction import Prediction
+from model.registry.card import read_card
+from model.registry.resolution import bundle_folders, default_name
 
 SLIGHT = 0.01  # a change of probability under this is none worth a sentence
 FASTER = 1.5  # a ratio of times under this is left to chance

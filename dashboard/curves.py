@@ -9,8 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts import RUN_COLORS, literal
-from model.language import decimal_point, marked, ngettext, per_cent, thousands
-from model.language import gettext as _
+from model.i18n.number_format import decimal_point, per_cent, thousands
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
 from training.history import Run
 
 POINTS = 2000  # of a longer run every second, third, … epoch is drawn

@@ -7,9 +7,9 @@ from html import escape
 
 import streamlit as st
 
-from model.language import gettext as _
-from model.language import per_cent, whole
-from model.metrics import ReliabilityBin
+from model.evaluation.metrics import ReliabilityBin
+from model.i18n.number_format import per_cent, whole
+from model.i18n.translations import gettext as _
 
 EDGE = 400  # of the square that the bars stand in
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.answers import Item
-from model.prediction import FIELDS, to_record
+from model.inference.prediction import FIELDS, to_record
 
 COLUMNS = (*FIELDS, "note", "error")  # of a table, before the classes
 

@@ -8,9 +8,9 @@ from html import escape
 import plotly.graph_objects as go
 
 from dashboard.charts import ROW, class_color, literal
-from model.language import decimal, per_cent
-from model.language import gettext as _
-from model.metrics import ClassFigures
+from model.evaluation.metrics import ClassFigures
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
 
 
 def class_bars(figures: Sequence[ClassFigures], labels: Sequence[str], places: Sequence[int]) -> str:

@@ -9,8 +9,8 @@ import streamlit as st
 from dashboard import roles, words
 from dashboard.roles import NotOwnerError
 from dashboard.runs import doing, share_done
-from model.files import changed
-from model.language import gettext as _
+from model.common.files import changed
+from model.i18n.translations import gettext as _
 from training.background import Start, dismiss, last_words, list_starts
 from training.history import Run, RunError, own_run, own_runs, unfinished
 from training.process import is_alive, is_stopping, stop

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import roles
 from dashboard.password import wanted
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 
 HTML = """<form>
   <span class="line"></span>

@@ -22,16 +22,16 @@ from PIL import Image
 from dashboard.answers import Answer
 from dashboard.resources import WORKED_OUT, identity
 from dashboard.surveys import TURN, Job
-from model.classifier import Classifier, KerasPass
-from model.explain import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
-from model.images import from_picture
-from model.index import Features, Index, kept_index, take_index
-from model.language import current, speaking
-from model.language import gettext as _
-from model.neighbors import Neighbor, features_of, nearest
-from model.splits import DataError
-from model.stability import Trial, trials
-from model.survey import network_key
+from model.datasets.splits import DataError
+from model.evaluation.test_set_predictions import network_key
+from model.explanation.feature_index import Features, Index, kept_index, take_index
+from model.explanation.nearest_neighbors import Neighbor, features_of, nearest
+from model.explanation.robustness import Trial, trials
+from model.explanation.saliency import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
+from model.i18n.translations import current, speaking
+from model.i18n.translations import gettext as _
+from model.images.decoder import from_picture
+from model.inference.classifier import Classifier, KerasPass
 
 log = logging.getLogger(__name__)
 

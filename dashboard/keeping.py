@@ -9,12 +9,13 @@ import streamlit as st
 
 from dashboard import resources, roles, words
 from dashboard.answers import Answer, Item
-from model import history
-from model.bundle import BundleError, Card
-from model.history import ForgottenError, KeptAnswer
-from model.home import SettingError, keeps_answers
-from model.language import gettext as _
-from model.titles import class_name
+from model.common.errors import BundleError, SettingError
+from model.common.settings import keeps_answers
+from model.datasets.display_names import class_name
+from model.history import prediction_log
+from model.history.prediction_log import ForgottenError, KeptAnswer
+from model.i18n.translations import gettext as _
+from model.registry.card import Card
 
 Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
 
@@ -64,7 +65,7 @@ def keep_now(content: bytes, answer: Answer, card: Card) -> int:
     assert answer.prediction is not None
     name, kept = name_of(content, card), numbers()
     if name not in kept:
-        kept[name] = history.keep(content, answer.prediction, card.sha256, answer.thumbnail)
+        kept[name] = prediction_log.keep(content, answer.prediction, card.sha256, answer.thumbnail)
     return kept[name]
 
 
@@ -88,11 +89,11 @@ def ask_about(item: Item, card: Card) -> None:
     def judge(truth: str) -> Verdict:
         number = keep_now(item.content, answer, card)
         try:
-            history.judge(number, picture_sha256, truth)
+            prediction_log.judge(number, picture_sha256, truth)
         except ForgottenError:  # all answers were, in another tab
             del numbers()[name]
             number = keep_now(item.content, answer, card)
-            history.judge(number, picture_sha256, truth)
+            prediction_log.judge(number, picture_sha256, truth)
         return number, picture_sha256
 
     said = None if item.kept is None else verdicts().get((item.kept, picture_sha256))
@@ -105,7 +106,7 @@ def ask_again(answer: KeptAnswer) -> None:
 
     def judge(truth: str) -> Verdict:
         roles.check()  # it may be anybody's
-        history.judge(answer.id, answer.picture_sha256, truth)
+        prediction_log.judge(answer.id, answer.picture_sha256, truth)
         return answer.id, answer.picture_sha256
 
     ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)

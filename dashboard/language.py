@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from model import language
-from model.language import ENGLISH, LANGUAGES
+from model.i18n import translations
+from model.i18n.translations import ENGLISH, LANGUAGES
 
 KEY = "lang"
 
@@ -28,7 +28,7 @@ def browsers(locale: str | None) -> str:
 def choose() -> None:
     """The switch, which stands in the address once it is used."""
     st.segmented_control(
-        language.gettext("Language"),
+        translations.gettext("Language"),
         list(LANGUAGES),
         default=browsers(st.context.locale),
         required=True,
@@ -37,7 +37,7 @@ def choose() -> None:
         label_visibility="collapsed",
     )
     # Screen readers pronounce by it. Only a key of LANGUAGES gets in.
-    st.html(f"<script>{script(language.current())}</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>{script(translations.current())}</script>", unsafe_allow_javascript=True)
 
 
 def script(name: str) -> str:
@@ -45,4 +45,4 @@ def script(name: str) -> str:
     return f"document.documentElement.lang = '{name}'"
 
 
-language.ask(visitors)
+translations.ask(visitors)

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import greeting, language, parts
 from dashboard.resources import PAGE_SHOWN
 from dashboard.style import STYLE
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 
 LOGO = Path(__file__).with_name("logo.png")
 

@@ -11,10 +11,10 @@ from dashboard import downloads, parts, words
 from dashboard.answers import Item
 from dashboard.style import tile_style
 from dashboard.why import show_why
-from model.classifier import Classifier
-from model.language import gettext as _
-from model.language import ngettext
-from model.titles import class_name
+from model.datasets.display_names import class_name
+from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
+from model.inference.classifier import Classifier
 
 PAGE_OF_TILES = 24
 

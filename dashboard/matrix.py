@@ -13,9 +13,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard import address
-from model.language import decimal, per_cent
-from model.language import gettext as _
-from model.titles import class_name
+from model.datasets.display_names import class_name
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
 
 RIGHT, WRONG = "46, 158, 91", "204, 102, 119"
 STRONG = 0.55  # the most a cell is filled with: the theme's text stays readable on it

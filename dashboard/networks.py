@@ -9,16 +9,18 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from dashboard import cards, resources, roles, words
-from model import store
-from model.bundle import BundleError, Card
-from model.catalog import STORED, Entry
-from model.convert import KINDS, can_convert, own_file
-from model.intake import MAX_BYTES, Wishes, add_file
-from model.language import gettext as _
-from model.namefiles import MAX_BYTES as MAX_NAMES
-from model.names import Names, NamesError, parse_names, typed_names
-from model.scaling import SCALINGS
-from model.shapes import SizeError, sides_of
+from model.common.errors import BundleError
+from model.datasets.class_name_files import MAX_BYTES as MAX_NAMES
+from model.datasets.class_name_files import Names, NamesError, parse_names
+from model.datasets.class_names import typed_names
+from model.export.conversion import KINDS, can_convert, own_file
+from model.i18n.translations import gettext as _
+from model.intake.add_model import MAX_BYTES, Wishes, add_file
+from model.registry import resolution, store
+from model.registry.card import Card
+from model.registry.catalog import STORED, Entry
+from model.signature.scaling import SCALINGS
+from model.signature.shapes import SizeError, sides_of
 
 FIND_OUT = "find out"
 
@@ -39,7 +41,7 @@ def attempt(change: Callable[[], object]) -> bool:
 
 
 def set_default(name: str) -> None:
-    attempt(lambda: store.set_default(name))
+    attempt(lambda: resolution.set_default(name))
 
 
 def rename(old: str) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import address, resources, roles, words
-from model.bundle import Card
-from model.classifier import engines_of
-from model.folders import is_cifar10, known_folders
-from model.language import gettext as _
-from model.shapes import PictureSize
-from model.splits import DataError
+from model.datasets.known_folders import is_cifar10, known_folders
+from model.datasets.splits import DataError
+from model.i18n.translations import gettext as _
+from model.inference.classifier import engines_of
+from model.registry.card import Card
+from model.signature.shapes import PictureSize
 
 NAMES = ("set", "picture")
 CIFAR10_SIDE = 32

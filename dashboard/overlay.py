@@ -10,10 +10,10 @@ from PIL import Image
 from plotly.colors import hex_to_rgb, sequential
 
 from dashboard.dataurl import data_url
-from model.images import centre_box
-from model.language import gettext as _
-from model.shapes import InputShape
-from model.thumbnail import jpeg
+from model.i18n.translations import gettext as _
+from model.images.decoder import centre_box
+from model.images.thumbnails import jpeg
+from model.signature.shapes import InputShape
 
 SIDE = 420  # pixels of the picture on the page
 # From black over red to pale yellow, evenly by brightness, so that it reads without colours, too.

@@ -12,12 +12,14 @@ import streamlit as st
 from dashboard import charts, keeping, resources, roles, words
 from dashboard.answers import Answer, Item
 from dashboard.drawing import draw
-from model import language
-from model.bundle import BundleError, Card, bundle_folders, default_name
-from model.classifier import Classifier
-from model.language import decimal, per_cent
-from model.language import gettext as _
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.i18n import translations
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
+from model.inference.classifier import Classifier
+from model.registry.card import Card
+from model.registry.resolution import bundle_folders, default_name
 
 
 def use_model() -> tuple[str, Card]:
@@ -172,7 +174,9 @@ def verdict(item: Item) -> str:
 
 def article(label: str) -> str:
     """An English class with its article; in other languages the article is part of the sentence or left out."""
-    return label if language.current() != language.ENGLISH else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+    return (
+        label if translations.current() != translations.ENGLISH else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+    )
 
 
 def show_pictures(item: Item, card: Card, key: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 
 HTML = """<button type="button" hidden>
   <svg aria-hidden="true" width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor">

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from model.explain import regions
-from model.language import gettext as _
-from model.language import marked
+from model.explanation.saliency import regions
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
 
 ROWS = (marked("top"), marked("middle"), marked("bottom"))
 COLUMNS = (marked("left"), marked("centre"), marked("right"))

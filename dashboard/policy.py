@@ -15,14 +15,15 @@ from starlette.types import Scope
 
 from api.headers import headers, policy
 from dashboard.language import script
-from model.language import LANGUAGES
+from model.common.errors import VitrineError
+from model.i18n.translations import LANGUAGES
 
 EMBED = "VITRINE_EMBED"
 ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9-]+|\*)(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?")
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-class EmbedError(ValueError):
+class EmbedError(VitrineError, ValueError):
     """A setting that names no origins; the message says what would be right."""
 
 

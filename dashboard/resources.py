@@ -15,21 +15,24 @@ import numpy as np
 import streamlit as st
 
 from dashboard.answers import Answer, answer
-from model.bundle import BundleError, Card, check_file, default_name, find_bundle, read_card
-from model.cache import Cache
-from model.classfolders import MAX_BYTES, why_unread
-from model.classifier import Classifier, file_of
-from model.comparison import speeds
-from model.convert import convert
-from model.images import read_image, to_array
-from model.language import current
-from model.layers import Layer, list_layers
-from model.pool import POOL, Choice, Key, choose
-from model.samples import list_samples
-from model.shapes import PictureSize
-from model.splits import Broken
-from model.testset import PictureSet, read_testset, stamp
-from model.thumbnail import thumbnail
+from model.common.cache import Cache
+from model.common.errors import BundleError
+from model.datasets.image_folder import MAX_BYTES, why_unread
+from model.datasets.splits import Broken
+from model.datasets.test_set import PictureSet, read_testset, stamp
+from model.evaluation.paired_test import speeds
+from model.export.conversion import convert
+from model.i18n.translations import current
+from model.images.decoder import read_image, to_array
+from model.images.samples import list_samples
+from model.images.thumbnails import thumbnail
+from model.inference.classifier import Classifier, file_of
+from model.inference.layer_table import Layer, list_layers
+from model.inference.pool import POOL, Choice, Key, choose
+from model.registry.card import Card, read_card
+from model.registry.checksums import check_file
+from model.registry.resolution import default_name, find_bundle
+from model.signature.shapes import PictureSize
 
 log = logging.getLogger(__name__)
 # What is worked out of pictures, for all visitors; Streamlit's own caches, which count, hold what is small.

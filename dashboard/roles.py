@@ -11,11 +11,11 @@ import streamlit as st
 
 from dashboard.signing import COOKIE
 from dashboard.visitors import MARK, OTHER, Visitor
-from model.bundle import BundleError
-from model.folders import known_folders
-from model.home import home
-from model.language import gettext as _
-from model.splits import readable
+from model.common.errors import BundleError
+from model.common.paths import home
+from model.datasets.known_folders import known_folders
+from model.datasets.splits import readable
+from model.i18n.translations import gettext as _
 
 PROGRAM = Path(__file__).parent.parent
 Result = TypeVar("Result")

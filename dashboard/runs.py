@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from dashboard import words
-from model.bundle import BUNDLES, bundle_folders
-from model.home import home
-from model.language import gettext as _
-from model.language import marked
+from model.common.paths import home
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
+from model.registry.locations import BUNDLES
+from model.registry.resolution import bundle_folders
 from training.gains import filled, written
 from training.history import Run, duration, own_runs
 from training.process import is_stopping

@@ -8,10 +8,11 @@ import pandas as pd
 
 from dashboard import words
 from dashboard.dataurl import data_url
-from model.history import KeptAnswer, Tally
-from model.language import gettext as _
-from model.language import marked, ngettext, whole
-from model.titles import class_name
+from model.datasets.display_names import class_name
+from model.history.prediction_log import KeptAnswer, Tally
+from model.i18n.number_format import whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
 
 FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
     marked("All"): (True, False, None),

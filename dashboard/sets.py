@@ -11,13 +11,14 @@ import streamlit as st
 
 from dashboard import address, parts, resources, roles, surveys, words
 from dashboard.roles import NotOwnerError
-from model.bundle import Card, no_file
-from model.classifier import DEFAULT_ENGINE, engines_of, file_of
-from model.folders import add_folder, folders_added, forget_folder
-from model.language import gettext as _
-from model.language import whole
-from model.splits import SHOWN, DataError, left_out
-from model.testset import PictureSet
+from model.datasets.known_folders import add_folder, folders_added, forget_folder
+from model.datasets.splits import SHOWN, DataError, left_out
+from model.datasets.test_set import PictureSet
+from model.i18n.number_format import whole
+from model.i18n.translations import gettext as _
+from model.inference.classifier import DEFAULT_ENGINE, engines_of, file_of
+from model.registry.card import Card
+from model.registry.checksums import no_file
 
 NEWS_SECONDS = 0.3  # between looks at how far a survey is
 CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"

@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.extras import NotInstalled, require
-from model.files import write_whole
+from model.common.errors import VitrineError
+from model.common.extras import NotInstalled, require
+from model.common.files import write_whole
 
 if TYPE_CHECKING:
     from pyngrok.conf import PyngrokConfig
@@ -31,7 +32,7 @@ REFUSED = f"ngrok does not accept the token in {TOKEN}"
 NETWORK_WORDS = ("dial", "lookup", "no such host", "timeout", "timed out", "refused", "unreachable", "handshake")
 
 
-class NoLink(Exception):
+class NoLink(VitrineError):
     """Why there is no public link, as the end of a sentence."""
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.dataurl import data_url
-from model.images import to_picture
-from model.thumbnail import jpeg, png
+from model.images.decoder import to_picture
+from model.images.thumbnails import jpeg, png
 
 SIDE = 96  # pixels of a picture on the page
 

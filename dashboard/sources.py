@@ -9,12 +9,12 @@ import streamlit as st
 from dashboard import resources, words
 from dashboard.opened import Opened, forget_picture
 from dashboard.style import tile_style
-from model.cifar10 import CIFAR10_CLASSES
-from model.images import MAX_BYTES
-from model.language import gettext as _
-from model.picturefiles import is_picture_below
-from model.samples import Sample, list_samples, one_a_class
-from model.titles import class_name
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.datasets.display_names import class_name
+from model.i18n.translations import gettext as _
+from model.images.decoder import MAX_BYTES
+from model.images.image_files import is_picture_below
+from model.images.samples import Sample, list_samples, one_a_class
 
 
 def forget_sample() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from dashboard import roles, words
-from model.bundle import BundleError
-from model.files import changed
-from model.language import gettext as _
-from model.language import marked, ngettext
-from model.splits import DataError
+from model.common.errors import BundleError
+from model.common.files import changed
+from model.datasets.splits import DataError
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
 from training.background import start, under_way
 from training.history import RunError, own_runs
 from training.origin import origin_of

@@ -7,11 +7,12 @@ import plotly.graph_objects as go
 
 from dashboard.charts import class_color, literal
 from dashboard.dataurl import data_url
-from model.language import decimal, marked, ngettext
-from model.language import gettext as _
-from model.stability import CHANGES, Trial, held
-from model.thumbnail import png
-from model.titles import class_name
+from model.datasets.display_names import class_name
+from model.explanation.robustness import CHANGES, Trial, held
+from model.i18n.number_format import decimal
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+from model.images.thumbnails import png
 
 KINDS = {
     "turned": marked("turned"),

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.bundle import BundleError, Card
-from model.language import current, ngettext, speaking, whole
-from model.language import gettext as _
-from model.pool import POOL
-from model.survey import ask_all, keep, kept, survey_file
-from model.testset import PictureSet
+from model.common.errors import BundleError
+from model.datasets.test_set import PictureSet
+from model.evaluation.test_set_predictions import ask_all, keep, kept, survey_file
+from model.i18n.number_format import whole
+from model.i18n.translations import current, ngettext, speaking
+from model.i18n.translations import gettext as _
+from model.inference.pool import POOL
+from model.registry.card import Card
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str, str]

@@ -12,16 +12,19 @@ from dashboard import address, browse, cards, figures, resources, roles, words
 from dashboard.assessment import STRIP, show_twin
 from dashboard.drawing import draw
 from dashboard.sheet import Cell
-from model.bundle import BundleError, Card, bundle_folders
-from model.classifier import engines_of, file_of
-from model.comparison import Change, Disagreement, change, disagreements
-from model.evaluation import Evaluation, score
-from model.language import decimal, marked, ngettext, per_cent, whole
-from model.language import gettext as _
-from model.metrics import interval
-from model.survey import Survey
-from model.testset import PictureSet
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.datasets.test_set import PictureSet
+from model.evaluation.metrics import interval
+from model.evaluation.paired_test import Change, Disagreement, change, disagreements
+from model.evaluation.scores import Evaluation, score
+from model.evaluation.test_set_predictions import Survey
+from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+from model.inference.classifier import engines_of, file_of
+from model.registry.card import Card
+from model.registry.resolution import bundle_folders
 
 CLEAR = 0.05  # a chance below it is hardly one
 KINDS = {

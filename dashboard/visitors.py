@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.password import SIGNED_IN
+from model.common.errors import VitrineError
 
 MARK = "x-vitrine-visitor"  # tells a session what `standing` said of its connection; nobody else can send it
 HERE = "here"  # a page of this server, opened on the machine that it runs on
@@ -23,7 +24,7 @@ FORWARDED = re.compile(rb".*(forward|original).*|via|(.*-)?(ip|clientip|remote-a
 USUAL_PORTS = (":80", ":443")  # a browser leaves them out
 
 
-class LocalOwnerError(ValueError):
+class LocalOwnerError(VitrineError, ValueError):
     """A setting with a typo; the message says what would be right."""
 
 

@@ -14,14 +14,15 @@ from dashboard.answers import Answer, Item
 from dashboard.drawing import draw
 from dashboard.insights import GRADIENT, OCCLUSION
 from dashboard.overlay import show_overlay
-from model.classifier import Classifier
-from model.explain import NoMapError
-from model.folders import known_folders
-from model.index import Index
-from model.language import decimal, marked, per_cent
-from model.language import gettext as _
-from model.spelling import spelled
-from model.titles import class_name
+from model.datasets.class_matching import spelled
+from model.datasets.display_names import class_name
+from model.datasets.known_folders import known_folders
+from model.explanation.feature_index import Index
+from model.explanation.saliency import NoMapError
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
+from model.inference.classifier import Classifier
 
 METHODS = {GRADIENT: marked("By its features (Grad-CAM)"), OCCLUSION: marked("By covering parts (occlusion)")}
 NEWS_SECONDS = 0.3  # between looks at how far the training pictures are

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 
 from dashboard.charts import SURE
-from model.bundle import Card
-from model.classifier import engines_of
-from model.language import gettext as _
-from model.language import marked, per_cent
-from model.prediction import Prediction
-from model.titles import class_name, test_set
+from model.datasets.display_names import class_name, test_set
+from model.i18n.number_format import per_cent
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
+from model.inference.classifier import engines_of
+from model.inference.prediction import Prediction
+from model.registry.card import Card
 
 JOINER = "\u2060"  # is not seen, and joins the letters around it
 # Once Markdown is read and no backslash left, Streamlit makes links of addresses, emoji and icons of :names:.

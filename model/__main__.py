@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import model.historycli
-import model.storecli  # noqa: F401  (both add their commands)
-from model.backbonecli import backbone
-from model.cli import app
-from model.quantizecli import quantize
+import model.cli.history
+import model.cli.models  # noqa: F401  (both add their commands)
+from model.cli.backbone import backbone
+from model.cli.main import app
+from model.cli.quantize import quantize
 
 app.command()(quantize)
 app.command()(backbone)

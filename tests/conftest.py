@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from benchmarks.browser import launch
 from benchmarks.servers import Server, serve
+from tests.fake_server import Handler, Stand
 
 NO_BROWSER = "no Chromium"
 NO_NAMESPACE = "no network namespace"
@@ -71,3 +73,14 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert not refused, "the page's own policy forbids what the page does"
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    with Stand(("127.0.0.1", 0), Handler) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

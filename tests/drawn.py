@@ -105,8 +105,8 @@ def enliven(network: Any) -> None:
 
 def save_untrained(folder: Path, classes: tuple[str, ...] = SHAPES, size: int = 32) -> Any:
     """A bundle in `folder` whose small network has learnt nothing, without its int8 twin; returns the network."""
-    from model.architectures import build_model
-    from model.bundle import Card, write_card
+    from model.networks.architectures import build_model
+    from model.registry.card import Card, write_card
 
     folder.mkdir(parents=True)
     network = build_model("airbench", len(classes), size, widths=(8, 16, 16))

@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers
 from PIL import Image
 
-from model.bundle import Card
-from model.shapes import InputShape
+from model.registry.card import Card
+from model.signature.shapes import InputShape
 
 CLASSES = ("up", "down")
 OBLONG, TALL, GREY, STRIP = InputShape(24, 48), InputShape(48, 24), InputShape(28, 28, 1), InputShape(16, 40, 1)

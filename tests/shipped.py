@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from model.bundle import BUNDLES, CARD_FILE, INT8_FILE, find_bundle, read_card
+from model.registry.card import CARD_FILE, INT8_FILE, read_card
+from model.registry.locations import BUNDLES
+from model.registry.resolution import find_bundle
 
 NAMES = sorted(path.parent.name for path in BUNDLES.glob(f"*/{CARD_FILE}"))
 LISTED = ", ".join(["default", *NAMES])

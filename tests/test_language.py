@@ -16,13 +16,13 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po
 
-from model import language
-from model.language import CATALOGUES, LANGUAGES
+from model.i18n import number_format, translations
+from model.i18n.translations import CATALOGUES, LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("model", "dashboard", "training")
 MARKS = ("_", "gettext", "ngettext", "marked")
-OTHERS = [name for name in LANGUAGES if name != language.ENGLISH]
+OTHERS = [name for name in LANGUAGES if name != translations.ENGLISH]
 # What Streamlit's functions show as it is given to them.
 SHOWN = {
     *("title", "header", "subheader", "markdown", "caption", "write", "text", "info", "warning", "error", "success"),
@@ -153,26 +153,26 @@ def test_the_check_finds_a_bare_string() -> None:
 
 @pytest.fixture
 def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language._Asked, "language", staticmethod(lambda: "pt"))
+    monkeypatch.setattr(translations._Asked, "language", staticmethod(lambda: "pt"))
 
 
 @pytest.mark.usefixtures("portuguese")
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
     from dashboard.words import headline, percent
-    from model.cifar10 import CIFAR10_CLASSES
-    from model.prediction import Prediction
-    from model.titles import test_set
+    from model.datasets.cifar10 import CIFAR10_CLASSES
+    from model.datasets.display_names import test_set
+    from model.inference.prediction import Prediction
 
-    assert language.decimal(97.06) == "97,1"
+    assert number_format.decimal(97.06) == "97,1"
     assert percent(0.9966) == "99,7%"
-    assert [language.gettext(name) for name in CIFAR10_CLASSES] == (
+    assert [translations.gettext(name) for name in CIFAR10_CLASSES] == (
         ["avião", "automóvel", "pássaro", "gato", "cervo", "cachorro", "sapo", "cavalo", "navio", "caminhão"]
     )
     assert test_set("cifar10 test, all 10,000") == "CIFAR-10, todas as 10.000 imagens de teste"
     shares = [0.9 if name == "frog" else 0.01 for name in CIFAR10_CLASSES]
     sure = Prediction.from_probabilities(shares, CIFAR10_CLASSES, "net", 1.0)
     one = "Removed {name} and its earlier version.", "Removed {name} and its {count} earlier versions."
-    assert [language.ngettext(*one, count).partition(" ")[2][:13] for count in (1, 2)] == [
+    assert [translations.ngettext(*one, count).partition(" ")[2][:13] for count in (1, 2)] == [
         "e sua versão ",
         "e suas {count",
     ]
@@ -183,20 +183,20 @@ def test_a_thread_speaks_the_language_of_who_asked_for_its_work() -> None:
     found = []
 
     def work() -> None:
-        with language.speaking("pt"):
-            found.append(language.gettext("Undo"))
-        found.append(language.gettext("Undo"))
+        with translations.speaking("pt"):
+            found.append(translations.gettext("Undo"))
+        found.append(translations.gettext("Undo"))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert found[0] not in ("", "Undo")
-    assert found[1] == language.gettext("Undo") == "Undo"
+    assert found[1] == translations.gettext("Undo") == "Undo"
 
 
 @pytest.mark.usefixtures("portuguese")
 def test_a_refused_picture_is_refused_in_portuguese() -> None:
-    from model.images import InvalidImage, read_image
+    from model.images.decoder import InvalidImage, read_image
 
     with pytest.raises(InvalidImage, match="Este arquivo não é uma imagem: ele começa como um PDF"):
         read_image(b"%PDF-1.4 and more")
@@ -204,8 +204,8 @@ def test_a_refused_picture_is_refused_in_portuguese() -> None:
 
 @pytest.mark.usefixtures("portuguese")
 def test_a_file_looked_at_in_another_process_is_refused_in_portuguese(tmp_path: Path) -> None:
-    from model.intake import Wishes, add_file
-    from model.store import StoreError
+    from model.common.errors import StoreError
+    from model.intake.add_model import Wishes, add_file
 
     path = tmp_path / "bad.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
@@ -224,9 +224,9 @@ def test_the_browsers_language_is_followed_where_it_is_ours(locale: str | None, 
 
 
 def test_a_language_that_is_not_ours_is_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language._Asked, "language", staticmethod(lambda: "../../etc"))
-    assert language.current() == "en"
-    assert language.gettext("Undo") == "Undo"
+    monkeypatch.setattr(translations._Asked, "language", staticmethod(lambda: "../../etc"))
+    assert translations.current() == "en"
+    assert translations.gettext("Undo") == "Undo"
 
 
 def test_a_catalogue_is_one_that_gettext_reads() -> None:
@@ -234,4 +234,4 @@ def test_a_catalogue_is_one_that_gettext_reads() -> None:
 
     for name in OTHERS:
         write_mo(io.BytesIO(), read(name))
-        assert language.catalogue(name).gettext("Undo") not in ("", "Undo")
+        assert translations.catalogue(name).gettext("Undo") not in ("", "Undo")

@@ -26,15 +26,23 @@ class Private:
 
 TABLE = {
     "_keras_history": Private(
-        ("model.ends",), "the way back from a network's answer to its last activation", unpromised.keras_history
+        ("model.formats.class_output",),
+        "the way back from a network's answer to its last activation",
+        unpromised.keras_history,
     ),
-    "_inbound_nodes": Private(("model.ends", "model.flops"), "what an operation was given", unpromised.inbound_nodes),
-    "_functional": Private(("model.preprocessing",), "a Sequential keeps its graph there", unpromised.functional),
+    "_inbound_nodes": Private(
+        ("model.formats.class_output", "model.networks.flops"), "what an operation was given", unpromised.inbound_nodes
+    ),
+    "_functional": Private(
+        ("model.intake.keras_preprocessing",), "a Sequential keeps its graph there", unpromised.functional
+    ),
     "_nodes_by_depth": Private(
-        ("model.preprocessing",), "a network's operations in their order", unpromised.nodes_by_depth
+        ("model.intake.keras_preprocessing",), "a network's operations in their order", unpromised.nodes_by_depth
     ),
     "_flatten_layers": Private(
-        ("model.legacy.weights",), "a network's layers and those of the networks inside it", unpromised.flatten_layers
+        ("model.formats.keras2.weights",),
+        "a network's layers and those of the networks inside it",
+        unpromised.flatten_layers,
     ),
     "_get_variable_index": Private(
         ("training.optimizer",), "the momentum of a kernel that Muon steps", unpromised.variable_index
@@ -46,17 +54,25 @@ TABLE = {
         ("training.callbacks",), "the names of what it remembers, which a checkpoint holds", unpromised.early_stopping
     ),
     "keras.src": Private(
-        ("model.allowed", "model.legacy.functions", "model.legacy.words"),
+        ("model.formats.allowlist", "model.formats.keras2.functions", "model.formats.keras2.configuration"),
         "saved networks name Keras's classes by the modules that they are in",
         unpromised.names_in_saved_files,
     ),
     "_experimental_calibrate_only": Private(
-        ("model.quantize",), "between calibrating and quantizing is named what stays float32", unpromised.converter
+        ("model.export.quantization",),
+        "between calibrating and quantizing is named what stays float32",
+        unpromised.converter,
     ),
-    "mlir_quantize": Private(("model.quantize",), "the second half of the conversion to int8", unpromised.quantizer),
-    "flatbuffer_utils": Private(("model.tail",), "reads and writes a .tflite file as objects", unpromised.flatbuffers),
+    "mlir_quantize": Private(
+        ("model.export.quantization",), "the second half of the conversion to int8", unpromised.quantizer
+    ),
+    "flatbuffer_utils": Private(
+        ("model.export.float_tail",), "reads and writes a .tflite file as objects", unpromised.flatbuffers
+    ),
     "schema_py_generated": Private(
-        ("model.operations", "model.tail", "model.tflite_start"), "the words of a .tflite file", unpromised.schema
+        ("model.formats.tflite_operations", "model.export.float_tail", "model.intake.tflite_preprocessing"),
+        "the words of a .tflite file",
+        unpromised.schema,
     ),
     "get_script_run_ctx": Private(
         ("dashboard.language",), "whether a visitor's page is being drawn", unpromised.run_context
@@ -96,8 +112,12 @@ TABLE = {
         "ngrok's agents are known by what pyngrok starts them with",
         unpromised.agents_command_line,
     ),
-    "image.tile": Private(("model.depth", "model.images"), "how Pillow is going to read a picture", unpromised.tile),
-    "warnings.filters": Private(("model.startup",), "whether a warning is passed over already", unpromised.filters),
+    "image.tile": Private(
+        ("model.images.bit_depth", "model.images.decoder"), "how Pillow is going to read a picture", unpromised.tile
+    ),
+    "warnings.filters": Private(
+        ("model.common.keras_import",), "whether a warning is passed over already", unpromised.filters
+    ),
 }
 # Modules whose makers promise nothing of what is in them.
 UNPROMISED = (

@@ -20,14 +20,17 @@ from typer.testing import CliRunner
 import model.__main__
 from api.settings import settings_table, unknown_variables
 from benchmarks.servers import API, started
-from model import history, store
-from model.bundle import BUNDLES, DEFAULT, INT8_FILE, KERAS_FILE, Card, read_card
-from model.classifier import ENGINES
-from model.prediction import Prediction
+from model.history import prediction_log
+from model.inference.classifier import ENGINES
+from model.inference.prediction import Prediction
+from model.registry import store
+from model.registry.card import INT8_FILE, KERAS_FILE, Card, read_card
+from model.registry.locations import BUNDLES
+from model.registry.resolution import DEFAULT
 from tests.drawn import draw_cifar10, encode, picture
+from tests.fake_server import Stand
 from tests.foreign import write_keras2
-from tests.model.test_history import judge
-from tests.model.test_remote import Stand, stand  # noqa: F401  (a fixture)
+from tests.kept_answers import judge
 from training.cli import app
 from training.history import RUNS, read_run
 from training.recipefile import load_recipe
@@ -101,7 +104,7 @@ def test_every_command_runs(
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    stand: Stand,  # noqa: F811
+    stand: Stand,
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("VITRINE_DATABASE", raising=False)
@@ -121,7 +124,7 @@ def test_every_command_runs(
         prepare(tmp_path, words[3:])
         monkeypatch.chdir(tmp_path)
         given = [str(data) if word == "DIR" else stand.url if "://" in word else word for word in words[3:]]
-        result = CliRunner().invoke(model.cli.app, given, input="y\n")
+        result = CliRunner().invoke(model.cli.main.app, given, input="y\n")
         assert result.exit_code == 0, result.output
         return
     assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
@@ -141,7 +144,7 @@ def prepare(folder: Path, words: list[str]) -> None:
     if "--pictures" in words:
         for truth in ("cat", "dog"):
             prediction = Prediction.from_probabilities([0.5, 0.5], ("cat", "dog"), "net", 1.0)
-            judge(history.keep(truth.encode(), prediction, "0" * 64, encode(picture(0), "JPEG")), truth)
+            judge(prediction_log.keep(truth.encode(), prediction, "0" * 64, encode(picture(0), "JPEG")), truth)
     if words[0] not in ("add", "predict", "history", "quantize"):
         card = Card("x", ("cat", "dog", "frog"), 8, 0, 0, "", "", "", scaling="unit")
         name = "mine" if "mine" in words else "pets"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model import extras
+from model.common import extras
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import ROOT, free_port
-from model.images import MAX_BYTES
+from model.images.decoder import MAX_BYTES
 
 
 @contextmanager

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from model import language
-from model.apart import ROOT
-from model.bundle import check_name
-from model.data import check_source
-from model.extras import require
-from model.files import changed, locked
-from model.folders import resolved
-from model.language import gettext as _
+from model.common.extras import require
+from model.common.files import changed, locked
+from model.common.sandbox import ROOT
+from model.datasets.known_folders import resolved
+from model.datasets.loader import check_source
+from model.i18n import translations
+from model.i18n.translations import gettext as _
+from model.registry.card import check_name
 from training.history import (
     CHECKPOINT,
     LOCK,
@@ -133,7 +133,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     # This very copy is run: -P keeps a training.py of the user's, where the page was started, out of it.
     command = [sys.executable, "-P", "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    spoken = {language.VARIABLE: language.current()}
+    spoken = {translations.VARIABLE: translations.current()}
     with (folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.splits import Split
+from model.datasets.splits import Split
 from training.augmentation import augment, crop, resize
 from training.recipe import Recipe
 

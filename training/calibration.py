@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.outputs import softmax
-from model.splits import Split
+from model.datasets.splits import Split
+from model.signature.outputs import softmax
 from training.augmentation import compress
 from training.recipe import AugmentationSettings
 

@@ -10,14 +10,15 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from model.files import whole_file
-from model.language import gettext as _
+from model.common.errors import VitrineError
+from model.common.files import whole_file
+from model.i18n.translations import gettext as _
 from training.history import CHECKPOINT, PROGRESS, append_epoch, keep_epochs, write_json
 from training.process import ASKED_TO_END
 from training.recipe import Recipe
 
 
-class TrainingError(RuntimeError):
+class TrainingError(VitrineError, RuntimeError):
     """A run that cannot start or go on; the message says why and what is kept."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 from training import runs_cli
 from training.commands import (
     DataOption,
@@ -55,8 +55,8 @@ def fit(
 
     Ctrl-C keeps the best weights so far as a bundle; --resume goes on from there.
     """
-    from model.bundle import check_name
-    from model.extras import require
+    from model.common.extras import require
+    from model.registry.card import check_name
     from training import series
     from training.history import CHECKPOINT, resumable, unused
     from training.launch import choose_device
@@ -101,7 +101,7 @@ def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
 
 
 def report(bundle: Path) -> None:
-    from model.bundle import read_card
+    from model.registry.card import read_card
 
     card = read_card(bundle)
     for title, figures in card.accuracy.items():
@@ -125,7 +125,7 @@ def ablate(
     device: DeviceOption = "auto",
 ) -> None:
     """Train the variants of a network one after another and compare them; goes on where it was stopped."""
-    from model.extras import require
+    from model.common.extras import require
     from training.launch import choose_device
     from training.series import ablation, table
 
@@ -147,13 +147,14 @@ def evaluate(
     strict: StrictOption = False,
 ) -> None:
     """Measure a bundle on the test pictures of a data set, one plain view a picture."""
-    from model.classifier import Classifier
-    from model.data import load_test
-    from model.evaluation import check_count
-    from model.evaluation import evaluate as measure
-    from model.names import read_names, rename_classes
-    from model.splits import absent, left_out, readable, refuse_broken
-    from model.testset import keeps_test_apart, match_labels
+    from model.datasets.class_name_files import read_names
+    from model.datasets.class_names import rename_classes
+    from model.datasets.loader import load_test
+    from model.datasets.splits import absent, left_out, readable, refuse_broken
+    from model.datasets.test_set import keeps_test_apart, match_labels
+    from model.evaluation.scores import check_count
+    from model.evaluation.scores import evaluate as measure
+    from model.inference.classifier import Classifier
 
     with plain_errors():
         try:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 from training.origin import Origin, origin_of
 
 DataOption = Annotated[
@@ -58,9 +58,9 @@ class Surroundings:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """What a user can put right ends the command with one line, and what was saved stays."""
-    from model.bundle import BundleError
-    from model.names import NamesError
-    from model.splits import DataError
+    from model.common.errors import BundleError
+    from model.datasets.class_name_files import NamesError
+    from model.datasets.splits import DataError
     from training.history import RunError
     from training.launch import DeviceError
     from training.recipe import RecipeError

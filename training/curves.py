@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.language import decimal
+from model.i18n.number_format import decimal
 from training.history import Run
 
 LONGEST = 240  # epochs looked at; of a longer run every second, third, …

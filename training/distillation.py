@@ -10,14 +10,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from model.bundle import BundleError, Card, check_file, find_bundle, read_card
-from model.classifier import Classifier, compiled, file_of, read_network
-from model.files import whole_file
-from model.language import gettext as _
-from model.outputs import shares
-from model.shapes import shape_of
-from model.spelling import places_of
-from model.splits import Dataset, Split
+from model.common.errors import BundleError
+from model.common.files import whole_file
+from model.datasets.class_matching import places_of
+from model.datasets.splits import Dataset, Split
+from model.i18n.translations import gettext as _
+from model.inference.classifier import Classifier, compiled, file_of, read_network
+from model.registry.card import Card, read_card
+from model.registry.checksums import check_file
+from model.registry.resolution import find_bundle
+from model.signature.outputs import shares
+from model.signature.shapes import shape_of
 from training.augmentation import augment
 from training.batches import TrainingBatches
 from training.callbacks import TrainingError

@@ -11,13 +11,13 @@ from typing import Any
 
 import keras
 
-from model.bundle import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
-from model.classifier import Classifier, engines_of, file_of
-from model.evaluation import evaluate
-from model.files import whole_file, whole_folder
-from model.flops import count_flops
-from model.quantize import quantize
-from model.splits import Dataset
+from model.common.files import whole_file, whole_folder
+from model.datasets.splits import Dataset
+from model.evaluation.scores import evaluate
+from model.export.quantization import quantize
+from model.inference.classifier import Classifier, engines_of, file_of
+from model.networks.flops import count_flops
+from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
 from training.history import read_history
 from training.recipe import Recipe
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import keras
 
-from model.architectures import ARCHITECTURES, build_model
-from model.files import write_whole
-from model.language import gettext as _
-from model.quiet import quiet
-from model.splits import Dataset
+from model.common.files import write_whole
+from model.common.stderr_filter import quiet
+from model.datasets.splits import Dataset
+from model.i18n.translations import gettext as _
+from model.networks.architectures import ARCHITECTURES, build_model
 from training.batches import TrainingBatches
 from training.calibration import calibrate, stored_as_trained
 from training.callbacks import TrainingError

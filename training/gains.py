@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.language import decimal, per_cent, whole
-from model.language import gettext as _
-from model.titles import test_set
+from model.datasets.display_names import test_set
+from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.translations import gettext as _
 from training.history import Run
 from training.recipe import Recipe, flatten
 from training.recipefile import ablation_names

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.bundle import bundle_folders
-from model.files import changed, remove_abandoned, write_whole
-from model.home import home
-from model.language import gettext as _
+from model.common.errors import VitrineError
+from model.common.files import changed, remove_abandoned, write_whole
+from model.common.paths import home
+from model.i18n.translations import gettext as _
+from model.registry.resolution import bundle_folders
 
 RUNS = Path(__file__).parent / "runs"
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -29,7 +30,7 @@ TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a re
 ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
-class RunError(ValueError):
+class RunError(VitrineError, ValueError):
     """A run that is not there or cannot go on; the message names it."""
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.data import load_dataset
-from model.home import home
-from model.names import read_names, rename_classes
-from model.splits import Dataset, absent, left_out, refuse_broken
-from model.startup import WITHOUT_GPU, import_keras
+from model.common.errors import VitrineError
+from model.common.keras_import import WITHOUT_GPU, import_keras
+from model.common.paths import home
+from model.datasets.class_name_files import read_names
+from model.datasets.class_names import rename_classes
+from model.datasets.loader import load_dataset
+from model.datasets.splits import Dataset, absent, left_out, refuse_broken
 from training.history import own_runs
 from training.origin import Origin
 from training.process import interruptible
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "gpu")
 
 
-class DeviceError(ValueError):
+class DeviceError(VitrineError, ValueError):
     """A device that is not there; the message says what is."""
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.architectures import ARCHITECTURES
-from model.files import write_whole
-from model.splits import Split
+from model.common.files import write_whole
+from model.datasets.splits import Split
+from model.networks.architectures import ARCHITECTURES
 from training.augmentation import resize
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
 from training.callbacks import (

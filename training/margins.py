@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from model.language import decimal, marked, per_cent
-from model.language import gettext as _
+from model.i18n.number_format import decimal, per_cent
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
 from training.curves import Curves, Remark
 
 GAP = 0.08  # of accuracy between training and validation that is worth a word
@@ -74,7 +75,7 @@ def has_pieces(recipe: dict[str, Any]) -> bool:
 
 def has_dropout(recipe: dict[str, Any]) -> bool:
     """Whether units are left out in training, by the recipe's own share or by the architecture's."""
-    from model.architectures import ARCHITECTURES
+    from model.networks.architectures import ARCHITECTURES
 
     if value_of(recipe, "model.dropout"):
         return True

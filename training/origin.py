@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.language import gettext as _
-from model.spelling import composed
-from model.splits import Dataset
+from model.datasets.class_matching import composed
+from model.datasets.splits import Dataset
+from model.i18n.translations import gettext as _
 from training.history import RunError, read_json, write_json
 
 DATA = "data.json"

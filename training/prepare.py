@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from model.malloc import M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD, set_malloc
+from model.common.malloc import M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD, set_malloc
 
 NEVER = 2**31 - 1
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"

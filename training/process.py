@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from model.files import locked
-from model.language import gettext as _
+from model.common.files import locked
+from model.i18n.translations import gettext as _
 from training.history import LOCK, PROCESS, PROGRESS, RunError, read_json, write_json
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.language import gettext as _
+from model.common.errors import VitrineError
+from model.i18n.translations import gettext as _
 
 
-class RecipeError(ValueError):
+class RecipeError(VitrineError, ValueError):
     """A recipe, a key or a value that is not known; the message names it and what would be right."""
 
 

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from model.language import gettext as _
-from model.splits import readable
+from model.datasets.splits import readable
+from model.i18n.translations import gettext as _
 from training.recipe import Recipe, RecipeError, flatten
 
 RECIPES = Path(__file__).parent / "recipes"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from model.language import gettext as _
-from model.language import per_cent
+from model.i18n.number_format import per_cent
+from model.i18n.translations import gettext as _
 from training.curves import Curves, Remark, curves_of, figures, span, whole
 from training.history import Run
 from training.margins import comparison

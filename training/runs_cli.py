@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from model.bundle import BundleError, check_name
+from model.common.errors import BundleError
+from model.registry.card import check_name
 from training.commands import fail
 from training.history import RunError, list_runs, own_run, remove_run, rename_run
 from training.process import stop

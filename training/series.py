@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from model.language import gettext as _
+from model.i18n.translations import gettext as _
 from training.history import CHECKPOINT, Run, RunError, list_runs, own_runs, read_run, unused
 from training.origin import Origin, origin_of
 from training.recipe import Recipe, RecipeError

@@ -18,7 +18,7 @@ def add_run(app: typer.Typer) -> None:
 
 def add_predict(app: typer.Typer) -> None:
     """`vitrine predict`: as `python -m model predict`."""
-    from model.cli import predict
+    from model.cli.main import predict
 
     app.command("predict")(predict)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from model.extras import NotInstalled, require
+from model.common.extras import NotInstalled, require
 
 ROOT = Path(__file__).parent.parent
 CAPITAL = re.compile("(?=[A-Z])")
@@ -33,7 +33,7 @@ def run(
         raise typer.Exit(1) from None
     from streamlit.web import cli
 
-    from model.images import MAX_BYTES
+    from model.images.decoder import MAX_BYTES
 
     given = ["--server.address", host, "--server.port", str(port)]
     if share:

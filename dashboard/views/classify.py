@@ -11,9 +11,9 @@ from dashboard.many import show_many
 from dashboard.opened import opened_engine, opened_picture
 from dashboard.paste import paste_button
 from dashboard.why import show_why
-from model.language import gettext as _
-from model.language import marked
-from model.spelling import spelled
+from model.datasets.class_matching import spelled
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked
 
 SOURCES = {"Files": marked("Files"), "Folder": marked("Folder"), "Camera": marked("Camera")}
 ICONS = {"Files": ":material/upload_file:", "Folder": ":material/folder:", "Camera": ":material/photo_camera:"}

@@ -13,11 +13,11 @@ from dashboard.cards import megabytes
 from dashboard.contrast import Contrast, Side
 from dashboard.drawing import draw
 from dashboard.paste import paste_button
-from model.bundle import BundleError
-from model.classifier import Classifier, file_of
-from model.language import decimal
-from model.language import gettext as _
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.i18n.number_format import decimal
+from model.i18n.translations import gettext as _
+from model.inference.classifier import Classifier, file_of
 
 
 def choose_sides() -> tuple[Side, Side]:

@@ -6,14 +6,15 @@ import numpy as np
 import streamlit as st
 
 from dashboard import assessment, parts, resources, roles, sets, versus, words
-from model.bundle import BundleError, Card
-from model.evaluation import Evaluation, check_count, score
-from model.folders import known_folders
-from model.language import gettext as _
-from model.spelling import places_of
-from model.splits import DataError, Split, absent
-from model.survey import Survey
-from model.testset import PictureSet, match_labels
+from model.common.errors import BundleError
+from model.datasets.class_matching import places_of
+from model.datasets.known_folders import known_folders
+from model.datasets.splits import DataError, Split, absent
+from model.datasets.test_set import PictureSet, match_labels
+from model.evaluation.scores import Evaluation, check_count, score
+from model.evaluation.test_set_predictions import Survey
+from model.i18n.translations import gettext as _
+from model.registry.card import Card
 
 
 def matched(pictures: PictureSet, card: Card) -> np.ndarray:

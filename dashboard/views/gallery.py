@@ -13,17 +13,17 @@ from dashboard.browse import Filter
 from dashboard.sheet import Cell
 from dashboard.style import tile_style
 from dashboard.why import show_why
-from model.bundle import Card
-from model.cifar10 import CIFAR10_CLASSES
-from model.folders import known_folders
-from model.language import gettext as _
-from model.language import whole
-from model.samples import Sample, list_samples
-from model.spelling import spelled
-from model.splits import DataError, Split
-from model.survey import Survey, select
-from model.testset import PictureSet, match_labels
-from model.titles import class_name
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.datasets.class_matching import spelled
+from model.datasets.display_names import class_name
+from model.datasets.known_folders import known_folders
+from model.datasets.splits import DataError, Split
+from model.datasets.test_set import PictureSet, match_labels
+from model.evaluation.test_set_predictions import Survey, select
+from model.i18n.number_format import whole
+from model.i18n.translations import gettext as _
+from model.images.samples import Sample, list_samples
+from model.registry.card import Card
 
 SAMPLES = ":samples"
 

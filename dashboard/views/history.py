@@ -11,12 +11,12 @@ import streamlit as st
 
 from dashboard import keeping, roles, words
 from dashboard.said import FILTERS, table_key, table_of, tally_lines
-from model import feedback, history
-from model.bundle import BundleError
-from model.history import KeptAnswer
-from model.language import gettext as _
-from model.language import per_cent, whole
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.history import feedback, prediction_log
+from model.history.prediction_log import KeptAnswer
+from model.i18n.number_format import per_cent, whole
+from model.i18n.translations import gettext as _
 
 SHOWN = 1000  # answers in the table; the downloads have them all
 
@@ -68,7 +68,7 @@ def show_one(answer: KeptAnswer) -> None:
 def forget() -> None:
     try:
         roles.check()
-        history.forget()
+        prediction_log.forget()
     except BundleError as error:
         st.session_state.history_problem = str(error)
         return
@@ -77,7 +77,7 @@ def forget() -> None:
 
 
 def to_json() -> str:
-    return json.dumps(list(history.export()), indent=2, ensure_ascii=False)
+    return json.dumps(list(prediction_log.export()), indent=2, ensure_ascii=False)
 
 
 def to_zip() -> bytes:
@@ -114,7 +114,7 @@ if not roles.is_owner():
     st.stop()
 keeping.switch()
 try:
-    tallies, classes = history.tally(), history.judged_classes()
+    tallies, classes = prediction_log.tally(), prediction_log.judged_classes()
 except BundleError as error:
     st.error(words.plain(_("The history cannot be read: {reason}").format(reason=error)))
     st.stop()
@@ -144,7 +144,7 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
         with st.popover(_("Forget all"), icon=":material/delete:"):
             st.markdown(_("This deletes every kept answer and its thumbnail. It cannot be undone."))
             st.button(_("Delete them all"), type="primary", on_click=forget, key="forget")
-shown = history.list_answers(SHOWN, FILTERS[chosen])
+shown = prediction_log.list_answers(SHOWN, FILTERS[chosen])
 if not shown:
     st.caption(_("None of them."))
     st.stop()

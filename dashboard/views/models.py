@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cards, networks, resources, roles, words
-from model.bundle import BundleError, Card
-from model.catalog import Entry, list_entries
-from model.language import gettext as _
-from model.titles import class_name
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.i18n.translations import gettext as _
+from model.registry.card import Card
+from model.registry.catalog import Entry, list_entries
 
 
 def show_card(entry: Entry, opened: bool) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import changing, charts, curves, roles, runs, starting, words
 from dashboard.drawing import draw
 from dashboard.following import follow
-from model.language import gettext as _
-from model.language import ngettext
+from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
 from training.gains import gains
 from training.history import Run, list_runs
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.settings import Settings
 from benchmarks.servers import API, ROOT, Server, started
-from model.pool import Pool
+from model.inference.pool import Pool
 from tests.drawn import encode, picture
 
 MakeClient = Callable[..., TestClient]

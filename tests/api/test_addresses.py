@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from api.addresses import base_path, routes
 from api.app import create_app
 from api.settings import Settings
-from model.pool import Pool
+from model.inference.pool import Pool
 from tests.api.conftest import MakeClient
 
 

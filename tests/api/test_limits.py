@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.limits import ONE_BODY
 from api.settings import Settings
-from model.classifier import Classifier
-from model.pool import Pool
+from model.inference.classifier import Classifier
+from model.inference.pool import Pool
 from tests.api.conftest import MakeClient
 
 MULTIPART = "multipart/form-data; boundary=x"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from model.pool import Pool
+from model.inference.pool import Pool
 from tests.api.conftest import SAMPLES, MakeClient
 
 

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from model.bundle import DEFAULT
+from model.registry.resolution import DEFAULT
 
 
 def values(client: TestClient) -> dict[tuple[str, str], float]:

@@ -14,12 +14,13 @@ from starlette.testclient import TestClient
 
 from api.bodies import MOST_PARTS
 from api.multipart import MOST_FIELDS
-from model import history
-from model.bundle import DEFAULT, find_bundle, read_card
-from model.classifier import Classifier
-from model.images import MAX_BYTES
-from model.pool import Pool
-from model.prediction import to_record
+from model.history import prediction_log
+from model.images.decoder import MAX_BYTES
+from model.inference.classifier import Classifier
+from model.inference.pool import Pool
+from model.inference.prediction import to_record
+from model.registry.card import read_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.api.conftest import MakeClient
 from tests.drawn import encode, save_untrained
 from tests.hostile import BAD, odd
@@ -233,7 +234,7 @@ def test_numbers_that_are_no_probabilities_are_500_and_not_kept(
     for address in ("/predict", "/api/predict"):
         refused = client.post(address, files={"images": photo})
         assert (refused.status_code, refused.json()) == (500, {"success": False, "error": sentence})
-    assert history.list_answers() == []
+    assert prediction_log.list_answers() == []
 
 
 def test_an_error_of_ours_is_500_without_a_traceback(make_client: MakeClient, photo: bytes, monkeypatch: Any) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 from api.process import allow_many_connections
 from benchmarks.load import form_request
 from benchmarks.servers import API, PAGES, ROOT, Server, started
-from model import remote
+from model.inference import http_client
 from tests.drawn import encode
 
 INT8 = {"VITRINE_ENGINE": "int8"}
@@ -56,11 +56,11 @@ def test_it_imports_neither_streamlit_nor_tensorflow_and_stays_small(api: Server
 
 
 def test_the_command_lines_client_is_answered(api: Server, photo: bytes) -> None:
-    prediction = remote.ask(remote.predict_url(api.url, engine="int8"), photo)
+    prediction = http_client.ask(http_client.predict_url(api.url, engine="int8"), photo)
     assert (prediction.best.label, prediction.engine) == ("horse", "int8")
     for broken in (b"", b"--picture\r\n"):
-        with pytest.raises(remote.ServerError, match=r"answers 400: .*"):
-            remote.ask(remote.predict_url(api.url), broken)
+        with pytest.raises(http_client.ServerError, match=r"answers 400: .*"):
+            http_client.ask(http_client.predict_url(api.url), broken)
 
 
 def test_what_it_says_at_the_start() -> None:

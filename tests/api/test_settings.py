@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from api.__main__ import command
 from api.settings import OTHERS, Settings, SettingsError, read_settings, settings_table, unknown_variables, variable
-from model.home import keeps_answers
+from model.common.settings import keeps_answers
 from tests.shipped import LISTED
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from dashboard.answers import PREVIEW, Answer, answer
-from model.classifier import Classifier
-from model.thumbnail import SIDE
+from model.images.thumbnails import SIDE
+from model.inference.classifier import Classifier
 from tests.drawn import encode
 
 

@@ -16,10 +16,10 @@ from dashboard import insights, resources
 from dashboard.answers import answer
 from dashboard.cards import facts
 from dashboard.insights import GRADIENT, OCCLUSION
-from model.bundle import Card, read_card, write_card
-from model.classifier import Classifier
-from model.samples import list_samples
-from model.shapes import InputShape
+from model.images.samples import list_samples
+from model.inference.classifier import Classifier
+from model.registry.card import Card, read_card, write_card
+from model.signature.shapes import InputShape
 from tests.dashboard.test_views import texts
 from tests.drawn import encode
 from tests.shaped import GREY, OBLONG, STRIP, card_of, halves, telling_halves

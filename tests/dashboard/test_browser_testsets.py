@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server, serve
-from model.bundle import DEFAULT
-from model.cifar10 import CIFAR10_CLASSES
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.registry.resolution import DEFAULT
 from tests.dashboard.test_browser import open_page
 from tests.drawn import draw_cifar10
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server
-from model.data import load_dataset
+from model.datasets.loader import load_dataset
 from tests.dashboard.test_browser import SAMPLES, open_page, upload
 from tests.drawn import encode, picture
 
@@ -42,7 +42,7 @@ def copied(page: Page, content: bytes, kind: str = "image/png") -> None:
 
 
 def horse() -> bytes:
-    from model.images import read_image
+    from model.images.decoder import read_image
 
     return encode(read_image((SAMPLES / "horse-zaniskari.jpg").read_bytes()), "PNG")
 

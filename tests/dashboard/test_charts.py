@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from dashboard.charts import empty_chart, probability_chart
-from model.prediction import Prediction
+from model.inference.prediction import Prediction
 
 CLASSES = ("cat", "dog", "ship")
 

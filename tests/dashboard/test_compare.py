@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dashboard import resources
-from model.bundle import BundleError
-from model.cache import Cache
+from model.common.cache import Cache
+from model.common.errors import BundleError
 from tests.dashboard.test_views import SAMPLES, texts, visit_page
 from tests.drawn import save_untrained
 

@@ -7,8 +7,8 @@ import pytest
 
 from dashboard import contrast
 from dashboard.contrast import Contrast, Side, contrast_of
-from model.bundle import DEFAULT
-from model.prediction import Prediction
+from model.inference.prediction import Prediction
+from model.registry.resolution import DEFAULT
 from tests.drawn import save_untrained
 
 PETS = ("cat", "dog", "frog")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.curves import POINTS, curves_chart, range_of, smooth
-from model.language import speaking
+from model.i18n.translations import speaking
 from training.history import History, Run
 
 

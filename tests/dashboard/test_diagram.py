@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.diagram import EDGE, reliability_diagram
-from model.metrics import reliability
+from model.evaluation.metrics import reliability
 
 
 def test_bars_stand_where_their_confidence_is_and_are_as_high_as_it_is_right() -> None:

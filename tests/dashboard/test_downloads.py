@@ -6,7 +6,7 @@ import json
 
 from dashboard.answers import Answer, Item
 from dashboard.downloads import to_csv, to_json
-from model.prediction import Prediction
+from model.inference.prediction import Prediction
 
 GOOD = Item("cat.jpg", Answer(prediction=Prediction.from_probabilities([0.25, 0.75], ("dog", "cat"), "m", 2.0, "int8")))
 BAD = Item("=HYPERLINK(1)", Answer(error="This file is empty."))

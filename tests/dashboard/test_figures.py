@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.drawing import INKS, inked
 from dashboard.figures import change_chart, class_bars, signed_points
-from model.metrics import by_class, worst_first
+from model.evaluation.metrics import by_class, worst_first
 from tests.dashboard.test_matrix import PAGES, contrast
 
 CLASSES = ("cat", "dog", "ship")

@@ -10,12 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import said
-from model import history
-from model.bundle import DEFAULT
-from model.prediction import Prediction
+from model.history import prediction_log
+from model.inference.prediction import Prediction
+from model.registry.resolution import DEFAULT
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import encode, picture
-from tests.model.test_history import judge
+from tests.kept_answers import judge
 
 HORSE = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
 PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
@@ -50,15 +50,15 @@ def test_a_verdict_keeps_the_answer_it_is_about_and_no_other() -> None:
     test = upload(visit())
     by_prefix(test.selectbox, "truth-").set_value("deer").run()
     assert not test.exception
-    (kept,) = history.list_answers()
+    (kept,) = prediction_log.list_answers()
     assert (kept.label, kept.truth) == ("horse", "deer")
     assert "Thank you, noted." in texts(test)
     assert by_prefix(test.selectbox, "truth-").value == "deer"
     by_prefix(test.button, "right-").click().run()
-    (kept,) = history.list_answers()
+    (kept,) = prediction_log.list_answers()
     assert kept.right is True
     upload(test, "other.png", encode(picture(0), "PNG"))
-    assert len(history.list_answers()) == 1
+    assert len(prediction_log.list_answers()) == 1
 
 
 def test_a_sample_whose_class_is_known_is_not_asked_about() -> None:
@@ -72,19 +72,19 @@ def test_the_switch_keeps_each_answer_once() -> None:
     test.toggle(key="keep").set_value(True).run()
     upload(test)
     test.run()
-    (kept,) = history.list_answers()
+    (kept,) = prediction_log.list_answers()
     assert (kept.label, kept.model) == ("horse", DEFAULT)
     assert kept.thumbnail.startswith(b"\xff\xd8")
     assert kept.model_sha256
     test.toggle(key="keep").set_value(False).run()
     upload(test, "other.png", encode(picture(0), "PNG"))
-    assert len(history.list_answers()) == 1
+    assert len(prediction_log.list_answers()) == 1
 
 
 def test_the_setting_keeps_answers_and_the_switch_lasts_from_page_to_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HISTORY", "1")
     test = upload(visit())
-    assert len(history.list_answers()) == 1
+    assert len(prediction_log.list_answers()) == 1
     test.toggle(key="keep").set_value(False).run()
     test.switch_page("views/gallery.py").run()
     assert test.toggle(key="keep").value is False
@@ -102,9 +102,9 @@ def test_a_verdict_is_one_click_or_the_right_class() -> None:
     test.toggle(key="keep").set_value(True).run()
     upload(test)
     by_prefix(test.button, "right-").click().run()
-    assert history.list_answers()[0].right is True
+    assert prediction_log.list_answers()[0].right is True
     by_prefix(test.selectbox, "truth-").set_value("dog").run()
-    assert (history.list_answers()[0].right, history.list_answers()[0].truth) == (False, "dog")
+    assert (prediction_log.list_answers()[0].right, prediction_log.list_answers()[0].truth) == (False, "dog")
     assert "Thank you, noted." in texts(test)
 
 
@@ -113,12 +113,12 @@ def test_a_verdict_after_all_was_forgotten_elsewhere_keeps_its_answer_again() ->
     test.toggle(key="keep").set_value(True).run()
     upload(test)
     by_prefix(test.button, "right-").click().run()
-    history.forget()
-    history.keep(b"of another tab", PREDICTION, "", b"\xff\xd8small")
+    prediction_log.forget()
+    prediction_log.keep(b"of another tab", PREDICTION, "", b"\xff\xd8small")
     by_prefix(test.selectbox, "truth-").set_value("deer").run()
     assert not test.exception
     assert not test.error
-    mine, others = history.list_answers()
+    mine, others = prediction_log.list_answers()
     assert (mine.label, mine.truth) == ("horse", "deer")
     assert (others.label, others.truth) == ("dog", None)
 
@@ -129,9 +129,9 @@ def test_what_was_said_of_a_forgotten_answer_is_not_said_of_the_next() -> None:
     upload(test)
     by_prefix(test.button, "right-").click().run()
     assert "Thank you, noted." in texts(test)
-    history.forget()
+    prediction_log.forget()
     upload(test, "other.png", encode(picture(0), "PNG"))
-    assert len(history.list_answers()) == 1
+    assert len(prediction_log.list_answers()) == 1
     assert "Thank you, noted." not in texts(test)
 
 
@@ -152,7 +152,7 @@ def test_the_history_page_says_how_to_begin() -> None:
 
 
 def test_the_history_page_shows_filters_and_forgets() -> None:
-    first, _ = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    first, _ = (prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
     judge(first, "cat")
     test = visit_page("history")
     assert not test.exception
@@ -164,17 +164,17 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
     test.run()
     assert "None of them." in texts(test)
     test.button(key="forget").click().run()
-    assert history.list_answers() == []
+    assert prediction_log.list_answers() == []
     assert "No answers are kept yet" in texts(test)
 
 
 def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in (b"a", b"b", b"c"):
-        number = history.keep(content, PREDICTION, "", b"\xff\xd8small")
+        number = prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small")
         if content in b"ab":
             judge(number, "cat" if content == b"a" else "dog")
-    whole = history.list_answers
-    monkeypatch.setattr(history, "list_answers", lambda limit=None, *filters: whole(limit and 1, *filters))
+    whole = prediction_log.list_answers
+    monkeypatch.setattr(prediction_log, "list_answers", lambda limit=None, *filters: whole(limit and 1, *filters))
     test = visit_page("history")
     assert not test.exception
     assert len(test.dataframe[0].value) == 1
@@ -187,7 +187,7 @@ def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.Monk
 
 
 def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
-    first, second = (history.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    first, second = (prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
     judge(first, "cat")
     test = visit_page("history")
     assert test.get("download_button")[1].proto.disabled
@@ -197,38 +197,38 @@ def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
 
 
 def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
-    number = history.keep(HORSE, PREDICTION, "")
+    number = prediction_log.keep(HORSE, PREDICTION, "")
     judge(number, "cat")
     test = visit_page("history")
     choose_row(test, 0)
     assert not test.exception
     assert by_prefix(test.selectbox, "truth-").value == "cat"
     by_prefix(test.button, "right-").click().run()
-    assert history.list_answers()[0].right is True
+    assert prediction_log.list_answers()[0].right is True
 
 
 def choose_row(test: AppTest, row: int) -> AppTest:
-    key = said.table_key(history.list_answers())
+    key = said.table_key(prediction_log.list_answers())
     test.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     return test.run()
 
 
 def test_the_chosen_answer_stays_when_others_come_and_goes_when_it_leaves() -> None:
-    first, second = (history.keep(content, PREDICTION, "", HORSE) for content in (b"a", b"b"))
+    first, second = (prediction_log.keep(content, PREDICTION, "", HORSE) for content in (b"a", b"b"))
     test = choose_row(visit_page("history"), 1)
     assert by_prefix(test.button, "right-").key == f"right-{first}"
-    history.keep(b"c", PREDICTION, "", HORSE)
+    prediction_log.keep(b"c", PREDICTION, "", HORSE)
     test.run()
     assert by_prefix(test.button, "right-").key == f"right-{first}"
     test.segmented_control(key="history-filter").set_value("Not judged").run()
     assert by_prefix(test.button, "right-").key == f"right-{first}"
     by_prefix(test.button, "right-").click().run()
     assert not [button.key for button in test.button if str(button.key).startswith("right-")]  # not the next one's
-    assert [answer.truth for answer in history.list_answers() if answer.id == second] == [None]
+    assert [answer.truth for answer in prediction_log.list_answers() if answer.id == second] == [None]
 
 
 def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    history.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.keep(b"a", PREDICTION, "", b"small")
     monkeypatch.setenv("VITRINE_SHARE", "1")
     test = visit_page("history")
     assert not test.dataframe

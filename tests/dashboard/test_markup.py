@@ -21,10 +21,10 @@ from dashboard import steadiness
 from dashboard.charts import literal
 from dashboard.figures import change_chart
 from dashboard.words import plain
-from model import history
-from model.bundle import INT8_FILE, write_card
-from model.prediction import Prediction
-from model.stability import Trial
+from model.explanation.robustness import Trial
+from model.history import prediction_log
+from model.inference.prediction import Prediction
+from model.registry.card import INT8_FILE, write_card
 from tests.drawn import encode, picture
 from tests.shipped import FAST_CARD, FAST_INT8
 
@@ -200,8 +200,8 @@ def test_a_data_folder_whose_classes_are_others() -> None:
 def test_what_was_kept() -> None:
     prediction = Prediction.from_probabilities([0.75, 0.25], (named(0), named(1)), MARKUP, 1.0)
     content = encode(picture(0), "PNG")
-    number = history.keep(content, prediction, "")
-    history.judge(number, hashlib.sha256(content).hexdigest(), named(1))
+    number = prediction_log.keep(content, prediction, "")
+    prediction_log.judge(number, hashlib.sha256(content).hexdigest(), named(1))
     test = visit("history")
     assert says(test, f"**{plain(MARKUP)}**")
     assert raw(test) == []

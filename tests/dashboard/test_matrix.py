@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dashboard import matrix
-from model.metrics import most_confused
+from model.evaluation.metrics import most_confused
 
 CLASSES = ("cat", "dog", "ship")
 CONFUSION = np.array([[8, 2, 0], [1, 6, 3], [0, 0, 10]])

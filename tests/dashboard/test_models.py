@@ -11,9 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
-from model import store
-from model.bundle import DEFAULT, KERAS_FILE, find_bundle, read_card
-from model.intake import MAX_BYTES, Wishes, add_file
+from model.intake.add_model import MAX_BYTES, Wishes, add_file
+from model.registry import resolution, store
+from model.registry.card import KERAS_FILE, read_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.foreign import layer, sequential, write_keras
 from tests.shipped import FAST, FAST_CARD, FAST_INT8, NAMES
@@ -289,12 +290,12 @@ def test_a_switch_takes_effect_in_a_page_that_is_open() -> None:
     put("mine")
     test = visit()
     assert test.selectbox(key="model").value == DEFAULT
-    store.set_default("mine")
+    resolution.set_default("mine")
     test.run()
     assert test.selectbox(key="model").value == "mine"
     test.selectbox(key="model").set_value(DEFAULT).run()
-    store.set_default(DEFAULT)
-    store.set_default("mine")
+    resolution.set_default(DEFAULT)
+    resolution.set_default("mine")
     test.run()
     assert test.selectbox(key="model").value == DEFAULT  # the visitor's own choice stays
     test.selectbox(key="model").set_value("mine").run()

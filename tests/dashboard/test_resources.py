@@ -12,8 +12,8 @@ from PIL import Image
 
 from dashboard import insights, resources
 from dashboard.answers import Answer
-from model.cache import Cache
-from model.classifier import Classifier
+from model.common.cache import Cache
+from model.inference.classifier import Classifier
 from tests.drawn import draw_folder
 from tests.shipped import FAST_CARD
 

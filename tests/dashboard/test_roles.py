@@ -16,10 +16,11 @@ from dashboard import roles
 from dashboard.password import SIGNED_IN
 from dashboard.roles import NotOwnerError
 from dashboard.visitors import HERE, OURS, Visitor
-from model import history, store
-from model.bundle import DEFAULT, default_name
-from model.folders import add_folder, known_folders
-from model.prediction import Prediction
+from model.datasets.known_folders import add_folder, known_folders
+from model.history import prediction_log
+from model.inference.prediction import Prediction
+from model.registry import store
+from model.registry.resolution import DEFAULT, default_name
 from tests.dashboard.conftest import Become
 from tests.dashboard.test_models import dialog
 from tests.dashboard.test_training import PROGRESS, make_run
@@ -34,8 +35,8 @@ REFUSED = "Only the owner can do that"
 VISITING = "You are visiting: look and try."
 # What changes something, costs minutes or shows what others asked, as the page's code calls it.
 GUARDED = {
-    *(f"store.{name}" for name in ("set_default", "rename", "remove", "restore", "add")),
-    *("add_file", "resources.converted", "add_folder", "forget_folder", "history.forget"),
+    *("resolution.set_default", *(f"store.{name}" for name in ("rename", "remove", "restore", "add"))),
+    *("add_file", "resources.converted", "add_folder", "forget_folder", "prediction_log.forget"),
     *("start", "go_on", "stop", "dismiss", "rename_run", "remove_run", "restore_run"),
 }
 GUARDS = {"attempt", "roles.check", "roles.for_owner"}
@@ -258,18 +259,18 @@ def test_no_address_reads_a_folder(query: dict[str, str], tmp_path: Path, monkey
 
 @pytest.mark.usefixtures("visitor")
 def test_a_visitor_sees_none_of_what_others_asked() -> None:
-    history.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.keep(b"a", PREDICTION, "", b"small")
     test = visit_page("history")
     assert "they are for the owner" in texts(test)
     assert not test.dataframe and not test.button and not test.get("download_button")
 
 
 def test_the_history_is_forgotten_by_the_owner_alone(become: Become) -> None:
-    history.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.keep(b"a", PREDICTION, "", b"small")
     test = visit_page("history")
     become(Visitor(OURS))
     assert REFUSED in texts(click(test, "forget"))
-    assert len(history.list_answers()) == 1
+    assert len(prediction_log.list_answers()) == 1
 
 
 @pytest.mark.parametrize("page", ["gallery", "evaluation"])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dashboard.runs import MARK, doing, label, network_of, overview, recipe_table, share_done, unlike_first
-from model.bundle import DEFAULT, Card, find_bundle, write_card
+from model.registry.card import Card, write_card
+from model.registry.resolution import DEFAULT, find_bundle
 from training.history import History, Run, list_runs, own_runs, write_json
 
 PROGRESS: dict[str, Any] = {"updated": 0.0, "epoch": 2, "epochs": 4, "step": 5, "steps": 10, "eta_seconds": 700}

@@ -22,7 +22,7 @@ import pytest
 from benchmarks.servers import free_port, started
 from dashboard import agents, sharing
 from dashboard.sharing import OPEN, public_link
-from model import extras
+from model.common import extras
 
 AGENT = Path(__file__).with_name("ngrok_agent.py")
 PAGE = b"the page"

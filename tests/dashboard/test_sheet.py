@@ -9,7 +9,7 @@ from PIL import Image
 from dashboard.address import number
 from dashboard.browse import Filter
 from dashboard.sheet import SIDE, small_url
-from model.survey import Question
+from model.evaluation.test_set_predictions import Question
 from tests.drawn import draw_images
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard import steadiness
-from model.stability import Trial, trials
+from model.explanation.robustness import Trial, trials
 from tests.drawn import draw_images
 
 CLASSES = ("cat", "dog")

@@ -10,10 +10,10 @@ import pytest
 
 from dashboard import surveys
 from dashboard.surveys import Job, duration
-from model.bundle import Card, read_card
-from model.pool import POOL
-from model.survey import keep, survey_file
-from model.testset import PictureSet, read_testset
+from model.datasets.test_set import PictureSet, read_testset
+from model.evaluation.test_set_predictions import keep, survey_file
+from model.inference.pool import POOL
+from model.registry.card import Card, read_card
 from tests.drawn import draw_folder, save_untrained
 
 

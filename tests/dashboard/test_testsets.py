@@ -14,14 +14,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import browse, resources, surveys
-from model import evaluation
-from model.bundle import DEFAULT, find_bundle, read_card, write_card
-from model.cache import Cache
-from model.cifar10 import CIFAR10_CLASSES
-from model.folders import add_folder
-from model.language import speaking
-from model.survey import Survey, keep, survey_file
-from model.testset import read_testset
+from model.common.cache import Cache
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.datasets.known_folders import add_folder
+from model.datasets.test_set import read_testset
+from model.evaluation import scores
+from model.evaluation.test_set_predictions import Survey, keep, survey_file
+from model.i18n.translations import speaking
+from model.registry.card import read_card, write_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.test_views import SAMPLES, texts, visit, visit_page
 from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
 
@@ -457,7 +458,7 @@ def test_a_card_without_a_file_is_a_sentence(data: Path, home: Path) -> None:
 
 
 def test_a_network_of_very_many_classes_is_not_evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MOST_CLASSES", 9)
+    monkeypatch.setattr(scores, "MOST_CLASSES", 9)
     test = visit_page("evaluation")
     assert not test.exception and not test.metric
     assert "the network has 10 classes; up to 9 can be evaluated" in test.error[0].value

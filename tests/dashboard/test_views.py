@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
 from dashboard.words import plain
-from model.bundle import DEFAULT, KERAS_FILE, read_card, write_card
+from model.registry.card import KERAS_FILE, read_card, write_card
+from model.registry.resolution import DEFAULT
 from tests.drawn import encode, picture
 from tests.hostile import BAD, odd
 from tests.shipped import FAST, FAST_CARD

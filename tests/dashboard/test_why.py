@@ -10,10 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import insights
-from model import language
-from model.bundle import DEFAULT, INT8_FILE, find_bundle, read_card, write_card
-from model.classifier import Classifier
-from model.explain import NoMapError
+from model.explanation.saliency import NoMapError
+from model.i18n import translations
+from model.inference.classifier import Classifier
+from model.registry.card import INT8_FILE, read_card, write_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.test_views import SAMPLES, texts, visit
 from tests.drawn import draw_cifar10, draw_folder
 
@@ -110,18 +111,18 @@ def test_what_goes_wrong_in_the_background_is_said_in_the_language_of_who_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise NoMapError(language.gettext("Undo"))
+        raise NoMapError(translations.gettext("Undo"))
 
     monkeypatch.setattr(insights, "_features", fail)
     classifier = Classifier.load(DEFAULT)
     found = []
-    for name in language.LANGUAGES:
-        with language.speaking(name):
+    for name in translations.LANGUAGES:
+        with translations.speaking(name):
             job = insights.make_index(classifier, tmp_path)
             assert job.ended.wait(60)
-            assert job.error == language.gettext("Undo")
+            assert job.error == translations.gettext("Undo")
             found.append(job.error)
-    assert len(set(found)) == len(language.LANGUAGES)
+    assert len(set(found)) == len(translations.LANGUAGES)
 
 
 def test_a_tflite_network_has_maps_and_steadiness(own_home: Path) -> None:

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from dashboard.words import JOINER, certainty, headline, percent, plain, plain_certainty
-from model.cifar10 import CIFAR10_CLASSES
-from model.language import speaking
-from model.prediction import Prediction
-from model.titles import class_name
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.datasets.display_names import class_name
+from model.i18n.translations import speaking
+from model.inference.prediction import Prediction
 
 
 def predict(*probabilities: float) -> Prediction:

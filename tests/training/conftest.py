@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.data import load_dataset
-from model.splits import Dataset
+from model.datasets.loader import load_dataset
+from model.datasets.splits import Dataset
 from tests.drawn import draw_folder
 from training import export
 

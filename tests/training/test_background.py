@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from model.bundle import BundleError
-from model.splits import DataError
+from model.common.errors import BundleError
+from model.datasets.splits import DataError
 from tests.drawn import draw_folder
 from training import background
 from training.background import can_go_on, go_on, last_words, list_starts, start, under_way

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.splits import Split
+from model.datasets.splits import Split
 from tests.drawn import draw_images
 from training.batches import LossRecorder, SampleLosses, TrainingBatches
 from training.recipe import AugmentationSettings, Recipe, ScheduleSettings

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from model.bundle import Card
-from model.classifier import load_tflite, read_network
-from model.outputs import softmax
-from model.quantize import quantize
-from model.splits import Split
+from model.datasets.splits import Split
+from model.export.quantization import quantize
+from model.inference.classifier import load_tflite, read_network
+from model.registry.card import Card
+from model.signature.outputs import softmax
 from training.calibration import (
     Adaptive,
     Stored,

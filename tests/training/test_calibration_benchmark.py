@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import Answers, both, row
-from model.outputs import softmax
+from model.signature.outputs import softmax
 from training.calibration import Adaptive
 
 

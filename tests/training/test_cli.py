@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.cifar10 import CIFAR10_CLASSES
-from model.classifier import Classifier
-from model.data import load_test
+from model.datasets.cifar10 import CIFAR10_CLASSES
+from model.datasets.loader import load_test
+from model.inference.classifier import Classifier
 from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli import app
 from training.launch import read_data

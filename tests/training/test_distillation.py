@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from model.bundle import BUNDLES, Card, read_card, write_card
-from model.outputs import softmax
-from model.scaling import SCALINGS
-from model.splits import Dataset
+from model.datasets.splits import Dataset
+from model.registry.card import Card, read_card, write_card
+from model.registry.locations import BUNDLES
+from model.signature.outputs import softmax
+from model.signature.scaling import SCALINGS
 from tests.drawn import save_untrained
 from training import distillation
 from training.augmentation import augment

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-from model.architectures import build_model
-from model.bundle import read_card
-from model.classifier import Classifier
-from model.splits import Dataset
+from model.datasets.splits import Dataset
+from model.inference.classifier import Classifier
+from model.networks.architectures import build_model
+from model.registry.card import read_card
 from tests.drawn import draw_images
 from training import callbacks
 from training.callbacks import BestWeights, RunWriter, TrainingError

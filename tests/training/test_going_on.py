@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.classifier import Classifier
-from model.splits import Broken, Dataset
+from model.datasets.splits import Broken, Dataset
+from model.inference.classifier import Classifier
 from tests.drawn import draw_folder, save_untrained
 from training import export
 from training.callbacks import RunWriter, TrainingError, finished_epochs

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.bundle import find_bundle
-from model.files import is_being_written
+from model.common.files import is_being_written
+from model.registry.resolution import find_bundle
 from tests.drawn import draw_folder
 from training.callbacks import RunWriter, finished_epochs
 from training.cli import app

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.bundle import BUNDLES
-from model.classifier import Classifier
-from model.data import load_dataset
-from model.splits import Dataset
+from model.datasets.loader import load_dataset
+from model.datasets.splits import Dataset
+from model.inference.classifier import Classifier
+from model.registry.locations import BUNDLES
 from tests.drawn import draw_folder
 from training.callbacks import RunWriter, TrainingError
 from training.fit import fit

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model import extras
+from model.common import extras
 from vitrine.cli import COMMANDS, build_app
 
 ROOT = Path(__file__).parent.parent.parent

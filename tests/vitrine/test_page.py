@@ -11,7 +11,7 @@ import pytest
 from streamlit.web import cli
 from typer.testing import CliRunner
 
-from model.images import MAX_BYTES
+from model.images.decoder import MAX_BYTES
 from vitrine.cli import build_app
 from vitrine.page import settings
 

@@ -1,0 +1,11 @@
+"""Where the user's own models and runs live."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """The folder for what is made at run time: VITRINE_HOME, or `.vitrine` in the current folder."""
+    return Path(os.environ.get("VITRINE_HOME") or ".vitrine")

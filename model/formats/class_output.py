@@ -1,0 +1,98 @@
+"""The ends of a network: which of its outputs is the row of its classes' numbers, and what made that row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from model.common.errors import NotAllowed
+from model.formats.tflite_operations import Operation
+from model.i18n.translations import gettext as _
+
+if TYPE_CHECKING:
+    import keras
+
+MOST_NAMED = 8  # outputs in a sentence
+# What changes the form of a row and not its numbers.
+PASSING = frozenset({"Flatten", "Reshape", "Identity", "Squeeze", "Cast", "Dropout"})
+PASSING_LITE = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST"})
+LITE_ACTIVATIONS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+
+
+def only_row(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> int:
+    """The place of a network's only output, or of the only one among several that is a row of numbers.
+
+    Raises NotAllowed naming them where there is no telling.
+    """
+    rows = [place for place, shape in enumerate(shapes) if len(shape) == 2]
+    if len(shapes) == 1:
+        return 0
+    if len(rows) != 1:
+        raise NotAllowed(
+            _(
+                "it has {count} outputs ({names}) and {rows} of them are rows of numbers; a classifier has one such row"
+            ).format(count=len(shapes), names=listed(names), rows=len(rows))
+        )
+    return rows[0]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The outputs' names, which are a stranger's words, short enough for a sentence."""
+    return ", ".join(repr(name[:40]) for name in names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+
+
+def with_one_row(network: keras.Model) -> keras.Model:
+    """The same network from one tensor of pictures to its one row, whatever dictionaries and lists they came in.
+
+    Raises NotAllowed.
+    """
+    import keras
+
+    if isinstance(network, keras.Sequential) or len(network.inputs) != 1:
+        return network
+    kept = (dict, list, tuple)
+    if not isinstance(network.input, kept) and not isinstance(network.output, kept):
+        return network
+    names = list(network.output_names)
+    if isinstance(network.output, dict) and len(network.output) == len(names):
+        names = sorted(map(str, network.output))  # the order in which Keras counts them
+    place = only_row(names, [tuple(output.shape) for output in network.outputs])
+    return keras.Model(network.inputs[0], network.outputs[place], name=network.name)
+
+
+def last_activation(network: keras.Model) -> str:
+    """What Keras calls the activation that made a network's numbers, such as `softmax`; empty where that is unknown."""
+    tensor = network.outputs[0]
+    while True:
+        history = tensor._keras_history
+        operation: Any = history.operation
+        kind = type(operation).__name__
+        if kind in ("Softmax", "Sigmoid"):
+            return kind.lower()
+        if hasattr(operation, "outputs") and hasattr(operation, "layers"):  # a network inside the network
+            tensor = operation.outputs[history.tensor_index]
+            continue
+        activation = str(getattr(getattr(operation, "activation", None), "__name__", ""))
+        passes = kind in PASSING or (kind == "Activation" and activation == "linear")
+        given = operation._inbound_nodes[history.node_index].input_tensors if passes else []
+        if len(given) != 1:
+            return activation
+        tensor = given[0]
+
+
+def lite_row(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The details of a .tflite file's row of numbers among those of all its outputs. Raises NotAllowed."""
+    names = [str(output["name"]) for output in outputs]
+    return outputs[only_row(names, [tuple(output["shape"]) for output in outputs])]
+
+
+def lite_activation(operations: Sequence[Operation], tensor: int) -> str:
+    """The same as `last_activation` for a tensor of a .tflite file."""
+    makers = {result: operation for operation in operations for result in operation.results}
+    for _step in operations:
+        operation = makers.get(tensor)
+        if operation is None or operation.kind not in PASSING_LITE or not operation.given:
+            break
+        tensor = operation.given[0]
+    made = makers.get(tensor)
+    return LITE_ACTIVATIONS.get(made.kind, "") if made else ""

@@ -1,0 +1,119 @@
+"""A stranger's .tflite file, read as data: its operations, after they have been held against a list.
+
+Nothing here runs the file or gives it to LiteRT, which would believe what it says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.common.errors import NotAllowed
+from model.formats.allowlist import shown, words
+from model.i18n.translations import gettext as _
+
+MOST_NUMBERS = 2**28  # of a tensor
+# Those that only calculate: none of the maker's own, no loops, and nothing that remembers or draws by chance.
+OPERATIONS = words(
+    """
+    ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CAST CEIL
+    CONCATENATION CONV_2D CONV_3D CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP EXPAND_DIMS
+    FAKE_QUANT FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GELU GREATER GREATER_EQUAL HARD_SWISH
+    L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL LOCAL_RESPONSE_NORMALIZATION LOG LOGICAL_AND LOGICAL_NOT
+    LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL PACK PAD PADV2 POW
+    PRELU QUANTIZE RANGE REDUCE_MAX REDUCE_MIN REDUCE_PROD RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR
+    RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT SELECT_V2 SHAPE SIGN SLICE SOFTMAX SPACE_TO_BATCH_ND
+    SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TILE TOPK_V2
+    TRANSPOSE TRANSPOSE_CONV UNPACK ZEROS_LIKE
+    """
+)
+WEIGHTED = words("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED PRELU TRANSPOSE_CONV")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """kind: its name in the format; output: the shape of its first result; weights: the numbers that it has learnt.
+
+    given, results: the numbers of the tensors that it takes and makes.
+    """
+
+    kind: str
+    output: tuple[int, ...]
+    weights: int
+    given: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+
+
+def read_operations(path: Path) -> list[Operation]:
+    """The operations in their order. Raises NotAllowed for others than those above, and for a damaged file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    try:
+        model = schema.Model.GetRootAs(content, 0)
+        if model.SubgraphsLength() != 1:
+            raise NotAllowed(_("it holds {count} graphs; one is taken").format(count=model.SubgraphsLength()))
+        kinds = [kind_of(model.OperatorCodes(index), schema) for index in limited(model.OperatorCodesLength(), content)]
+        held = [check_buffer(model.Buffers(index), len(content)) for index in limited(model.BuffersLength(), content)]
+        return read_graph(model.Subgraphs(0), kinds, held, content)
+    except NotAllowed:
+        raise
+    except Exception as error:  # the reader raises nearly anything on hostile bytes
+        raise NotAllowed(_("it is damaged, or no .tflite file at all")) from error
+
+
+def limited(length: int, content: bytes) -> range:
+    """Every place of a list that the file says is so long: each entry takes four bytes of it at least."""
+    if not 0 <= length <= len(content) // 4:
+        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
+    return range(length)
+
+
+def kind_of(code: Any, schema: Any) -> str:
+    listed: dict[str, Any] = vars(schema.BuiltinOperator)
+    names = {number: name for name, number in listed.items() if not name.startswith("_")}
+    # Files of before 2020 have the number in the first place alone.
+    kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
+    if kind == "CUSTOM":
+        own = (code.CustomCode() or b"").decode("utf-8", "replace")
+        raise NotAllowed(_("it uses {own}, an operation of its maker").format(own=shown(own)))
+    if kind not in OPERATIONS:
+        raise NotAllowed(_("it uses {kind}, which is not one of the operations that are taken").format(kind=kind))
+    return kind
+
+
+def check_buffer(buffer: Any, size: int) -> bool:
+    """Whether a buffer holds numbers. Raises NotAllowed for one that says it lies outside the file."""
+    if buffer.Offset() > 1:
+        if buffer.Offset() + buffer.Size() > size:
+            raise NotAllowed(_("its weights lie outside the file"))
+        return True
+    return bool(buffer.DataLength())
+
+
+def read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) -> list[Operation]:
+    shapes, constant = [], []
+    for index in limited(graph.TensorsLength(), content):
+        tensor = graph.Tensors(index)
+        # -1 stands for any length.
+        shape = tuple(abs(tensor.Shape(place)) for place in limited(tensor.ShapeLength(), content))
+        if math.prod(shape) > MOST_NUMBERS:
+            raise NotAllowed(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
+        shapes.append(shape)
+        constant.append(held[tensor.Buffer()])
+    return [
+        read_operation(graph.Operators(index), kinds, shapes, constant)
+        for index in limited(graph.OperatorsLength(), content)
+    ]
+
+
+def read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]], constant: list[bool]) -> Operation:
+    kind = kinds[operator.OpcodeIndex()]
+    given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), len(shapes)))]
+    if not all(-1 <= index < len(shapes) for index in given):  # -1 stands for none
+        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
+    learnt = [math.prod(shapes[index]) for index in given if index >= 0 and constant[index]]
+    results = tuple(operator.Outputs(place) for place in range(min(operator.OutputsLength(), len(shapes))))
+    return Operation(kind, shapes[results[0]], sum(learnt) if kind in WEIGHTED else 0, tuple(given), results)

@@ -1,0 +1,31 @@
+"""Numbers as people write them in the language that holds."""
+
+from __future__ import annotations
+
+from model.i18n.translations import current
+
+DECIMAL_POINTS = {"pt": ","}
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """A number with the current language's decimal sign: `97.1`, `97,1`."""
+    return f"{value:.{digits}f}".replace(".", decimal_point())
+
+
+def per_cent(share: float, digits: int = 1) -> str:
+    """A share as per cent: `97.1%`, `97,1%`."""
+    return f"{decimal(100 * share, digits)}%"
+
+
+def decimal_point() -> str:
+    return DECIMAL_POINTS.get(current(), ".")
+
+
+def thousands() -> str:
+    """The sign between thousands: `10,000`, `10.000`."""
+    return "." if decimal_point() == "," else ","
+
+
+def whole(value: int) -> str:
+    """A whole number with the current language's sign between thousands: `10,000`, `10.000`."""
+    return f"{value:,}".replace(",", thousands())

@@ -1,0 +1,173 @@
+"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, so that it loses nothing in int8.
+
+Layers and figures are those of Google's EfficientNet-Lite, and of EfficientNet (M. Tan and Q. V. Le, arXiv 1905.11946).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.formats.torch_checkpoint import CheckpointError
+from model.i18n.translations import gettext as _
+from model.signature.scaling import whole_input
+
+if TYPE_CHECKING:
+    import keras
+
+STEM, HEAD = 32, 1280  # filters; the same in all variants
+
+
+@dataclass(frozen=True)
+class Variant:
+    """width multiplies filters, depth multiplies blocks; dropout stands before the logits."""
+
+    width: float
+    depth: float
+    input_size: int
+    dropout: float
+
+
+VARIANTS: dict[str, Variant] = {
+    "efficientnet-lite0": Variant(1.0, 1.0, 224, 0.2),
+    "efficientnet-lite1": Variant(1.0, 1.1, 240, 0.2),
+    "efficientnet-lite2": Variant(1.1, 1.2, 260, 0.3),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks of one shape; only the first of them has the stride."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+
+
+def efficientnet_lite(classes: int, input_size: int | None = None, variant: str = "efficientnet-lite0") -> keras.Model:
+    """An untrained network: uint8 RGB (n, input_size, input_size, 3) in, probabilities float32 (n, classes) out.
+
+    variant: a name of VARIANTS, whose own size holds where input_size is None. The layer `features` gives 1,280 numbers
+    a picture, the layer `logits` one a class.
+    """
+    import keras
+    from keras import layers
+
+    chosen = VARIANTS[variant]
+    inputs = whole_input(input_size or chosen.input_size)
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
+    x = convolved(x, STEM, 3, 2, "stem")
+    number, before = 0, STEM
+    for stage in STAGES:
+        filters = round_filters(stage.filters * chosen.width)
+        # The first and the last stage stay as long as they are in every variant.
+        blocks = stage.blocks if stage in (STAGES[0], STAGES[-1]) else math.ceil(stage.blocks * chosen.depth)
+        for index in range(blocks):
+            x = block(x, before, filters, stage, stage.stride if index == 0 else 1, f"block{number}")
+            number, before = number + 1, filters
+    x = convolved(x, HEAD, 1, 1, "head")
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    x = layers.Dropout(chosen.dropout, name="dropout")(x)
+    x = layers.Dense(classes, name="logits")(x)
+    outputs = layers.Activation("softmax", dtype="float32", name="probabilities")(x)
+    return keras.Model(inputs, outputs, name=variant.replace("-", "_"))
+
+
+def block(x: Any, before: int, filters: int, stage: Stage, stride: int, name: str) -> Any:
+    """An inverted bottleneck: widen by 1x1, filter each channel by itself, narrow by 1x1 without an activation."""
+    from keras import layers
+
+    around = x
+    if stage.expansion != 1:
+        x = convolved(x, before * stage.expansion, 1, 1, f"{name}_expand")
+    x = layers.DepthwiseConv2D(stage.kernel, stride, padding="same", use_bias=False, name=f"{name}_depth")(x)
+    x = layers.ReLU(6.0, name=f"{name}_depth_relu6")(normalized(x, f"{name}_depth"))
+    x = layers.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_project")(x)
+    x = normalized(x, f"{name}_project")
+    return layers.Add(name=f"{name}_add")([x, around]) if stride == 1 and before == filters else x
+
+
+def convolved(x: Any, filters: int, kernel: int, stride: int, name: str) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
+    return layers.ReLU(6.0, name=f"{name}_relu6")(normalized(x, name))
+
+
+def normalized(x: Any, name: str) -> Any:
+    from keras import layers
+
+    return layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_norm")(x)
+
+
+def round_filters(filters: float) -> int:
+    """The nearest multiple of 8 that takes away no more than a tenth."""
+    near = max(8, int(filters + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * filters else near
+
+
+def load_arrays(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put the arrays of a PyTorch checkpoint of the same variant into the network.
+
+    Raises CheckpointError where an array has no layer, a layer no array, or their shapes differ.
+    """
+    left = {name for name in arrays if not name.endswith("num_batches_tracked")}
+    for layer in network.layers:
+        if not layer.weights:
+            continue
+        names = [f"{torch_name(layer.name)}.{part}" for part in parts_of(layer)]
+        try:
+            layer.set_weights([as_keras(arrays[name], layer) for name in names])
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(_("it does not fit the layer {layer}").format(layer=layer.name)) from error
+        left -= set(names)
+    if left:
+        raise CheckpointError(_("it has an array more, {name}").format(name=min(left)))
+
+
+def parts_of(layer: keras.Layer) -> tuple[str, ...]:
+    """What PyTorch calls a layer's weights, in Keras's order."""
+    kind = type(layer).__name__
+    if kind == "BatchNormalization":
+        return "weight", "bias", "running_mean", "running_var"
+    return ("weight", "bias") if kind == "Dense" else ("weight",)
+
+
+def as_keras(array: np.ndarray, layer: keras.Layer) -> np.ndarray:
+    """A kernel with its axes in Keras's order; PyTorch has the filters first."""
+    order = {"Conv2D": (2, 3, 1, 0), "DepthwiseConv2D": (2, 3, 0, 1), "Dense": (1, 0)}.get(type(layer).__name__)
+    return array.transpose(order) if order and array.ndim == len(order) else array
+
+
+def torch_name(layer: str) -> str:
+    """What the PyTorch checkpoints call a layer, as `_blocks.3._bn0` for `block3_expand_norm`."""
+    outside = {"stem": "_conv_stem", "stem_norm": "_bn0", "head": "_conv_head", "head_norm": "_bn1", "logits": "_fc"}
+    if layer in outside:
+        return outside[layer]
+    inside = {
+        "expand": "_expand_conv",
+        "expand_norm": "_bn0",
+        "depth": "_depthwise_conv",
+        "depth_norm": "_bn1",
+        "project": "_project_conv",
+        "project_norm": "_bn2",
+    }
+    number, _separator, part = layer.removeprefix("block").partition("_")
+    return f"_blocks.{number}.{inside[part]}"

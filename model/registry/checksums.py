@@ -1,0 +1,47 @@
+"""A bundle's files, read only as far as they are what its card says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from model.common.errors import BundleError
+from model.common.files import sha256
+from model.i18n.translations import gettext as _
+from model.registry.card import Card
+
+
+def no_file(bundle: str, card: Card, name: str) -> BundleError:
+    """The error of a file that a bundle does not have; bundle: its folder, or its name."""
+    return BundleError(
+        _("{folder} holds no {name}; its files: {names}").format(
+            folder=bundle, name=name, names=", ".join(card.files) or _("none")
+        )
+    )
+
+
+def check_file(folder: Path, card: Card, name: str) -> Path:
+    """The path of a bundle's file after comparing its SHA-256 with the card. Raises BundleError."""
+    path = folder / name
+    if name not in card.files or not path.is_file():
+        raise no_file(str(folder), card, name)
+    if sha256(path) != card.files[name].sha256:
+        raise BundleError(_("{path} is not the file its card describes: its SHA-256 differs").format(path=path))
+    return path
+
+
+@contextmanager
+def checked_copy(folder: Path, card: Card, name: str) -> Iterator[Path]:
+    """A copy of a bundle's file that is checked: what is loaded is what the card describes, whoever writes meanwhile.
+
+    Raises BundleError, or OSError where there is no room for the copy.
+    """
+    path = check_file(folder, card, name)
+    with TemporaryDirectory(prefix="vitrine-", ignore_cleanup_errors=True) as temporary:
+        copy = Path(shutil.copy(path, temporary))
+        if sha256(copy) != card.files[name].sha256:
+            raise BundleError(_("{path} changed while it was read; ask again").format(path=path))
+        yield copy

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+
+from model.cli.plot import STRONG, WEAK, Plotted, save_plot
+from model.inference.prediction import Prediction
+from tests.drawn import encode, open_image, picture
+
+
+def plotted(name: str, *probabilities: float) -> Plotted:
+    labels = tuple(f"class {index}" for index in range(len(probabilities)))
+    return Plotted(
+        name, encode(picture(0), "PNG"), Prediction.from_probabilities(list(probabilities), labels, "m", 1.0)
+    )
+
+
+def widths(image: Image.Image, colour: str) -> list[int]:
+    """The lengths of the bars of a colour, from top to bottom."""
+    rows = (np.asarray(image) == ImageColor.getrgb(colour)).all(axis=2).sum(axis=1)
+    starts = np.flatnonzero((rows[1:] > 0) & (rows[:-1] == 0)) + 1
+    return [int(rows[start : start + 18].max()) for start in starts]
+
+
+def test_bars_are_as_long_as_probabilities(tmp_path: Path) -> None:
+    save_plot([plotted("a.png", 0.2, 0.6, 0.1, 0.1)], 3, tmp_path / "out.png")
+    image = open_image(tmp_path / "out.png")
+    (strong,) = widths(image, STRONG)
+    weak = widths(image, WEAK)
+    assert len(weak) == 2  # top 3
+    assert weak[0] / strong == pytest.approx(1 / 3, abs=0.02)
+    assert weak[1] / strong == pytest.approx(1 / 6, abs=0.02)
+
+
+def test_many_pictures_make_a_sheet_of_two_columns(tmp_path: Path) -> None:
+    save_plot([plotted("a.png", 0.5, 0.5)], 2, tmp_path / "one.png")
+    save_plot([plotted(f"{n}.png", 0.5, 0.5) for n in range(5)], 2, tmp_path / "five.png")
+    one, five = open_image(tmp_path / "one.png"), open_image(tmp_path / "five.png")
+    assert five.size == (2 * one.width, 3 * one.height)
+
+
+def test_long_and_strange_texts_stay_within_the_picture(tmp_path: Path) -> None:
+    labels = ("x" * 500, "بطة\x1b[31m")
+    prediction = Prediction.from_probabilities([0.9, 0.1], labels, "m" * 300, 1.0)
+    save_plot([Plotted("n" * 300, b"only the server could read this", prediction)], 2, tmp_path / "out.webp")
+    margin = np.asarray(open_image(tmp_path / "out.webp").convert("L"))[:, -20:]
+    assert margin.min() > 245
+
+
+def test_a_suffix_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown file extension"):
+        save_plot([plotted("a.png", 0.5, 0.5)], 2, tmp_path / "out.doc")
