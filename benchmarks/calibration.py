@@ -22,7 +22,7 @@ from model.inference.classifier import read_network
 from model.registry.card import CARD_FILE, KERAS_FILE, read_card
 from model.registry.locations import BUNDLES
 from model.signature.outputs import softmax
-from training.calibration import (
+from training.engine.calibration import (
     LOGITS,
     Stored,
     best_adaptive,
@@ -30,7 +30,7 @@ from training.calibration import (
     negative_log_likelihood,
     stored_as_trained,
 )
-from training.recipefile import load_recipe
+from training.recipes.recipe_file import load_recipe
 
 Scale = Callable[[np.ndarray], np.ndarray]  # logits (n, classes) to calibrated ones
 

@@ -19,14 +19,14 @@ from model.datasets.splits import Dataset, Split, empty_split
 from model.networks.airbench import prepare_airbench
 from model.networks.architectures import build_model
 from model.networks.flops import count_flops
-from training.batches import TrainingBatches
-from training.fit import starting_network
-from training.history import read_history
-from training.loop import Loop
-from training.optimizer import precision
-from training.prepare import ONEDNN, keep_memory, use_onednn
-from training.recipe import Recipe
-from training.recipefile import load_recipe
+from training.engine.batches import TrainingBatches
+from training.engine.fit import starting_network
+from training.engine.optimizer import precision
+from training.engine.process_environment import ONEDNN, keep_memory, use_onednn
+from training.engine.training_loop import Loop
+from training.recipes.recipe import Recipe
+from training.recipes.recipe_file import load_recipe
+from training.runs.history import read_history
 
 STEPS, EPOCHS, ROUNDS = 4, 4, 2  # the first epoch of each training compiles and does not count
 BACKWARD = 3  # a training step costs about three forward passes

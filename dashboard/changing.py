@@ -14,10 +14,12 @@ from model.common.errors import BundleError
 from model.datasets.splits import DataError
 from model.i18n.translations import gettext as _
 from model.registry.card import check_name
-from training.background import can_go_on, go_on
-from training.history import Run, RunError, own_runs, remove_run, rename_run, restore_run
-from training.origin import origin_of
-from training.remarks import remarks
+from training.analysis.diagnosis import remarks
+from training.runs.background_runs import can_go_on, go_on
+from training.runs.changes import remove_run, rename_run, restore_run
+from training.runs.data_provenance import origin_of
+from training.runs.run import Run, own_runs
+from training.runs.run_files import RunError
 
 
 def attempt(change: Callable[[], object]) -> bool:

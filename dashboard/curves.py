@@ -12,7 +12,7 @@ from dashboard.charts import RUN_COLORS, literal
 from model.i18n.number_format import decimal_point, per_cent, thousands
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
-from training.history import Run
+from training.runs.run import Run
 
 POINTS = 2000  # of a longer run every second, third, … epoch is drawn
 PALE = 0.28  # opacity of the measured curve behind its smoothed one

@@ -11,9 +11,10 @@ from dashboard.roles import NotOwnerError
 from dashboard.runs import doing, share_done
 from model.common.files import changed
 from model.i18n.translations import gettext as _
-from training.background import Start, dismiss, last_words, list_starts
-from training.history import Run, RunError, own_run, own_runs, unfinished
-from training.process import is_alive, is_stopping, stop
+from training.runs.background_runs import Start, dismiss, last_words, list_starts
+from training.runs.process import is_alive, is_stopping, stop
+from training.runs.run import Run, own_run, own_runs, unfinished
+from training.runs.run_files import RunError
 
 LIVE_SECONDS = 2.0
 SHOWN_FILES = ("recipe.toml", "history.csv", "metrics.json")  # what the rest of the page is drawn from

@@ -10,13 +10,14 @@ import pandas as pd
 
 from dashboard import words
 from model.common.paths import home
+from model.i18n.number_format import duration
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.registry.locations import BUNDLES
 from model.registry.resolution import bundle_folders
-from training.gains import filled, written
-from training.history import Run, duration, own_runs
-from training.process import is_stopping
+from training.analysis.ablation_report import filled, written
+from training.runs.process import is_stopping
+from training.runs.run import Run, own_runs
 
 STATUSES = {
     "finished": marked("finished"),

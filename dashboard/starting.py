@@ -13,11 +13,12 @@ from model.common.files import changed
 from model.datasets.splits import DataError
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
-from training.background import start, under_way
-from training.history import RunError, own_runs
-from training.origin import origin_of
-from training.recipe import Recipe, RecipeError, flatten
-from training.recipefile import load_recipe, recipe_names
+from training.recipes.recipe import Recipe, RecipeError, flatten
+from training.recipes.recipe_file import load_recipe, recipe_names
+from training.runs.background_runs import start, under_way
+from training.runs.data_provenance import origin_of
+from training.runs.run import own_runs
+from training.runs.run_files import RunError
 
 EXAMPLE = "augmentation.flip=random"
 FIELDS = {  # the values that most want to set, with the smallest and the step

@@ -45,13 +45,15 @@ TABLE = {
         unpromised.flatten_layers,
     ),
     "_get_variable_index": Private(
-        ("training.optimizer",), "the momentum of a kernel that Muon steps", unpromised.variable_index
+        ("training.engine.optimizer",), "the momentum of a kernel that Muon steps", unpromised.variable_index
     ),
     'name == "beta"': Private(
-        ("training.optimizer",), "a normalisation's bias has a rate of its own", unpromised.variable_index
+        ("training.engine.optimizer",), "a normalisation's bias has a rate of its own", unpromised.variable_index
     ),
     "keras.callbacks.EarlyStopping": Private(
-        ("training.callbacks",), "the names of what it remembers, which a checkpoint holds", unpromised.early_stopping
+        ("training.engine.callbacks",),
+        "the names of what it remembers, which a checkpoint holds",
+        unpromised.early_stopping,
     ),
     "keras.src": Private(
         ("model.formats.allowlist", "model.formats.keras2.functions", "model.formats.keras2.configuration"),

@@ -31,10 +31,10 @@ from tests.drawn import draw_cifar10, encode, picture
 from tests.fake_server import Stand
 from tests.foreign import write_keras2
 from tests.kept_answers import judge
-from training.cli import app
-from training.history import RUNS, read_run
-from training.recipefile import load_recipe
-from training.series import markdown, standings
+from training.cli.main import app
+from training.recipes.recipe_file import load_recipe
+from training.runs.run import RUNS, read_run
+from training.runs.series import markdown, standings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

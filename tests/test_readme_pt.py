@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.series import standings
+from training.runs.series import standings
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, PORTUGUESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.pt.md"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.cli import app
-from training.prepare import prepare_process
+from training.cli.main import app
+from training.engine.process_environment import prepare_process
 
 if __name__ == "__main__":
     prepare_process()

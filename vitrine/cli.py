@@ -25,8 +25,8 @@ def add_predict(app: typer.Typer) -> None:
 
 def add_train(app: typer.Typer) -> None:
     """`vitrine train`: as `python -m training fit`."""
-    from training.cli import fit
-    from training.prepare import prepare_process
+    from training.cli.main import fit
+    from training.engine.process_environment import prepare_process
 
     @wraps(fit)
     def train(**given: Any) -> None:

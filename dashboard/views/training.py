@@ -12,8 +12,8 @@ from dashboard.drawing import draw
 from dashboard.following import follow
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
-from training.gains import gains
-from training.history import Run, list_runs
+from training.analysis.ablation_report import gains
+from training.runs.run import Run, list_runs
 
 
 def show_overview(found: Sequence[Run]) -> None:

@@ -29,3 +29,11 @@ def thousands() -> str:
 def whole(value: int) -> str:
     """A whole number with the current language's sign between thousands: `10,000`, `10.000`."""
     return f"{value:,}".replace(",", thousands())
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that fit a bar: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

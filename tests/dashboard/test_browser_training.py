@@ -15,8 +15,9 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.servers import Server, serve
 from tests.drawn import draw_folder
-from training.history import read_json, read_run, write_json
-from training.recipefile import load_recipe, to_toml
+from training.recipes.recipe_file import load_recipe, to_toml
+from training.runs.run import read_run
+from training.runs.run_files import read_json, write_json
 
 CURVES = ".js-plotly-plot .scatterlayer .trace"
 # A network so small that an epoch takes a moment, and epochs enough that it does not end by itself.

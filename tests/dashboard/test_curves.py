@@ -7,7 +7,8 @@ import pytest
 
 from dashboard.curves import POINTS, curves_chart, range_of, smooth
 from model.i18n.translations import speaking
-from training.history import History, Run
+from training.runs.history import History
+from training.runs.run import Run
 
 
 def run(name: str, epochs: int, validated: bool = True) -> Run:

@@ -27,9 +27,9 @@ from tests.dashboard.test_training import PROGRESS, make_run
 from tests.dashboard.test_views import texts, visit, visit_page
 from tests.drawn import draw_cifar10, draw_folder
 from tests.shipped import FAST_CARD, FAST_INT8
-from training.background import list_starts
-from training.history import CHECKPOINT
-from training.process import claimed, is_stopping
+from training.runs.background_runs import list_starts
+from training.runs.process import claimed, is_stopping
+from training.runs.run_files import CHECKPOINT
 
 REFUSED = "Only the owner can do that"
 VISITING = "You are visiting: look and try."

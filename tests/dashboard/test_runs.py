@@ -10,7 +10,9 @@ import pytest
 from dashboard.runs import MARK, doing, label, network_of, overview, recipe_table, share_done, unlike_first
 from model.registry.card import Card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
-from training.history import History, Run, list_runs, own_runs, write_json
+from training.runs.history import History
+from training.runs.run import Run, list_runs, own_runs
+from training.runs.run_files import write_json
 
 PROGRESS: dict[str, Any] = {"updated": 0.0, "epoch": 2, "epochs": 4, "step": 5, "steps": 10, "eta_seconds": 700}
 

@@ -13,11 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
 from tests.drawn import draw_folder
-from training.background import list_starts
-from training.history import CHECKPOINT, PROCESS, append_epoch, read_json, write_json
-from training.origin import Origin, origin_of
-from training.process import claimed, is_alive, stop
-from training.recipefile import load_recipe, to_toml
+from training.recipes.recipe_file import load_recipe, to_toml
+from training.runs.background_runs import list_starts
+from training.runs.data_provenance import Origin, origin_of
+from training.runs.history import append_epoch
+from training.runs.process import claimed, is_alive, stop
+from training.runs.run_files import CHECKPOINT, PROCESS, read_json, write_json
 
 PROGRESS: dict[str, Any] = {"epoch": 2, "epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200}
 

@@ -7,7 +7,7 @@ import pytest
 from model.datasets.loader import load_dataset
 from model.datasets.splits import Dataset
 from tests.drawn import draw_folder
-from training import export
+from training.engine import export
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ sys.exit(bool({{'fastapi', 'streamlit', 'keras', 'sqlalchemy'}} & set(sys.module
 
 def test_training_prepares_its_process_first(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr("training.prepare.prepare_process", lambda: done.append("prepared"))
+    monkeypatch.setattr("training.engine.process_environment.prepare_process", lambda: done.append("prepared"))
     monkeypatch.setattr(extras, "is_installed", lambda extra: done.append(extra) or False)
     run = CliRunner().invoke(build_app(["train"]), ["train"])
     assert run.output == 'error: Keras is not installed; pip install "vitrine[keras]" installs it\n'

@@ -27,7 +27,7 @@ from model.evaluation.test_set_predictions import keep
 from model.registry.card import CARD_FILE, KERAS_FILE, read_card, write_card
 from model.registry.locations import own_folders
 from tests.shipped import FAST_CARD
-from training.history import list_runs, own_runs
+from training.runs.run import list_runs, own_runs
 
 
 def names(folder: Path) -> set[str]:

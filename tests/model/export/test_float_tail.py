@@ -17,7 +17,7 @@ from model.formats.tflite_operations import read_operations
 from model.inference.classifier import load_tflite
 from model.registry.card import Card
 from tests.drawn import draw_images
-from training.calibration import Adaptive, with_adaptive
+from training.engine.calibration import Adaptive, with_adaptive
 
 SIDE, PICTURES = 16, draw_images(60, 16)
 

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.training.runs.drawn_runs import make_run
+from training.runs import run as run_module
+from training.runs.run import list_runs, own_runs, read_run
+
+
+def test_status_follows_what_the_run_says(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    assert read_run(folder).status == "cut off"
+    (folder / "progress.json").write_text(json.dumps({"updated": time.time() - 5, "step": 3}))
+    assert read_run(folder).status == "running"
+    (folder / "progress.json").write_text(json.dumps({"updated": time.time() - 3600}))
+    assert read_run(folder).status == "cut off"
+    for status in ("interrupted", "finished"):
+        (folder / "metrics.json").write_text(json.dumps({"status": status}))
+        assert read_run(folder).status == status
+
+
+def test_half_written_files_count_as_empty(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    (folder / "metrics.json").write_text('{"status": "fini')
+    (folder / "progress.json").write_text("[1, 2]")
+    (folder / "recipe.toml").write_text('name = "fa')
+    run = read_run(folder)
+    assert (run.metrics, run.progress, run.recipe, run.status) == ({}, {}, {}, "cut off")
+
+
+def test_a_run_sums_up_its_epochs(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "run", 3))
+    assert run.best_val_accuracy == 0.375
+    assert run.minutes == pytest.approx(3 * 12.345 / 60, rel=1e-4)
+    assert run.recipe["epochs"] == 5
+
+
+def test_own_runs_come_first_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(run_module, "RUNS", tmp_path / "shipped")
+    for name in ("shipped/b", "shipped/a", "home/runs/new", "home/runs/old", "home/runs/middle"):
+        make_run(tmp_path / name)
+    (tmp_path / "home/runs/no-run").mkdir()
+    for age, name in enumerate(("new", "middle", "old")):
+        moment = time.time() - 1000 * age
+        os.utime(tmp_path / "home/runs" / name / "recipe.toml", (moment, moment))
+    assert [run.name for run in list_runs()] == ["new", "middle", "old", "a", "b"]
+
+
+def test_a_run_that_is_removed_while_the_runs_are_listed_is_not_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    for name in ("going", "reading", "staying"):
+        (own_runs() / name).mkdir(parents=True)
+        (own_runs() / name / "recipe.toml").write_text('name = "fast"\n')
+    really, glob = run_module.read_run, Path.glob
+
+    def found(self: Path, pattern: str) -> list[Path]:
+        paths = list(glob(self, pattern))
+        shutil.rmtree(own_runs() / "going", ignore_errors=True)
+        return paths
+
+    def read(folder: Path) -> run_module.Run:
+        if folder.name == "reading":
+            shutil.rmtree(folder)
+        return really(folder)
+
+    monkeypatch.setattr(Path, "glob", found)
+    monkeypatch.setattr(run_module, "read_run", read)
+    assert [run.name for run in list_runs() if run.path.parent == own_runs()] == ["staying"]

@@ -1,0 +1,208 @@
+"""What the curves of a run say, in sentences that claim no more than the numbers show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from model.i18n.number_format import per_cent
+from model.i18n.translations import gettext as _
+from training.analysis.curves import Curves, Remark, curves_of, figures, span, whole
+from training.analysis.generalization_gap import comparison
+from training.analysis.trends import counts, direction, ends, is_level, level_since, lowest, noise, smoothed
+from training.runs.run import Run
+
+WORSE = 1.25  # a training loss that ends so many times above its lowest has diverged
+LOW = 0.7  # accuracy on training pictures below which a network that has stopped learning underfits
+
+
+def remarks(run: Run) -> list[Remark]:
+    """How the run ended where that is worth a word, what its loss did, and how training and validation compare."""
+    curves = curves_of(run)
+    if not len(curves):
+        return []
+    running = run.status == "running"
+    main = broken(curves) or too_short(curves) or overfitting(curves) or trend_at_the_end(curves, running)
+    found = [ending(run), main, *([] if main.kind in ("diverged", "short") else comparison(curves, run.recipe))]
+    return [remark for remark in found if remark is not None]
+
+
+def ending(run: Run) -> Remark | None:
+    """For a run that has fewer epochs than its recipe asks for: how many, and why, where the run shows it."""
+    wanted, done = run.recipe.get("epochs"), len(run.history)
+    if not isinstance(wanted, int) or done >= wanted or run.status == "running":
+        return None
+    epochs = {"done": done, "epochs": wanted}
+    if run.status == "interrupted":
+        return Remark("stopped", _("It was stopped after {done} of {epochs} epochs.").format(**epochs))
+    if run.status == "cut off":
+        return Remark("cut off", _("It was cut off after {done} of {epochs} epochs.").format(**epochs))
+    best, patience = best_epoch(run), run.recipe.get("patience")
+    if isinstance(patience, int) and best and done - best >= patience:
+        sentence = _(
+            "It ended by itself after {done} of {epochs} epochs: {patience} brought nothing better than epoch {best}."
+        )
+        return Remark("patience", sentence.format(**epochs, patience=done - best, best=best))
+    return Remark("ended", _("It ended after {done} of {epochs} epochs.").format(**epochs))
+
+
+def best_epoch(run: Run) -> int | None:
+    """The number of the epoch that the run's own measure calls best; None without validation."""
+    by_loss = run.recipe.get("monitor") == "loss"
+    values = np.array(run.history.val_loss if by_loss else run.history.val_accuracy, float)
+    if not len(values) or not np.isfinite(values).any():
+        return None
+    return 1 + int(np.nanargmin(values) if by_loss else np.nanargmax(values))
+
+
+def broken(curves: Curves) -> Remark | None:
+    """A loss that is no number, a training loss that ends far above its lowest, or one that never fell."""
+    loss = curves.loss
+    if not np.isfinite(loss).all():
+        epoch = whole(curves.epoch[~np.isfinite(loss)][0])
+        sentence = _(
+            "Training loss is no number any more in epoch {epoch}: it diverged; a lower learning rate may help."
+        )
+        return Remark("diverged", sentence.format(epoch=epoch))
+    if curves.validated and not np.isfinite(curves.val_loss).all():
+        epoch = whole(curves.epoch[~np.isfinite(curves.val_loss)][0])
+        sentence = _("Validation loss is no number in epoch {epoch}: it diverged; a lower learning rate may help.")
+        return Remark("diverged", sentence.format(epoch=epoch))
+    if len(curves) < 2:
+        return None
+    low, end = int(np.argmin(loss)), float(np.median(loss[-3:])) if len(loss) > 4 else float(loss[-1])
+    wavers = 3 * noise(loss) if len(loss) > 4 else 0.0
+    higher = loss[low] > 0 and end > max(WORSE * loss[low], loss[low] + wavers)
+    if higher and (end > loss[0] or direction(loss[low:]) > 0):
+        sentence = _(
+            "Training loss itself rises after epoch {epoch}, from {low} to {end}: it diverges; a lower learning rate "
+            "may help."
+        )
+        return Remark("diverged", sentence.format(epoch=whole(curves.epoch[low]), **figures(low=loss[low], end=end)))
+    if len(loss) >= 5 and direction(loss) >= 0 and is_level(loss):
+        sentence = _("Training loss has not fallen in {count} epochs ({loss}): it learns nothing this way.")
+        return Remark("learns nothing", sentence.format(count=whole(curves.epoch[-1]), **figures(loss=np.median(loss))))
+    return None
+
+
+def too_short(curves: Curves) -> Remark | None:
+    if len(curves) >= 5:
+        return None
+    if len(curves) == 1:
+        return Remark("short", _("One epoch is too little to speak of a trend."))
+    first, last = (curves.val_loss if curves.validated else curves.loss)[[0, -1]]
+    sentence = (
+        _("{count} epochs are too few to speak of a trend: validation loss went from {first} to {last}.")
+        if curves.validated
+        else _("{count} epochs are too few to speak of a trend: training loss went from {first} to {last}.")
+    )
+    return Remark("short", sentence.format(count=len(curves), **figures(first=first, last=last)))
+
+
+def overfitting(curves: Curves) -> Remark | None:
+    """Validation loss that rises from its lowest on, and what training loss does meanwhile."""
+    if not curves.validated:
+        return None
+    val, low = curves.val_loss, lowest(curves.val_loss)
+    after, start = val[low + 1 :], float(smoothed(val)[low])
+    end = float(np.median(val[-3:]))
+    if direction(after) <= 0 or end - start < max(counts(val), 0.02 * start):
+        return None
+    values = {"epoch": whole(curves.epoch[low]), **figures(low=start, end=end)}
+    if direction(curves.loss[low:]) >= 0:
+        sentence = _(
+            "Validation loss rises from epoch {epoch} on, from {low} to {end}, while training loss does not fall."
+        )
+        return Remark("rises", sentence.format(**values))
+    values |= figures(train_start=curves.loss[low], train_end=curves.loss[-1])
+    sentence = _(
+        "Validation loss rises from epoch {epoch} on ({low} to {end}) while training loss falls ({train_start} to "
+        "{train_end}): it overfits from there."
+    )
+    return Remark("overfitting", sentence.format(**values) + accuracy_after(curves, low))
+
+
+def accuracy_after(curves: Curves, low: int) -> str:
+    """What validation accuracy does while validation loss rises: the two need not agree."""
+    after = curves.val_accuracy[low:]
+    if not np.isfinite(after).all():
+        return ""
+    figure = per_cent(float(np.median(after[-3:])))
+    if direction(after) > 0:
+        return " " + _("Validation accuracy still rises after that, to {accuracy}.").format(accuracy=figure)
+    if direction(after) < 0:
+        return " " + _("Validation accuracy falls too, to {accuracy}.").format(accuracy=figure)
+    return ""
+
+
+def trend_at_the_end(curves: Curves, running: bool) -> Remark:
+    """What the loss did last: still falling, level, or neither."""
+    loss = curves.val_loss if curves.validated else curves.loss
+    end = loss[-curves.last :]
+    first, last = ends(end)
+    values = {"count": span(curves.epoch[-len(end) :]), **figures(first=first, last=last)}
+    if direction(end) < 0:
+        return falling(curves, values, running)
+    since = level_since(loss)
+    if since is None:
+        sentence = (
+            _("Validation loss has no clear direction over the last {count} epochs ({first} to {last}).")
+            if curves.validated
+            else _("Training loss has no clear direction over the last {count} epochs ({first} to {last}).")
+        )
+        return Remark("unclear", sentence.format(**values))
+    return level(curves, since)
+
+
+def falling(curves: Curves, values: dict[str, Any], running: bool) -> Remark:
+    if not curves.validated:
+        sentence = _(
+            "Training loss still falls over the last {count} epochs ({first} to {last}); without validation pictures "
+            "nothing shows whether it overfits."
+        )
+        return Remark("falling", sentence.format(**values))
+    if running:
+        sentence = _("Validation loss is still falling ({first} to {last} over the last {count} epochs).")
+        return Remark("falling", sentence.format(**values))
+    rate = curves.rate[-curves.last :]
+    if np.isfinite(rate).all() and rate[-1] < 0.7 * rate.max():
+        sentence = _(
+            "Validation loss fell to the end ({first} to {last} over the last {count} epochs), along with the "
+            "learning rate: whether more epochs would help does not show."
+        )
+        return Remark("falling with the rate", sentence.format(**values))
+    sentence = _(
+        "Validation loss was still falling when it ended ({first} to {last} over the last {count} epochs): more "
+        "epochs may help."
+    )
+    return Remark("falling", sentence.format(**values))
+
+
+def level(curves: Curves, since: int) -> Remark:
+    """Validation loss no longer moves: underfitting, learning by heart, or simply done."""
+    loss = curves.val_loss if curves.validated else curves.loss
+    values = {"epoch": whole(curves.epoch[since]), **figures(loss=np.median(loss[since:]))}
+    if not curves.validated:
+        sentence = _(
+            "Training loss has been level since epoch {epoch} (about {loss}); without validation pictures nothing "
+            "shows whether it overfits."
+        )
+        return Remark("level", sentence.format(**values))
+    if direction(curves.loss[since:]) < 0:
+        sentence = _(
+            "Validation loss has been level since epoch {epoch} (about {loss}) while training loss keeps falling: "
+            "what it still learns no longer carries over to new pictures."
+        )
+        return Remark("level while training falls", sentence.format(**values))
+    train, val = (float(np.median(column[since:])) for column in (curves.accuracy, curves.val_accuracy))
+    if max(train, val) < LOW:
+        sentence = _(
+            "It underfits: right on only {train} of its training and {validation} of its validation pictures, and no "
+            "longer improving since epoch {epoch}."
+        )
+        return Remark(
+            "underfitting", sentence.format(train=per_cent(train), validation=per_cent(val), epoch=values["epoch"])
+        )
+    sentence = _("Training and validation loss have been level since epoch {epoch} (validation about {loss}).")
+    return Remark("level", sentence.format(**values))

@@ -1,0 +1,63 @@
+"""python -m training runs | runs rm | runs rename | runs stop"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from model.common.errors import BundleError
+from model.registry.card import check_name
+from training.cli.arguments import fail
+from training.runs.changes import remove_run, rename_run
+from training.runs.process import stop
+from training.runs.run import list_runs, own_run
+from training.runs.run_files import RunError
+
+app = typer.Typer(help="The runs: yours, newest first, then the shipped ones.", invoke_without_command=True)
+NameArgument = Annotated[str, typer.Argument(help="A run of yours.")]
+
+
+@app.callback()
+def show(context: typer.Context) -> None:
+    """List the runs: yours, newest first, then the shipped ones."""
+    if context.invoked_subcommand:
+        return
+    for run in list_runs():
+        figures = f"{len(run.history):>4} epochs  best val. accuracy {run.best_val_accuracy:.1%}  {run.minutes:.1f} min"
+        typer.echo(f"{run.name:<28} {run.status:<12} {figures}")
+
+
+@app.command("rm")
+def remove(
+    name: NameArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take a run off the list. Its network stays; its folder waits in the trash for a day."""
+    try:
+        own_run(name)
+        if not yes:
+            typer.confirm(f"Remove the run {name!r}?", abort=True)
+        trash = remove_run(name)
+    except RunError as error:
+        raise fail(error) from None
+    typer.echo(f"removed; the folder is now {trash}")
+
+
+@app.command("rename")
+def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Give a run another name. Its network keeps the old one."""
+    try:
+        rename_run(name, check_name(new))
+    except (RunError, BundleError) as error:
+        raise fail(error) from None
+
+
+@app.command("stop")
+def end(name: NameArgument) -> None:
+    """End a run that is going on, as Ctrl-C does where it was started: its best weights are kept, and it can go on."""
+    try:
+        stop(own_run(name))
+    except RunError as error:
+        raise fail(error) from None
+    typer.echo(f"{name} is ending; it keeps the best weights and goes on with fit --resume --name {name}")

@@ -1,0 +1,79 @@
+"""Which pictures a run is trained on: written beside it, so that going on reads the same ones and takes no others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from model.datasets.class_matching import composed
+from model.datasets.splits import Dataset
+from model.i18n.translations import gettext as _
+from training.runs.run_files import RunError, read_json, write_json
+
+DATA = "data.json"
+SHOWN = 4  # classes that a sentence names
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Full paths of the data and of the JSON that names its classes; empty for CIFAR-10 by download, and for none."""
+
+    data: str = ""
+    category_names: str = ""
+
+
+def origin_of(folder: Path) -> Origin | None:
+    """What the run in `folder` was begun with; None where it does not say."""
+    known = read_json(folder / DATA)
+    data, names = known.get("data"), known.get("category_names")
+    return Origin(data, names) if isinstance(data, str) and isinstance(names, str) else None
+
+
+def begin(folder: Path, origin: Origin) -> None:
+    """Note what a run will be trained on before anybody has read it."""
+    write_json(folder / DATA, asdict(origin))
+
+
+def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> None:
+    """Write down what a run is trained on. Raises RunError where one that goes on was begun with other pictures."""
+    now: dict[str, object] = {
+        "classes": list(dataset.classes),
+        "training": len(dataset.train),
+        "validation": len(dataset.validation),
+    }
+    broken = digest_of(dataset)
+    known = read_json(folder / DATA)
+    before = {name: known[name] for name in now if name in known}
+    if isinstance(before.get("classes"), list):  # earlier versions kept a Mac's names as they were
+        before["classes"] = [composed(str(name)) for name in before["classes"]]
+    if resume and before.keys() == now.keys() and before != now:
+        raise RunError(
+            _(
+                "the run {name!r} was begun with {before}, and these are {now}; name its own pictures with --data"
+            ).format(name=folder.name, before=in_words(before), now=in_words(now))
+        )
+    if resume and before.keys() == now.keys() and known.get("left_out", "") != broken:
+        raise RunError(
+            _(
+                "the run {name!r} was begun while other pictures could not be read, so its splits would be others now; "
+                "put those files back as they were, or begin a new run"
+            ).format(name=folder.name)
+        )
+    write_json(folder / DATA, asdict(origin) | now | ({"left_out": broken} if broken else {}))
+
+
+def digest_of(dataset: Dataset) -> str:
+    """Changes with the pictures that were left out, as the splits are drawn from the others; empty for none."""
+    names = sorted(str(Path(*one.path.parts[-2:])) for one in dataset.broken)
+    return hashlib.sha256(os.fsencode("\n".join(names))).hexdigest()[:16] if names else ""
+
+
+def in_words(found: Mapping[str, object]) -> str:
+    names = found["classes"] if isinstance(found["classes"], list) else []
+    listed = ", ".join(str(name) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return _("{training} training and {validation} validation pictures of {classes}").format(
+        training=found["training"], validation=found["validation"], classes=listed
+    )

@@ -1,0 +1,71 @@
+"""history.csv: a row an epoch, written while a run trains and read by whoever looks."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.common.files import write_whole
+
+COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+@dataclass(frozen=True)
+class History:
+    """A row an epoch; each column a tuple of floats in the order of the epochs, NaN where nothing was measured."""
+
+    epoch: tuple[float, ...] = ()
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+    learning_rate: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+
+def read_history(path: Path) -> History:
+    """Read history.csv; a last line that is still being written is left out."""
+    columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
+    try:
+        text = path.read_text("utf-8-sig", errors="replace")  # Excel writes a byte order mark when it saves one
+    except OSError:
+        return History()
+    for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):
+        try:
+            values = [float(row[name] or "nan") for name in COLUMNS]
+        except (KeyError, TypeError, ValueError):
+            continue
+        for name, value in zip(COLUMNS, values, strict=True):
+            columns[name].append(value)
+    return History(**{name: tuple(values) for name, values in columns.items()})
+
+
+def append_epoch(folder: Path, row: dict[str, float]) -> None:
+    """Add one epoch to history.csv, flushed to disk before it returns."""
+    path = folder / "history.csv"
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(COLUMNS)
+        writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in COLUMNS])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def keep_epochs(folder: Path, epochs: int) -> None:
+    """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
+    path = folder / "history.csv"
+    head, *rows = path.read_text("utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [""]
+    write_whole(path, head + "".join(row for row in rows if is_row_up_to(row, epochs)))
+
+
+def is_row_up_to(row: str, epochs: int) -> bool:
+    """Whether a line of history.csv is whole and of one of the first epochs: one that ended early left some out."""
+    first = row.partition(",")[0]
+    return row.endswith("\n") and first.isdecimal() and int(first) <= epochs

@@ -1,0 +1,120 @@
+"""The process that a run trains in: known by its number and the moment it began, so that no other is taken for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from model.common.files import locked
+from model.i18n.translations import gettext as _
+from training.runs.run_files import LOCK, PROCESS, PROGRESS, RunError, read_json, write_json
+
+if TYPE_CHECKING:
+    import psutil
+
+TOLERANCE = 2.0  # seconds by which a moment may seem to move when the machine's clock is set
+
+
+def describe(pid: int) -> dict[str, Any]:
+    """What tells a process from a later one with the same number. Raises psutil.Error when there is none."""
+    import psutil
+
+    return {"pid": pid, "started": psutil.Process(pid).create_time(), "host": socket.gethostname()}
+
+
+def trainer(folder: Path) -> psutil.Process | None:
+    """The living process that trains the run in `folder`, where the run says so and it is of this machine."""
+    import psutil
+
+    said = read_json(folder / PROCESS)
+    pid, started = said.get("pid"), said.get("started")
+    if type(pid) is not int or pid <= 0 or type(started) is not float or said.get("host") != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OverflowError):
+        return None
+    return process if same else None
+
+
+def is_alive(folder: Path) -> bool | None:
+    """Whether the run's process lives; None where the run does not say which one it is, or it is another machine's."""
+    said = read_json(folder / PROCESS)
+    if "pid" not in said or said.get("host") != socket.gethostname():
+        return None
+    return trainer(folder) is not None
+
+
+def is_stopping(folder: Path) -> bool:
+    """Whether the run's process has been asked to end."""
+    return read_json(folder / PROCESS).get("stopping") is True
+
+
+def stop(folder: Path) -> None:
+    """Ask the run's process to end: it keeps its best weights and can go on later. Asked again, it ends at once.
+
+    No other process is touched. Raises RunError when the run has none on this machine.
+    """
+    import psutil
+
+    process = trainer(folder)
+    if process is None:
+        raise RunError(_("the run {name!r} has no process on this machine to stop").format(name=folder.name))
+    hard = is_stopping(folder)
+    with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+        if hard:
+            process.kill()
+            return
+        write_json(folder / PROCESS, read_json(folder / PROCESS) | {"stopping": True})
+        process.send_signal(signal.SIGTERM)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """While this lasts, the run in `folder` is trained by this process. Raises RunError when another one does that."""
+    with locked(folder / LOCK):  # two that begin together must not both find nobody
+        other = trainer(folder)
+        if other is not None and other.pid != os.getpid():
+            raise RunError(
+                _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
+            )
+        write_json(folder / PROCESS, describe(os.getpid()))
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a full disk: then the process's end says the same
+            (folder / PROGRESS).unlink(missing_ok=True)
+            (folder / PROCESS).unlink(missing_ok=True)
+
+
+ASKED_TO_END = threading.Event()  # set by the signal, as Python may lose the exception that it raises
+
+
+def end_work(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and leave word of it: one raised while Python collects garbage is lost."""
+    ASKED_TO_END.set()
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does, and both do so even where the parent process ignores Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ASKED_TO_END.clear()
+    before = {number: signal.signal(number, end_work) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        ASKED_TO_END.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)

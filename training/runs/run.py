@@ -1,0 +1,148 @@
+"""A run on disk: recipe.toml, history.csv and metrics.json, written while it trains and read by whoever looks."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.common.files import changed, remove_abandoned
+from model.common.paths import home
+from model.i18n.translations import gettext as _
+from model.registry.resolution import bundle_folders
+from training.runs.history import History, read_history
+from training.runs.process import is_alive
+from training.runs.run_files import CHECKPOINT, PROCESS, PROGRESS, RunError, read_json
+
+RUNS = Path(__file__).parent  # those that ship
+ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it stands on disk at this moment."""
+
+    name: str
+    path: Path
+    recipe: dict[str, Any]
+    history: History
+    metrics: dict[str, Any]
+    progress: dict[str, Any]
+    alive: bool | None = None  # whether its process lives, where that is known
+
+    @property
+    def status(self) -> str:
+        """`finished`, `interrupted` (both by the run's own word), `running`, or `cut off` when it ended without one."""
+        if self.alive:
+            return "running"
+        if "status" in self.metrics:
+            return str(self.metrics["status"])
+        if self.alive is False:
+            return "cut off"
+        updated = self.progress.get("updated")
+        silent = time.time() - updated if isinstance(updated, float | int) else ALIVE_SECONDS
+        return "running" if silent < ALIVE_SECONDS else "cut off"
+
+    @property
+    def best_val_accuracy(self) -> float:
+        """The highest validation accuracy of any epoch, 0 to 1; NaN when there is none."""
+        measured = [value for value in self.history.val_accuracy if value == value]
+        return max(measured, default=float("nan"))
+
+    @property
+    def accuracy(self) -> dict[str, dict[str, float]]:
+        """What the run's network reached, as its card has it: test set -> {"n", "keras", "int8"}."""
+        figures = self.metrics.get("accuracy")
+        return figures if isinstance(figures, dict) else {}
+
+    def test_accuracy(self, title: str = "") -> float:
+        """The float network's share right on the largest test set whose name ends in `title`; NaN without one."""
+        found = [figures for name, figures in self.accuracy.items() if name.endswith(title)]
+        return max(found, key=lambda figures: figures["n"])["keras"] if found else float("nan")
+
+    @property
+    def minutes(self) -> float:
+        return sum(self.history.seconds) / 60
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`; files that are missing or not yet whole count as empty."""
+    try:
+        recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        recipe = {}
+    history = read_history(folder / "history.csv")
+    metrics, progress = read_json(folder / "metrics.json"), read_json(folder / PROGRESS)
+    return Run(folder.name, folder, recipe, history, metrics, progress, is_alive(folder))
+
+
+def own_runs() -> Path:
+    """Where the user's runs live."""
+    return home() / "runs"
+
+
+def list_runs() -> list[Run]:
+    """The user's runs, newest first, then the shipped ones by name."""
+    own = list(own_runs().glob("*/recipe.toml"))
+    own.sort(key=changed, reverse=True)
+    for path in own:
+        remove_abandoned(path.parent)
+    found = [(path, read_run(path.parent)) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+    return [run for path, run in found if path.is_file()]  # one that was removed meanwhile was read as an empty one
+
+
+def unfinished() -> list[Run]:
+    """The user's runs that may be going on: without a word of their end, or with a process; by name."""
+    folders = [path.parent for path in own_runs().glob("*/recipe.toml")]
+    found = [path for path in folders if not (path / "metrics.json").exists() or (path / PROCESS).exists()]
+    return [read_run(path) for path in sorted(found, key=lambda path: path.name)]
+
+
+def resumable(name: str | None) -> Path:
+    """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
+
+    The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
+    """
+    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=changed)
+    if folders:
+        return folders[-1].parent
+    if name and is_unbegun(own_runs() / name):
+        return own_runs() / name
+    if name:
+        raise RunError(
+            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(run=own_runs() / name)
+        )
+    raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs()))
+
+
+def is_unbegun(folder: Path) -> bool:
+    """Whether a run ended before it could write a checkpoint: going on with it is to begin."""
+    finished = read_json(folder / "metrics.json").get("status") == "finished"
+    return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not finished
+
+
+def own_run(name: str) -> Path:
+    """The folder of the user's run of that name. Raises RunError."""
+    folder = own_runs() / name
+    if name in {path.parent.name for path in own_runs().glob("*/recipe.toml")}:
+        return folder
+    if (RUNS / name / "recipe.toml").exists():
+        raise RunError(_("the run {name!r} came with Vitrine; only your own can be changed").format(name=name))
+    own = sorted(path.parent.name for path in own_runs().glob("*/recipe.toml"))
+    raise RunError(_("unknown run {name!r}; your runs: {names}").format(name=name, names=", ".join(own) or _("none")))
+
+
+def unused(name: str, network: str = "") -> str:
+    """The name itself, when no run of the user and no network has it, which the new run's would replace.
+
+    network: the one that the run has already. Raises RunError, and BundleError when the store cannot be read.
+    """
+    if (own_runs() / name / "recipe.toml").exists():
+        raise RunError(
+            _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
+        )
+    if name != network and name in bundle_folders():
+        raise RunError(_("there is a network {name!r} already; take another name").format(name=name))
+    return name

@@ -1,0 +1,32 @@
+"""The files of a run's folder by name, and how its JSON is read and written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from model.common.errors import VitrineError
+from model.common.files import write_whole
+
+CHECKPOINT = "checkpoint.npz"
+PROCESS = "process.json"  # which process trains it
+LOCK = ".lock"  # held while it is decided which process that is
+PROGRESS = "progress.json"  # how far it is; there only while it trains
+
+
+class RunError(VitrineError, ValueError):
+    """A run that is not there or cannot go on; the message names it."""
+
+
+def write_json(path: Path, content: dict[str, Any], lasting: bool = True) -> None:
+    """Write a JSON object as `write_whole` does."""
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", lasting)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

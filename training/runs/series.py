@@ -1,0 +1,152 @@
+"""Several runs one after another: the same recipe with other seeds, or the variants of an ablation."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from model.i18n.translations import gettext as _
+from training.recipes.recipe import Recipe, RecipeError
+from training.recipes.recipe_file import ablation_names, load_recipe, recipe_names, variants
+from training.runs.data_provenance import Origin, origin_of
+from training.runs.run import Run, list_runs, own_runs, read_run, unused
+from training.runs.run_files import CHECKPOINT, RunError
+
+DOWNLOADED = "CIFAR-10, downloaded"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a series: its name and its recipe."""
+
+    name: str
+    recipe: Recipe
+
+
+def seeds(recipe: Recipe, name: str, count: int) -> list[Member]:
+    """The recipe with `count` seeds from its own on; the runs are called name-seed0, name-seed1, …"""
+    return [
+        Member(f"{name}-seed{seed}", dataclasses.replace(recipe, seed=seed))
+        for seed in range(recipe.seed, recipe.seed + count)
+    ]
+
+
+def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
+    """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
+    if name not in ablation_names():
+        near = get_close_matches(name, ablation_names(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(ablation_names())}{hint}")
+    loaded = [(title, load_recipe(title, overrides)) for title in variants(name)]
+    return [Member(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
+
+
+def complete(members: list[Member], train: Callable[[Member, bool], str], origin: Origin) -> list[Run]:
+    """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
+
+    `train` returns the status of the run's outcome. One that was stopped ends the series: RunError. A run of that name
+    that was made with other values or other pictures is not taken for it: RecipeError, before any is trained.
+    """
+    for member in members:
+        check(member, origin)
+    for member in members:
+        folder = own_runs() / member.name
+        if is_begun(folder) and read_run(folder).status == "finished":
+            continue
+        try:
+            status = train(member, (folder / CHECKPOINT).exists())
+        except KeyboardInterrupt:  # before its first epoch ended
+            status = "interrupted"
+        if status == "interrupted":
+            raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
+    return [read_run(own_runs() / member.name) for member in members]
+
+
+def is_begun(folder: Path) -> bool:
+    return (folder / "recipe.toml").exists()
+
+
+def check(member: Member, origin: Origin) -> None:
+    """Raise RecipeError or RunError where another run or a network has a member's name."""
+    folder = own_runs() / member.name
+    if not is_begun(folder):
+        unused(member.name)
+        return
+    way_out = f"remove it (runs rm {member.name}) or rename it"
+    if load_recipe(str(folder / "recipe.toml")) != member.recipe:
+        raise RecipeError(f"the run {member.name!r} was made with other values; {way_out}")
+    known = origin_of(folder)
+    if known is not None and known.data != origin.data:
+        raise RecipeError(
+            f"the run {member.name!r} was trained on {known.data or DOWNLOADED}, not on {origin.data or DOWNLOADED}; "
+            f"{way_out}"
+        )
+
+
+def table(runs: list[Run]) -> list[str]:
+    """A line a run: epochs, minutes, best validation accuracy and the float accuracy on each test set."""
+    sets = list(dict.fromkeys(title for run in runs for title in run.accuracy))
+    heads = [title.partition(" test, ")[2] or title for title in sets]
+    lines = [f"{'run':<24} epochs  minutes  validation" + "".join(f"  {head:>12}" for head in heads)]
+    for run in runs:
+        figures = "".join(
+            f"  {run.accuracy[title]['keras']:>12.2%}" if title in run.accuracy else " " * 14 for title in sets
+        )
+        lines.append(
+            f"{run.name:<24} {len(run.history):>6}  {run.minutes:>7.1f}  {run.best_val_accuracy:>10.1%}{figures}"
+        )
+    return lines
+
+
+def summary(runs: list[Run]) -> list[str]:
+    """Mean and spread of the accuracy on each test set over the runs."""
+    lines = []
+    for title in [title for title in runs[0].accuracy if all(title in run.accuracy for run in runs)]:
+        for engine in ("keras", "int8"):
+            shares = [run.accuracy[title][engine] for run in runs]
+            deviation = statistics.stdev(shares) if len(shares) > 1 else 0.0
+            lines.append(
+                f"{title} ({engine}): mean {statistics.mean(shares):.2%}, standard deviation {deviation:.2%}, "
+                f"{min(shares):.2%} to {max(shares):.2%}, n {len(shares)}"
+            )
+    return lines
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A recipe or a variant of an ablation: what its source reported, and the run that shows what it reaches here."""
+
+    name: str
+    recipe: Recipe
+    run: Run | None
+
+
+def standings() -> list[Standing]:
+    """Every shipped recipe, those that are variants of an ablation last."""
+    shown = list_runs()
+    return [Standing(name, load_recipe(name), measured(name, shown)) for name in recipe_names()]
+
+
+def measured(recipe: str, runs: list[Run]) -> Run | None:
+    """The finished run that shows a recipe's figures: the shipped one, or else the user's newest; None without."""
+    found = [run for run in runs if run.recipe.get("name") == recipe and run.status == "finished" and run.accuracy]
+    shipped = [run for run in found if run.path.parent != own_runs()]
+    return next(iter(shipped or found), None)
+
+
+def markdown(rows: list[Standing]) -> list[str]:
+    """The rows as a table for README."""
+    lines = ["| recipe | network | its source reports | first 1,000 | all 10,000 | minutes |", "| --- " * 6 + "|"]
+    for row in rows:
+        cells = ["–", "–"]
+        if row.run:
+            shares = [row.run.test_accuracy(title) for title in ("first 1,000", "all 10,000")]
+            cells = [f"{share:.2%}".replace("%", " %") if share == share else "–" for share in shares]
+        minutes = f"{row.run.minutes:.0f}" if row.run else "–"
+        reported = row.recipe.reported or "–"
+        lines.append(f"| `{row.name}` | {row.recipe.description} | {reported} | {cells[0]} | {cells[1]} | {minutes} |")
+    return lines
