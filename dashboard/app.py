@@ -20,15 +20,16 @@ from api.app import create_app
 from api.headers import Guarded
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
-from dashboard import policy, visitors
-from dashboard.sharing import public_link
-from dashboard.signing import sign_routes
+from dashboard.access import visitors
+from dashboard.access.sign_in import sign_routes
+from dashboard.services import content_security_policy
+from dashboard.services.ngrok_tunnel import public_link
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Warm up in a thread, so that the page shows meanwhile: the page's network, and the API's if it is another."""
-    from dashboard.resources import warm_up
+    from dashboard.services.resources import warm_up
 
     def warm_all() -> None:
         warm_up()
@@ -60,9 +61,9 @@ def own_names() -> set[str]:
 
 try:
     settings = read_settings()
-    policy.page_headers()
+    content_security_policy.page_headers()
     visitors.is_local_owner()
-except (SettingsError, policy.EmbedError, visitors.LocalOwnerError) as error:
+except (SettingsError, content_security_policy.EmbedError, visitors.LocalOwnerError) as error:
     sys.exit(str(error))
 for line in unknown_variables():
     print(line, file=sys.stderr)
@@ -73,5 +74,8 @@ app = st.App(
     Path(__file__).with_name("main.py"),
     routes=[*routes(api, own_path()), *sign_routes(own_path(), own_names())],
     lifespan=lifespan,
-    middleware=[Middleware(Guarded, wanted=policy.page), Middleware(visitors.Marked, names=own_names())],
+    middleware=[
+        Middleware(Guarded, wanted=content_security_policy.page),
+        Middleware(visitors.Marked, names=own_names()),
+    ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import greeting, language, parts
-from dashboard.resources import PAGE_SHOWN
-from dashboard.style import STYLE
+from dashboard.components.css import STYLE
+from dashboard.panels import network_choice, visitor_notice
+from dashboard.services import visitor_language
+from dashboard.services.resources import PAGE_SHOWN
 from model.i18n.translations import gettext as _
 
 LOGO = Path(__file__).with_name("logo.png")
@@ -29,9 +30,9 @@ page = st.navigation(
     position="top",
 )
 with st.container(key="language"):
-    language.choose()
-greeting.greet()
-parts.show_unknown(st.query_params.get("model", ""))
+    visitor_language.choose()
+visitor_notice.greet()
+network_choice.show_unknown(st.query_params.get("model", ""))
 try:
     page.run()
 finally:

@@ -158,7 +158,7 @@ def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("portuguese")
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
-    from dashboard.words import headline, percent
+    from dashboard.presenters.phrases import headline, percent
     from model.datasets.cifar10 import CIFAR10_CLASSES
     from model.datasets.display_names import test_set
     from model.inference.prediction import Prediction
@@ -218,7 +218,7 @@ def test_a_file_looked_at_in_another_process_is_refused_in_portuguese(tmp_path: 
     [("pt-BR", "pt"), ("pt", "pt"), ("PT_pt", "pt"), ("en-GB", "en"), ("de-DE", "en"), ("", "en"), (None, "en")],
 )
 def test_the_browsers_language_is_followed_where_it_is_ours(locale: str | None, expected: str) -> None:
-    from dashboard.language import browsers
+    from dashboard.services.visitor_language import browsers
 
     assert browsers(locale) == expected
 

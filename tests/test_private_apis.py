@@ -77,23 +77,25 @@ TABLE = {
         unpromised.schema,
     ),
     "get_script_run_ctx": Private(
-        ("dashboard.language",), "whether a visitor's page is being drawn", unpromised.run_context
+        ("dashboard.services.visitor_language",), "whether a visitor's page is being drawn", unpromised.run_context
     ),
     'data-testid="stFileUploaderDropzoneInput"': Private(
-        ("dashboard.paste",),
+        ("dashboard.components.clipboard",),
         "a pasted picture goes in there",
         unpromised.in_streamlits_page("`stFileUploaderDropzoneInput`"),
     ),
     ".stMainBlockContainer": Private(
-        ("dashboard.style",), "the page's width", unpromised.in_streamlits_page(r"className:`stMainBlockContainer\b")
+        ("dashboard.components.css",),
+        "the page's width",
+        unpromised.in_streamlits_page(r"className:`stMainBlockContainer\b"),
     ),
     'data-testid="stCaptionContainer"': Private(
-        ("dashboard.style",),
+        ("dashboard.components.css",),
         "captions that are dark enough to read",
         unpromised.in_streamlits_page("`stCaptionContainer`"),
     ),
     'data-testid="stBaseButton-primary"': Private(
-        ("dashboard.style",),
+        ("dashboard.components.css",),
         "a main button's contrast",
         unpromised.in_streamlits_page(r"`stBaseButton-(primary`|\$\{)"),
     ),
@@ -110,7 +112,7 @@ TABLE = {
         ("api.metrics",), "the route that a request was counted for", unpromised.route_in_scope
     ),
     '"--none", "--log"': Private(
-        ("dashboard.agents",),
+        ("dashboard.services.ngrok_agents",),
         "ngrok's agents are known by what pyngrok starts them with",
         unpromised.agents_command_line,
     ),

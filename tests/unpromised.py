@@ -187,8 +187,8 @@ def agents_command_line() -> None:
     from pyngrok import process
     from pyngrok.conf import PyngrokConfig
 
-    from dashboard.agents import STARTED
-    from dashboard.sharing import CONFIG
+    from dashboard.services.ngrok_agents import STARTED
+    from dashboard.services.ngrok_tunnel import CONFIG
 
     started: list[list[str]] = []
 

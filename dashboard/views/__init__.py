@@ -1,0 +1,6 @@
+"""The pages, a file each, read from top to bottom.
+
+`dashboard/main.py` lists them in the navigation.
+"""
+
+__all__ = ["classify", "compare", "evaluation", "gallery", "history", "models", "training"]

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import parts, sources
-from dashboard.many import show_many
-from dashboard.opened import opened_engine, opened_picture
-from dashboard.paste import paste_button
-from dashboard.why import show_why
+from dashboard.components.clipboard import paste_button
+from dashboard.panels import answer_details, network_choice, picture_sources
+from dashboard.panels.explanation import show_why
+from dashboard.panels.results_grid import show_many
+from dashboard.panels.selected_picture import opened_engine, opened_picture
 from model.datasets.class_matching import spelled
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
@@ -31,22 +31,22 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         if source != "Camera":
             paste_button()
-        model, card = parts.use_model()
+        model, card = network_choice.use_model()
 
-files = sources.shoot() if source == "Camera" else sources.drop_area(folder=source == "Folder")
-sources.show_samples()
+files = picture_sources.shoot() if source == "Camera" else picture_sources.drop_area(folder=source == "Folder")
+picture_sources.show_samples()
 opened = opened_picture(card)
-named = opened or sources.chosen_sample()
+named = opened or picture_sources.chosen_sample()
 if named:
     files = [(named.name, named.content)]
 if not files:
-    parts.show_waiting(card)
+    answer_details.show_waiting(card)
     st.stop()
-classifier = parts.warm(model, opened_engine(card) if opened else None)
-items = parts.answer_all(files, classifier)
+classifier = network_choice.warm(model, opened_engine(card) if opened else None)
+items = answer_details.answer_all(files, classifier)
 if len(items) == 1:
     item = replace(items[0], truth=spelled(named.truth, classifier.card.classes) if named else "")
-    parts.show_answer(item, classifier)
+    answer_details.show_answer(item, classifier)
     show_why(item, classifier)
 else:
-    show_many(items, classifier, sources.clear)
+    show_many(items, classifier, picture_sources.clear)

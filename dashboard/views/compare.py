@@ -7,12 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import address, charts, contrast, parts, resources, roles, sources, words
-from dashboard.answers import Answer, Item
-from dashboard.cards import megabytes
-from dashboard.contrast import Contrast, Side
-from dashboard.drawing import draw
-from dashboard.paste import paste_button
+from dashboard.access import roles
+from dashboard.components import query_params
+from dashboard.components.clipboard import paste_button
+from dashboard.components.plotly_chart import draw
+from dashboard.panels import answer_details, network_choice, picture_sources
+from dashboard.presenters import answer_diff, charts, phrases
+from dashboard.presenters.answer_diff import Contrast, Side
+from dashboard.presenters.file_answers import Answer, Item
+from dashboard.presenters.model_text import megabytes
+from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.i18n.number_format import decimal
@@ -23,17 +27,17 @@ from model.inference.classifier import Classifier, file_of
 def choose_sides() -> tuple[Side, Side]:
     """The two networks to compare: the default and another one, until somebody chooses."""
     try:
-        options = contrast.sides()
+        options = answer_diff.sides()
     except BundleError as error:
-        parts.refuse(error)
+        network_choice.refuse(error)
     if len(options) < 2:
         st.info(_("There is only one network here. Add another one on the page Models, and the two can be compared."))
         st.stop()
-    second = contrast.second_choice(options)
+    second = answer_diff.second_choice(options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = address.choose(_("First network"), "first", list(options), lambda key: options[key].title, width=220)
+        one = query_params.choose(_("First network"), "first", list(options), lambda key: options[key].title, width=220)
         others = sorted(options, key=second.__ne__)  # the first option is the one that the address need not name
-        two = address.choose(_("Second network"), "second", others, lambda key: options[key].title, width=220)
+        two = query_params.choose(_("Second network"), "second", others, lambda key: options[key].title, width=220)
         paste_button()
     return options[one], options[two]
 
@@ -41,7 +45,7 @@ def choose_sides() -> tuple[Side, Side]:
 def show_side(side: Side, figure: Any, answer: Answer, classifier: Classifier, key: str) -> Callable[[float], object]:
     """One network's answer: its headline, its bars, its size; what is returned adds its speed once that is known."""
     assert answer.prediction is not None
-    st.markdown(f"**{words.plain(side.title)}**: {words.plain(words.headline(answer.prediction))}")
+    st.markdown(f"**{phrases.plain(side.title)}**: {phrases.plain(phrases.headline(answer.prediction))}")
     label = class_name(answer.prediction.best.label, answer.prediction.labels)
     alt = _("Bars of all classes by {name}; {label} leads")
     if len(answer.prediction.scores) > charts.MOST_BARS:
@@ -63,7 +67,7 @@ def show_table(both: Contrast) -> None:
     }
     with st.expander(_("As a table")):
         st.dataframe(
-            contrast.table(both),
+            answer_diff.table(both),
             hide_index=True,
             height="content" if len(both.shares()) <= charts.MOST_BARS else "auto",
             column_config=columns,
@@ -80,9 +84,9 @@ def speeds_of(sides: tuple[Side, Side]) -> list[float]:
 
 
 sides = choose_sides()
-files = sources.drop_one()
-sources.show_samples()
-sample = sources.chosen_sample()
+files = picture_sources.drop_one()
+picture_sources.show_samples()
+sample = picture_sources.chosen_sample()
 if sample:
     files = [(sample.name, sample.content)]
 if sides[0] == sides[1]:
@@ -92,14 +96,14 @@ if not files:
     st.caption(_("Both networks answer the same picture, and what changes from one to the other stands below it."))
     st.stop()
 ((name, content),) = files
-classifiers = [parts.warm(side.name, side.engine) for side in sides]
+classifiers = [network_choice.warm(side.name, side.engine) for side in sides]
 answers = [resources.answer_for(content, classifier) for classifier in classifiers]
 one, two = answers
 if one.prediction is None or two.prediction is None:
-    parts.show_failure(Item(name, one if one.error else two))
+    answer_details.show_failure(Item(name, one if one.error else two))
     st.stop()
-both = contrast.contrast_of((sides[0].title, sides[1].title), one.prediction, two.prediction)
-head, *rest = map(words.plain, contrast.sentences(both, sample.truth if sample else ""))
+both = answer_diff.contrast_of((sides[0].title, sides[1].title), one.prediction, two.prediction)
+head, *rest = map(phrases.plain, answer_diff.sentences(both, sample.truth if sample else ""))
 left, right = st.columns([1, 3], gap="medium", vertical_alignment="center")
 with left, st.container(key="picture-compare"):
     st.image(one.preview, width="stretch", alt=_("The picture {name}").format(name=name))
@@ -108,18 +112,18 @@ with right:
     said = st.empty()
     said.markdown("  \n".join(rest))
 add_speeds = []
-shown = zip(st.columns(2, gap="medium"), sides, contrast.charts(both), answers, classifiers, strict=True)
+shown = zip(st.columns(2, gap="medium"), sides, answer_diff.charts(both), answers, classifiers, strict=True)
 for place, (column, side, figure, answer, classifier) in enumerate(shown):
     with column:
         add_speeds.append(show_side(side, figure, answer, classifier, f"side-{place}"))
-parts.say_how_many(len(both.shares()))
+answer_details.say_how_many(len(both.shares()))
 show_table(both)
 try:  # last, for it takes a while the first time
     speeds = speeds_of(sides)
 except BundleError as error:
-    st.error(words.plain(roles.told(str(error))))
+    st.error(phrases.plain(roles.told(str(error))))
     st.stop()
-if line := contrast.pace(both.names, speeds):
-    said.markdown("  \n".join([*rest, words.plain(line)]))
+if line := answer_diff.pace(both.names, speeds):
+    said.markdown("  \n".join([*rest, phrases.plain(line)]))
 for add, speed in zip(add_speeds, speeds, strict=True):
     add(speed)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import assessment, parts, resources, roles, sets, versus, words
+from dashboard.access import roles
+from dashboard.panels import evaluation_report, network_choice, network_comparison, test_set_picker
+from dashboard.presenters import phrases
+from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.class_matching import places_of
 from model.datasets.known_folders import known_folders
@@ -24,7 +27,7 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
         said = _("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)
-        st.error(words.plain(roles.told(said)))
+        st.error(phrases.plain(roles.told(said)))
         st.stop()
 
 
@@ -34,7 +37,7 @@ def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
         for card in {card.name: card for card in networks if card.dataset == pictures.name}.values():
             st.warning(
                 _("{network} was trained on most of these pictures, so the figures flatter it.").format(
-                    network=words.plain(card.name)
+                    network=phrases.plain(card.name)
                 )
             )
 
@@ -42,12 +45,12 @@ def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
 def show_one(survey: Survey, pictures: PictureSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     say_where_trained(pictures, card)
-    sets.say_what_counts(card)
+    test_set_picker.say_what_counts(card)
     found = score(survey.probabilities, survey.split.labels, survey.classes)
-    assessment.show_metrics(found)
+    evaluation_report.show_metrics(found)
     show_cells(found, survey, pictures)
-    assessment.show_classes(found, survey)
-    assessment.show_mistakes(survey, pictures)
+    evaluation_report.show_classes(found, survey)
+    evaluation_report.show_mistakes(survey, pictures)
 
 
 @st.fragment
@@ -55,10 +58,10 @@ def show_cells(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
     """What it takes for what, with the pictures of a cell; another cell leaves the rest of the page alone."""
     left, right = st.columns(2, gap="medium")
     with left:
-        assessment.show_confusion(found, survey)
+        evaluation_report.show_confusion(found, survey)
     with right:
-        assessment.show_reliability(survey)
-    assessment.show_cell(survey, pictures)
+        evaluation_report.show_reliability(survey)
+    evaluation_report.show_cell(survey, pictures)
 
 
 def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
@@ -66,52 +69,56 @@ def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine
     try:
         their_card = resources.card(other[0])
     except BundleError as error:
-        parts.refuse(error)
+        network_choice.refuse(error)
     order = places_of(card.classes, their_card.classes)
     if sorted(order) != list(range(len(their_card.classes))):
         st.error(
             _("{first} and {second} cannot be compared: they do not know the same classes").format(
-                first=words.plain(model), second=words.plain(other[0])
+                first=phrases.plain(model), second=phrases.plain(other[0])
             )
         )
         return
-    theirs = sets.read(source, folders[source], their_card)
+    theirs = test_set_picker.read(source, folders[source], their_card)
     if len(theirs) != len(pictures):
         text = _("The pictures of {name} changed while they were read: load the page again.")
-        st.error(words.plain(text.format(name=source)))
+        st.error(phrases.plain(text.format(name=source)))
         return
-    rows = sets.ask(other[0], their_card, other[1], theirs)
+    rows = test_set_picker.ask(other[0], their_card, other[1], theirs)
     if rows is not None:
         rows = rows[:, order]
         say_where_trained(pictures, card, their_card)
-        sets.say_what_counts(card, their_card)
+        test_set_picker.say_what_counts(card, their_card)
         names = (f"{model} ({engine})", f"{other[0]} ({other[1]})")
-        versus.compare(names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures)
+        network_comparison.compare(
+            names, ((model, card, engine), (other[0], their_card, other[1])), first, rows, pictures
+        )
 
 
 folders = known_folders()
 if not folders:
-    parts.use_model()
+    network_choice.use_model()
     if not roles.is_owner():
         st.info(_("There is no test set here to evaluate a network on."))
-    sets.offer_folders(folders)
+    test_set_picker.offer_folders(folders)
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = sets.choose_set(folders)
+    source = test_set_picker.choose_set(folders)
     place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
-    model, card = parts.use_model()
+    model, card = network_choice.use_model()
 with place:
-    engine = sets.choose_engine(card)
-    other = versus.choose_other(model, engine)
+    engine = test_set_picker.choose_engine(card)
+    other = network_comparison.choose_other(model, engine)
 body = st.container()
-sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
+test_set_picker.offer_folders(
+    folders
+)  # before anything that ends the page: a folder that cannot be read can be taken off
 with body:
-    pictures = sets.read(source, folders[source], card)
-    sets.say_left_out(pictures)
+    pictures = test_set_picker.read(source, folders[source], card)
+    test_set_picker.say_left_out(pictures)
     labels = matched(pictures, card)
     if missing := absent(labels, card.classes):
-        st.caption(words.plain(f"{missing[:1].upper()}{missing[1:]}."))
-    rows = sets.ask(model, card, engine, pictures)
+        st.caption(phrases.plain(f"{missing[:1].upper()}{missing[1:]}."))
+    rows = test_set_picker.ask(model, card, engine, pictures)
     if rows is not None:
         survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
         if other is None:

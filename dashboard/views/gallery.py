@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from dashboard import browse, parts, resources, roles, sets, surveys, words
-from dashboard.browse import Filter
-from dashboard.sheet import Cell
-from dashboard.style import tile_style
-from dashboard.why import show_why
+from dashboard.access import roles
+from dashboard.components.contact_sheet import Cell
+from dashboard.components.css import tile_style
+from dashboard.panels import answer_details, network_choice, test_set_browser, test_set_picker
+from dashboard.panels.explanation import show_why
+from dashboard.panels.test_set_browser import Filter
+from dashboard.presenters import phrases
+from dashboard.services import resources, test_set_jobs
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.class_matching import spelled
 from model.datasets.display_names import class_name
@@ -36,7 +39,7 @@ def show_grid(samples: list[Sample]) -> None:
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            label, name = words.plain(class_name(sample.truth, CIFAR10_CLASSES)), words.plain(sample.name)
+            label, name = phrases.plain(class_name(sample.truth, CIFAR10_CLASSES)), phrases.plain(sample.name)
             st.button(label, key=sample.key, help=name, on_click=choose, args=(sample.name,))
 
 
@@ -54,10 +57,10 @@ def show_samples(model: str) -> None:
             )
         )
     else:
-        classifier = parts.warm(model)
-        (item,) = parts.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
+        classifier = network_choice.warm(model)
+        (item,) = answer_details.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
         truth = spelled(chosen.truth, classifier.card.classes)
-        parts.show_answer(replace(item, truth=truth), classifier)
+        answer_details.show_answer(replace(item, truth=truth), classifier)
         show_why(item, classifier)
         st.divider()
     show_grid(samples)
@@ -69,28 +72,28 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.caption(_("Shown without answers: {reason}").format(reason=words.plain(roles.told(str(error)))))
+        st.caption(_("Shown without answers: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
         show_plain(pictures, wanted)
         return
-    rows = surveys.answers(card, engine, pictures)
+    rows = test_set_jobs.answers(card, engine, pictures)
     if rows is not None:
-        sets.say_what_counts(card)
+        test_set_picker.say_what_counts(card)
         survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
         places = select(survey, wanted.question(survey.classes))
-        show_page(pictures, places, lambda shown: browse.answered_cells(pictures, survey, shown))
+        show_page(pictures, places, lambda shown: test_set_browser.answered_cells(pictures, survey, shown))
         return
     above = st.container()
     if not wanted.needs_answers:
         show_plain(pictures, wanted)
     with above:  # last, for it stays there until the answers have been computed
-        sets.ask(model, card, engine, pictures, wanted.needs_answers)
+        test_set_picker.ask(model, card, engine, pictures, wanted.needs_answers)
 
 
 def show_plain(pictures: PictureSet, wanted: Filter) -> None:
     """The pictures of the true class that is wanted, whatever a network says."""
     truth = pictures.classes.index(wanted.true) if wanted.true else -1
     places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
-    show_page(pictures, places, lambda shown: browse.plain_cells(pictures, shown))
+    show_page(pictures, places, lambda shown: test_set_browser.plain_cells(pictures, shown))
 
 
 def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
@@ -98,28 +101,32 @@ def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndar
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
         st.markdown(text.format(count=whole(len(places)), total=whole(len(pictures))), width="content")
-        shown = places[browse.choose_page(len(places))]
+        shown = places[test_set_browser.choose_page(len(places))]
     if not len(places):
         st.info(_("No picture passes this filter."))
         return
-    browse.show_cells(_("Pictures of {name}").format(name=pictures.name), pictures, cells(shown), "gallery-sheet")
+    test_set_browser.show_cells(
+        _("Pictures of {name}").format(name=pictures.name), pictures, cells(shown), "gallery-sheet"
+    )
 
 
 folders = known_folders()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = sets.choose_set(folders, {SAMPLES: _("Vitrine's samples")}) if folders else SAMPLES
+    source = test_set_picker.choose_set(folders, {SAMPLES: _("Vitrine's samples")}) if folders else SAMPLES
     wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
-    model, card = parts.use_model()
+    model, card = network_choice.use_model()
 if source == SAMPLES:
     show_samples(model)
-    sets.offer_folders(folders)
+    test_set_picker.offer_folders(folders)
 else:
     place = st.container()
-    sets.offer_folders(folders)  # before anything that ends the page: a folder that cannot be read can be taken off
+    test_set_picker.offer_folders(
+        folders
+    )  # before anything that ends the page: a folder that cannot be read can be taken off
     with place:
-        pictures = sets.read(source, folders[source], card)
-        sets.say_left_out(pictures)
+        pictures = test_set_picker.read(source, folders[source], card)
+        test_set_picker.say_left_out(pictures)
     with wanted_place:
-        wanted, engine = browse.choose_filter(pictures.classes, card)
+        wanted, engine = test_set_browser.choose_filter(pictures.classes, card)
     with place:
         show_set(model, card, engine, pictures, wanted)

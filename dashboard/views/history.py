@@ -9,8 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import keeping, roles, words
-from dashboard.said import FILTERS, table_key, table_of, tally_lines
+from dashboard.access import roles
+from dashboard.panels import answer_feedback
+from dashboard.presenters import phrases
+from dashboard.presenters.history_table import FILTERS, table_key, table_of, tally_lines
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.history import feedback, prediction_log
@@ -58,11 +60,11 @@ def show_one(answer: KeptAnswer) -> None:
         with st.container():
             best = list(answer.probabilities.items())[:3]
             st.markdown(
-                words.plain(
+                phrases.plain(
                     ", ".join(f"{class_name(label, answer.probabilities)} {per_cent(share)}" for label, share in best)
                 )
             )
-            keeping.ask_again(answer)
+            answer_feedback.ask_again(answer)
 
 
 def forget() -> None:
@@ -108,15 +110,15 @@ def show_downloads(classes: Sequence[str]) -> None:
 
 
 if problem := st.session_state.pop("history_problem", None):
-    st.error(words.plain(problem))
+    st.error(phrases.plain(problem))
 if not roles.is_owner():
     st.info(_("The answers that were kept here are not shown: they are for the owner."))
     st.stop()
-keeping.switch()
+answer_feedback.switch()
 try:
     tallies, classes = prediction_log.tally(), prediction_log.judged_classes()
 except BundleError as error:
-    st.error(words.plain(_("The history cannot be read: {reason}").format(reason=error)))
+    st.error(phrases.plain(_("The history cannot be read: {reason}").format(reason=error)))
     st.stop()
 if not tallies:
     title = _("No answers are kept yet.")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, networks, resources, roles, words
+from dashboard.access import roles
+from dashboard.panels import model_actions
+from dashboard.presenters import model_text, phrases
+from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.i18n.translations import gettext as _
@@ -15,21 +18,21 @@ from model.registry.catalog import Entry, list_entries
 
 def show_card(entry: Entry, opened: bool) -> None:
     """One network in a frame: how good, how large, how fast, what it knows."""
-    with st.container(border=True, key=cards.frame_key(entry.name, opened)):
+    with st.container(border=True, key=model_text.frame_key(entry.name, opened)):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{words.plain(entry.name)}**", width="content")
+            st.markdown(f"**{phrases.plain(entry.name)}**", width="content")
             if entry.default:
                 st.badge(_("default"), icon=":material/star:", color="primary")
             if entry.card is not None and entry.card.is_guess:
                 st.badge(_("pixels guessed"), icon=":material/help:", color="orange")
         if entry.card is None:
-            st.caption(f":material/error: {words.plain(roles.told(entry.problem))}")
+            st.caption(f":material/error: {phrases.plain(roles.told(entry.problem))}")
         else:
             show_figures(entry, entry.card)
         st.button(
             _("Shown below") if opened else _("Open"),
             key=f"open-{entry.name}",
-            on_click=networks.open_one,
+            on_click=model_actions.open_one,
             args=(entry.name,),
             disabled=opened,
             width="stretch",
@@ -37,12 +40,12 @@ def show_card(entry: Entry, opened: bool) -> None:
 
 
 def show_figures(entry: Entry, card: Card) -> None:
-    figure, measured_on = cards.accuracy(card)
+    figure, measured_on = model_text.accuracy(card)
     st.metric(_("accuracy"), figure, label_visibility="collapsed")
-    speed = cards.speed(resources.known_speed(card))
+    speed = model_text.speed(resources.known_speed(card))
     st.caption(
-        f"{words.plain(measured_on)}  \n{cards.megabytes(card.bytes)} · {speed}  \n"
-        f"{cards.class_list(card)}  \n{cards.origin(entry)} · {words.plain(card.sha256[:12])}"
+        f"{phrases.plain(measured_on)}  \n{model_text.megabytes(card.bytes)} · {speed}  \n"
+        f"{model_text.class_list(card)}  \n{model_text.origin(entry)} · {phrases.plain(card.sha256[:12])}"
     )
 
 
@@ -50,7 +53,7 @@ def show_details(entry: Entry, card: Card) -> None:
     """One network in full: its facts, its classes, its layers."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        rows = [(fact.title, fact.value) for fact in cards.facts(card)]
+        rows = [(fact.title, fact.value) for fact in model_text.facts(card)]
         st.dataframe(
             pd.DataFrame(rows, columns=[_("card"), ""]),
             hide_index=True,
@@ -80,7 +83,7 @@ def show_details(entry: Entry, card: Card) -> None:
 try:
     entries = list_entries()
 except BundleError as error:
-    st.error(_("The networks cannot be listed: {reason}").format(reason=words.plain(roles.told(str(error)))))
+    st.error(_("The networks cannot be listed: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
     st.stop()
 owner = roles.is_owner()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -89,19 +92,19 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     )
     st.markdown(f"**{several}**", width="content")
     if owner and st.button(_("Add a network"), icon=":material/add:", type="primary", key="add"):
-        networks.add_network()
-networks.show_messages()
+        model_actions.add_network()
+model_actions.show_messages()
 chosen = next((entry for entry in entries if entry.name == st.query_params.get("name")), None)
 grid = st.container()
 if chosen is not None:
-    st.subheader(words.plain(chosen.name), anchor=False)
+    st.subheader(phrases.plain(chosen.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         if owner:
-            networks.show_changes(chosen)
+            model_actions.show_changes(chosen)
         if chosen.card is not None:
-            networks.show_downloads(chosen, chosen.card)
+            model_actions.show_downloads(chosen, chosen.card)
     if chosen.card is not None and chosen.card.is_guess:
-        networks.show_guess(chosen, chosen.card, may_change=owner)
+        model_actions.show_guess(chosen, chosen.card, may_change=owner)
     if chosen.card is not None:
         try:
             with st.spinner(_("Reading the network, a few seconds the first time")):
@@ -109,7 +112,7 @@ if chosen is not None:
                 resources.measure_speed(resources.classifier(chosen.name))
             show_details(chosen, chosen.card)
         except BundleError as error:
-            st.error(_("The network cannot be used: {reason}").format(reason=words.plain(roles.told(str(error)))))
+            st.error(_("The network cannot be used: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
 elif owner:
     st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))
 else:

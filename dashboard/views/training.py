@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import changing, charts, curves, roles, runs, starting, words
-from dashboard.drawing import draw
-from dashboard.following import follow
+from dashboard.access import roles
+from dashboard.components.plotly_chart import draw
+from dashboard.panels import run_actions, run_form
+from dashboard.panels.run_monitor import follow
+from dashboard.presenters import charts, curves, phrases, run_table
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from training.analysis.ablation_report import gains
@@ -18,13 +20,13 @@ from training.runs.run import Run, list_runs
 
 def show_overview(found: Sequence[Run]) -> None:
     columns = {
-        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(runs.HELP[key]))
-        if key in runs.SHARES
-        else st.column_config.Column(_(title), help=_(runs.HELP[key]) if key in runs.HELP else None)
-        for key, title in runs.TITLES.items()
+        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(run_table.HELP[key]))
+        if key in run_table.SHARES
+        else st.column_config.Column(_(title), help=_(run_table.HELP[key]) if key in run_table.HELP else None)
+        for key, title in run_table.TITLES.items()
     }
     st.dataframe(
-        runs.overview(found),
+        run_table.overview(found),
         hide_index=True,
         column_config=columns,
         placeholder="–",
@@ -50,7 +52,7 @@ def choose_runs(found: Sequence[Run]) -> list[Run]:
         default=names[:1] if wanted == kept else None,
         key="show",
         bind="query-params",
-        format_func=runs.label,
+        format_func=run_table.label,
     )
     return [by_name[name] for name in chosen]
 
@@ -96,20 +98,22 @@ def show_recipes(chosen: Sequence[Run]) -> None:
         return
     with frame:
         only = several and st.toggle(_("Only what differs"), True, key="only-differing")
-        table = runs.recipe_table(chosen, only)
+        table = run_table.recipe_table(chosen, only)
         if table.empty:
             st.caption(_("Their recipes are the same."))
             return
-        style = table.style.apply(runs.unlike_first, axis=None) if several else table.drop(columns=runs.MARK)
+        style = table.style.apply(run_table.unlike_first, axis=None) if several else table.drop(columns=run_table.MARK)
         st.dataframe(
             style,
             height="content" if len(table) < 16 else 560,
-            column_config={runs.MARK: st.column_config.Column(runs.MARK, width=36)},
+            column_config={run_table.MARK: st.column_config.Column(run_table.MARK, width=36)},
             alt=_("The recipe's values"),
         )
         if several:
             st.caption(
-                _("{mark} marks what differs; coloured is what the first run has otherwise.").format(mark=runs.MARK)
+                _("{mark} marks what differs; coloured is what the first run has otherwise.").format(
+                    mark=run_table.MARK
+                )
             )
 
 
@@ -118,10 +122,10 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     count = ngettext("{count} run", "{count} runs", len(found)).format(count=len(found))
     st.markdown(f"**{count}**", width="content")
     if roles.is_owner():
-        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=starting.ask)
-        starting.show_form()
+        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=run_form.ask)
+        run_form.show_form()
 follow()
-changing.show_undo()
+run_actions.show_undo()
 if not found:
     st.info(_("There are no runs yet. Train one: {command}").format(command="python -m training fit --data DIR"))
     st.stop()
@@ -131,8 +135,8 @@ if not chosen:
     st.info(_("Choose one or several runs above to see their curves."))
     st.stop()
 for position, run in enumerate(chosen):
-    changing.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)])
+    run_actions.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)])
 for sentence in gains(chosen, found):
-    st.markdown(f":material/compare_arrows: {words.plain(sentence)}")
+    st.markdown(f":material/compare_arrows: {phrases.plain(sentence)}")
 show_curves(chosen)
 show_recipes(chosen)

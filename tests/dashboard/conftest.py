@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard import roles
-from dashboard.visitors import HERE, OURS, Visitor
+from dashboard.access import roles
+from dashboard.access.visitors import HERE, OURS, Visitor
 
 Become = Callable[[Visitor], None]
 

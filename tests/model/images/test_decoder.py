@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.answers import answer
+from dashboard.presenters.file_answers import answer
 from model.history import prediction_log
 from model.images import bit_depth, decoder
 from model.images.bit_depth import eight_bit, tiles

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dashboard import cards
+from dashboard.presenters import model_text
 from model.cli.models import app
 from model.common.errors import NotAllowed, StoreError
 from model.formats.keras2.savedmodel import (
@@ -120,7 +120,7 @@ def test_a_zip_goes_in_once_and_says_what_is_stored(tmp_path: Path, at_once: Non
     added = add_file(tmp_path / "deep.zip", Wishes("mine", "cat,dog,frog", "none"))
     assert (added.model.title, added.model.suffix) == ("mine", ".h5")
     assert added.conversion.startswith("It was a SavedModel; stored is an .h5 file")
-    assert added.conversion in cards.added(added)
+    assert added.conversion in model_text.added(added)
     assert hashlib.sha256(converted(parts_of("deep.zip"))).hexdigest() == added.model.sha256
     again = add_file(write_folder(tmp_path / "again", parts_of("deep.zip")), Wishes("other"))
     assert (again.model.title, again.facts) == ("mine", None)

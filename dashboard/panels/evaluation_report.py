@@ -1,0 +1,201 @@
+"""The parts of the page Evaluation: one network's figures on a test set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.components import confusion_matrix, query_params
+from dashboard.panels import test_set_browser
+from dashboard.presenters import reliability_diagram, test_set_figures
+from model.datasets.class_matching import spelled
+from model.datasets.display_names import class_name
+from model.datasets.test_set import PictureSet
+from model.evaluation.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
+from model.evaluation.scores import Evaluation
+from model.evaluation.test_set_predictions import Question, Survey, select
+from model.i18n.number_format import per_cent, whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+
+MOST_CLASSES = 30  # in a chart; the table has them all
+STRIP = 18  # pictures
+COUNTS = {"counts": marked("Counts"), "shares": marked("Shares of the row, %")}
+
+
+def show_metrics(found: Evaluation) -> None:
+    """Accuracy with its interval, how far the confidence is off, how many pictures."""
+    low, high = interval(round(found.accuracy * found.n), found.n)
+    with st.container(horizontal=True, gap="medium"):
+        st.metric(
+            _("accuracy"),
+            per_cent(found.accuracy),
+            help=_(
+                "The share that is right. So many pictures place it between {low} and {high}, in 95 of 100 cases."
+            ).format(low=per_cent(low), high=per_cent(high)),
+            width="content",
+        )
+        st.metric(_("95 % interval"), f"{per_cent(low)} – {per_cent(high)}", width="content")
+        st.metric(
+            _("calibration error"),
+            per_cent(found.ece),
+            help=_("By how much the network is surer, or less sure, than it is right, on average over the pictures"),
+            width="content",
+        )
+        st.metric(_("pictures"), whole(found.n), width="content")
+
+
+def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
+    """A chart's numbers as a table, made when it is opened."""
+    twin = st.expander(_("As a table"), key=f"twin-{key}", on_change="rerun")
+    if twin.open:
+        columns = {name: st.column_config.NumberColumn(format="percent") for name in shares}
+        twin.dataframe(table(), hide_index=True, column_config=columns, alt=alt)
+
+
+def show_confusion(found: Evaluation, survey: Survey) -> None:
+    """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
+    st.markdown(_("**What it takes for what**"))
+    confusion, labels = np.array(found.confusion), [class_name(label, survey.classes) for label in survey.classes]
+    kind = query_params.choose(
+        _("Numbers"), "cells", list(COUNTS), lambda name: _(COUNTS[name]), switch=True, named=False
+    )
+    places = most_confused(confusion, MOST_CLASSES)
+    cells = confusion_matrix.cells(confusion, survey.classes, places, kind == "shares", chosen_cell(survey))
+
+    def choose(true: int, answer: int) -> None:
+        query_params.put(true=survey.classes[true], answer=survey.classes[answer])
+
+    confusion_matrix.show_matrix([labels[place] for place in places], cells, "confusion", choose)
+    if len(places) == len(labels):
+        return
+    st.caption(
+        _("The {count} classes with the most mistakes; the table has all {all}.").format(
+            count=len(places), all=len(labels)
+        )
+    )
+
+    def table() -> pd.DataFrame:
+        with np.errstate(invalid="ignore"):  # a class without a picture has no shares
+            rows = confusion / confusion.sum(axis=1, keepdims=True) if kind == "shares" else confusion
+        return pd.DataFrame(rows, columns=labels).assign(**{_("true class"): labels}).set_index(_("true class"))
+
+    show_twin(
+        "confusion",
+        lambda: table().reset_index(),
+        _("Pictures by true class (row) and answer (column)"),
+        tuple(labels) if kind == "shares" else (),
+    )
+
+
+def chosen_cell(survey: Survey) -> tuple[int, int]:
+    """The places of the true class and the answer that the address names, -1 for any."""
+    question = test_set_browser.Filter(
+        query_params.given("true", ["", *survey.classes]), query_params.given("answer", ["", *survey.classes])
+    ).question(survey.classes)
+    return question.true, question.predicted
+
+
+def show_cell(survey: Survey, pictures: PictureSet) -> None:
+    """The pictures of the chosen cell, and the way to all of them."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.markdown(_("**Pictures of a cell**: click one, or choose"), width="content")
+        test_set_browser.choose_classes(survey.classes, survey.classes, width=150)
+    true, answer = chosen_cell(survey)
+    if true < 0 and answer < 0:
+        return
+    places = select(survey, Question(true=true, predicted=answer, order="most sure"))
+    text = ngettext("{count} picture, the surest first", "{count} pictures, the surest first", len(places))
+    show_strip(text.format(count=whole(len(places))), "cell", survey, pictures, places)
+    if len(places) > STRIP:
+        link_to_gallery(
+            pictures,
+            _("All of them in the gallery"),
+            true=spelled(given("true"), pictures.classes),  # the gallery offers the set's classes
+            answer=given("answer"),
+            sort="most sure",
+        )
+
+
+def given(name: str) -> str:
+    return str(st.query_params.get(name, ""))
+
+
+def show_strip(title: str, key: str, survey: Survey, pictures: PictureSet, places: np.ndarray) -> None:
+    """The first of some pictures under a line of text."""
+    st.caption(title)
+    cells = test_set_browser.answered_cells(pictures, survey, places[:STRIP])
+    if cells:
+        test_set_browser.show_cells(title, pictures, cells, f"strip-{key}")
+
+
+def link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
+    st.page_link(
+        "views/gallery.py",
+        label=label,
+        icon=":material/photo_library:",
+        query_params=query_params.query(("engine",), set=pictures.name, **values),
+    )
+
+
+def show_reliability(survey: Survey) -> None:
+    """Whether it is as often right as it is sure."""
+    st.markdown(_("**Is it right as often as it is sure?**"))
+    bins = reliability(survey.probabilities, survey.split.labels)
+    reliability_diagram.show_reliability(bins, "reliability")
+
+    def table() -> pd.DataFrame:
+        rows = [(one.low, one.high, one.count, one.confidence, one.accuracy) for one in bins]
+        return pd.DataFrame(rows, columns=[_("from"), _("to"), _("pictures"), _("sure on average"), _("right")])
+
+    show_twin(
+        "reliability",
+        table,
+        _("Each range of confidence with its share of right answers"),
+        (_("from"), _("to"), _("sure on average"), _("right")),
+    )
+
+
+def show_classes(found: Evaluation, survey: Survey) -> None:
+    """Precision, recall and F1 of each class, worst first."""
+    st.markdown(_("**Class by class, the worst first** (bar: F1)"))
+    each, labels = (
+        by_class(np.array(found.confusion), survey.classes),
+        [class_name(label, survey.classes) for label in survey.classes],
+    )
+    order = worst_first(each)
+    shown = order[:MOST_CLASSES]
+    st.html(test_set_figures.class_bars([each[place] for place in shown], labels, shown))
+    if shown == order:
+        return
+
+    def table() -> pd.DataFrame:
+        rows = [
+            (labels[place], one.precision, one.recall, one.f1, one.support) for place in order for one in [each[place]]
+        ]
+        return pd.DataFrame(rows, columns=[_("class"), _("precision"), _("recall"), "F1", _("pictures")])
+
+    show_twin("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
+
+
+def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
+    """The surest mistakes, and pictures whose label is probably wrong."""
+    probabilities, labels = survey.probabilities, survey.split.labels
+    wrong, doubtful = mistakes(probabilities, labels), label_errors(probabilities, labels)
+    st.markdown(_("**Its surest mistakes**"))
+    text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=whole(len(wrong)))
+    show_strip(text, "mistakes", survey, pictures, wrong)
+    if len(wrong) > STRIP:
+        link_to_gallery(pictures, _("All mistakes in the gallery"), verdict="wrong", sort="most sure")
+    st.markdown(_("**Labels that are probably wrong**"))
+    text = ngettext(
+        "{count} picture whose label the network doubts for good reason (confident learning). Only sound for pictures "
+        "that it was not trained on: look for yourself.",
+        "{count} pictures whose label the network doubts for good reason (confident learning). Only sound for pictures "
+        "that it was not trained on: look for yourself.",
+        len(doubtful),
+    )
+    show_strip(text.format(count=whole(len(doubtful))), "doubtful", survey, pictures, doubtful)

@@ -1,0 +1,218 @@
+"""The parts of the page Evaluation that set two networks, or two engines of one, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.access import roles
+from dashboard.components import query_params
+from dashboard.components.contact_sheet import Cell
+from dashboard.components.plotly_chart import draw
+from dashboard.panels import test_set_browser
+from dashboard.panels.evaluation_report import STRIP, show_twin
+from dashboard.presenters import model_text, phrases, test_set_figures
+from dashboard.services import resources
+from model.common.errors import BundleError
+from model.datasets.display_names import class_name
+from model.datasets.test_set import PictureSet
+from model.evaluation.metrics import interval
+from model.evaluation.paired_test import Change, Disagreement, change, disagreements
+from model.evaluation.scores import Evaluation, score
+from model.evaluation.test_set_predictions import Survey
+from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+from model.inference.classifier import engines_of, file_of
+from model.registry.card import Card
+from model.registry.resolution import bundle_folders
+
+CLEAR = 0.05  # a chance below it is hardly one
+KINDS = {
+    "lost": marked("Only the first is right"),
+    "won": marked("Only the second is right"),
+    "other": marked("Both are wrong"),
+}
+
+
+def choose_other(name: str, engine: str) -> tuple[str, str] | None:
+    """The network and engine to compare with, or None for no comparison."""
+    pairs = [f"{other}:{its}" for other in bundle_folders() for its in engines_named(other)]
+    others = ["", *(pair for pair in pairs if pair != f"{name}:{engine}")]
+    chosen = query_params.choose(_("Compare with"), "with", others, title, width=190)
+    other, _colon, its = chosen.rpartition(":")
+    return (other, its) if chosen else None
+
+
+def engines_named(name: str) -> list[str]:
+    try:
+        return engines_of(resources.card(name))
+    except BundleError:  # the page Models says what is wrong with it
+        return []
+
+
+def title(pair: str) -> str:
+    name, _colon, engine = pair.rpartition(":")
+    return f"{name} ({engine})" if pair else _("nothing")
+
+
+def show_verdict(names: tuple[str, str], counted: Change) -> None:
+    """What the change from the first to the second is worth, in words."""
+    st.markdown(phrases.plain(sentence(names, counted)))
+
+
+def sentence(names: tuple[str, str], counted: Change) -> str:
+    """One or two sentences on what a second network does with the same pictures."""
+    first, second = names
+    if not counted.different:
+        return _("{second} gives every one of the {count} pictures the same class as {first}.").format(
+            first=first, second=second, count=whole(counted.n)
+        )
+    text = ngettext(
+        "{second} answers {count} of {n} pictures ({share}) otherwise than {first}: {won} it puts right, {lost} it "
+        "gets wrong, {other} are wrong either way.",
+        "{second} answers {count} of {n} pictures ({share}) otherwise than {first}: {won} it puts right, {lost} it "
+        "gets wrong, {other} are wrong either way.",
+        counted.different,
+    ).format(
+        first=first,
+        second=second,
+        count=whole(counted.different),
+        n=whole(counted.n),
+        share=per_cent(counted.different / counted.n),
+        won=counted.won,
+        lost=counted.lost,
+        other=counted.other,
+    )
+    if counted.chance < CLEAR:
+        better = second if counted.won > counted.lost else first
+        return f"{text} " + _("{better} is better: chance alone would hardly make such a difference.").format(
+            better=better
+        )
+    return f"{text} " + _("Such a difference may well be chance: these pictures do not tell which one is better.")
+
+
+def table_of(
+    names: Sequence[str],
+    cards_of: Sequence[Card],
+    engines: Sequence[str],
+    found: Sequence[Evaluation],
+    speeds: Sequence[float],
+) -> pd.DataFrame:
+    """The two side by side, a row a figure."""
+    rows: dict[str, list[str]] = {
+        _("accuracy"): [per_cent(one.accuracy) for one in found],
+        _("95 % interval"): [
+            f"{per_cent(low)} – {per_cent(high)}"
+            for one in found
+            for low, high in [interval(round(one.accuracy * one.n), one.n)]
+        ],
+        _("calibration error"): [per_cent(one.ece) for one in found],
+        _("file"): [
+            model_text.megabytes(card.files[file_of(card, engine)].bytes)
+            for card, engine in zip(cards_of, engines, strict=True)
+        ],
+    }
+    if speeds:
+        rows[_("a picture takes")] = [f"{decimal(speed, 2)} ms" for speed in speeds]
+    return pd.DataFrame(rows, index=pd.Index(names, name="")).T.rename_axis("").reset_index()
+
+
+def show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], found: Sequence[Evaluation]) -> None:
+    """The two as a table; their speed is measured when somebody asks for it, for that loads both networks."""
+    pairs = tuple((name, engine) for name, _card, engine in sides)
+    speeds = resources.known_speeds(pairs)
+    st.dataframe(
+        table_of(names, [card for _name, card, _engine in sides], [engine for _name, engine in pairs], found, speeds),
+        hide_index=True,
+        alt=_("The two networks side by side"),
+    )
+    if not speeds and st.button(_("Measure their speed"), icon=":material/speed:", key="measure"):
+        try:
+            with st.spinner(_("Loading both networks and asking them in turns")):
+                resources.measure_speeds(pairs)
+        except BundleError as error:
+            st.error(phrases.plain(roles.told(str(error))))
+            return
+        st.rerun()
+
+
+def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) -> None:
+    """Class by class, how much more of its pictures the second network gets right."""
+    st.markdown(_("**Gained and lost, class by class** (points of recall)"))
+    gains = {name: second.per_class[name] - share for name, share in first.per_class.items()}
+    order = sorted(gains, key=gains.__getitem__)
+    shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
+    chart = test_set_figures.change_chart(
+        [class_name(name, classes) for name in shown],
+        [gains[name] for name in shown],
+        [classes.index(name) for name in shown],
+    )
+    draw(
+        chart,
+        key="gains",
+        alt=_("A bar a class: how much more of its pictures the second network gets right"),
+    )
+
+    def table() -> pd.DataFrame:
+        rows = [
+            (class_name(name, classes), first.per_class[name], second.per_class[name], gains[name]) for name in order
+        ]
+        return pd.DataFrame(rows, columns=[_("class"), _("first"), _("second"), _("gained")])
+
+    show_twin("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
+
+
+def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, classes: tuple[str, ...]) -> None:
+    """The pictures that the two answer differently, one kind at a time."""
+    kinds = {
+        "lost": [one for one in disagreed if one.first.label == one.label],
+        "won": [one for one in disagreed if one.second.label == one.label],
+        "other": [one for one in disagreed if one.label not in (one.first.label, one.second.label)],
+    }
+    kind = query_params.choose(
+        _("Where they disagree"),
+        "kind",
+        list(kinds),
+        lambda name: f"{_(KINDS[name])} ({whole(len(kinds[name]))})",
+        switch=True,
+    )
+    pages = max(1, -(-len(kinds[kind]) // STRIP))
+    page = query_params.choose_page(pages)
+    cells = [disagreed_cell(one, pictures, classes) for one in kinds[kind][(page - 1) * STRIP : page * STRIP]]
+    if cells:
+        test_set_browser.show_cells(_(KINDS[kind]), pictures, cells, "strip-disagreed")
+    else:
+        st.caption(_("There is no such picture."))
+
+
+def disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, ...]) -> Cell:
+    lines = (
+        f"1: {class_name(one.first.label, classes)}",
+        f"2: {class_name(one.second.label, classes)}",
+        _("is {label}").format(label=class_name(one.label, classes)),
+    )
+    return test_set_browser.cell(pictures, one.index, lines)
+
+
+def compare(
+    names: tuple[str, str],
+    sides: Sequence[tuple[str, Card, str]],
+    first: Survey,
+    second: np.ndarray,
+    pictures: PictureSet,
+) -> None:
+    """Everything that the page says of two networks; second: the other's probabilities, float (n, classes)."""
+    labels, classes = first.split.labels, first.classes
+    found = [score(rows, labels, classes) for rows in (first.probabilities, second)]
+    disagreed = disagreements(first.probabilities, second, labels, classes)
+    show_verdict(names, change(disagreed, len(first)))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_sides(names, sides, found)
+    with right:
+        show_gains(found[0], found[1], classes)
+    show_disagreements(disagreed, pictures, first.classes)

@@ -1,0 +1,112 @@
+"""Many answers: a grid of pictures, a table and files to keep, the least sure first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.css import tile_style
+from dashboard.panels import answer_details
+from dashboard.panels.explanation import show_why
+from dashboard.presenters import downloads, phrases
+from dashboard.presenters.file_answers import Item
+from model.datasets.display_names import class_name
+from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
+from model.inference.classifier import Classifier
+
+PAGE_OF_TILES = 24
+
+
+def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], None]) -> None:
+    """The least sure first: a grid to open, a table to sort, files to download."""
+    failed = [item for item in items if item.answer.prediction is None]
+    good = sorted((item for item in items if item.answer.prediction), key=lambda item: item.confidence)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{counted(len(good), len(failed))}**", width="content")
+        with st.container(horizontal=True, width="content"):
+            st.button(_("Clear"), icon=":material/close:", on_click=clear, key="clear")
+            download("CSV", lambda: downloads.to_csv(items), "answers.csv", "text/csv")
+            download("JSON", lambda: downloads.to_json(items), "answers.json", "application/json")
+    for item in failed:
+        answer_details.show_failure(item)
+    if not good:
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        opened = show_tiles(good, "many")
+    with right:
+        answer_details.show_answer(good[opened], classifier, key="opened", narrow=True)
+        show_why(good[opened], classifier, key="opened", narrow=True)
+    show_overview(items)
+
+
+def counted(good: int, failed: int) -> str:
+    """How many there are, in words."""
+    answered = ngettext("{n} picture", "{n} pictures, the least sure first", good).format(n=good)
+    if not failed:
+        return answered
+    unread = ngettext("{n} could not be read", "{n} could not be read", failed).format(n=failed)
+    return f"{answered} · {unread}"
+
+
+def download(label: str, content: Callable[[], str | bytes], file: str, kind: str) -> None:
+    st.download_button(label, content, file, kind, icon=":material/download:", on_click="ignore")
+
+
+def show_tiles(items: Sequence[Item], key: str) -> int:
+    """A grid of pictures to click, with answer and a small bar; returns the position of the opened one."""
+    state = f"opened-{key}"
+
+    def open_one(position: int) -> None:
+        st.session_state[state] = position
+
+    opened: int = min(st.session_state.get(state, 0), len(items) - 1)
+    pages = -(-len(items) // PAGE_OF_TILES)
+    page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
+    shown = range((page - 1) * PAGE_OF_TILES, min(page * PAGE_OF_TILES, len(items)))
+    keys = {position: f"tile-{key}-{position}" for position in shown}
+    said = {position: prediction for position in shown if (prediction := items[position].answer.prediction)}
+    pictures = {keys[position]: items[position].answer.thumbnail for position in shown}
+    bars = {keys[position]: prediction.best.probability for position, prediction in said.items()}
+    st.html(tile_style(pictures, "120px", bars, keys.get(opened, "")))
+    with st.container(horizontal=True, gap="xsmall"):
+        for position, prediction in said.items():
+            best = prediction.best
+            label = f"{phrases.plain(class_name(best.label, prediction.labels))} {phrases.percent(best.probability)}"
+            name = phrases.plain(items[position].name)
+            st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
+    return opened
+
+
+def overview(items: Sequence[Item]) -> pd.DataFrame:
+    """A row a file: its class, how sure, the second guess, milliseconds, or what is wrong with it."""
+    rows = []
+    for item in items:
+        prediction = item.answer.prediction
+        first, second = (*prediction.top(2), None)[:2] if prediction else (None, None)
+        labels = prediction.labels if prediction else ()
+        rows.append(
+            {
+                "file": item.name,
+                "class": class_name(first.label, labels) if first else None,
+                "sure": first.probability if first else None,
+                "second guess": class_name(second.label, labels) if second else None,
+                "ms": round(prediction.milliseconds, 1) if prediction else None,
+                "problem": item.answer.error or (prediction.note if prediction else "") or None,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def show_overview(items: Sequence[Item]) -> None:
+    sure = st.column_config.ProgressColumn(_("sure"), format="percent", min_value=0, max_value=1)
+    titles = {"file": _("file"), "class": _("class"), "second guess": _("second guess"), "problem": _("problem")}
+    st.dataframe(
+        overview(items),
+        hide_index=True,
+        column_config={**titles, "sure": sure},
+        alt=_("Every file with its class and how sure the network is"),
+    )

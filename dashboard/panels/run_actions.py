@@ -1,0 +1,130 @@
+"""What can be done with a run that is there: go on, rename, delete and take that back, use its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.access import roles
+from dashboard.panels.run_monitor import why_it_ended
+from dashboard.presenters import phrases
+from dashboard.presenters import run_table as facts
+from model.common.errors import BundleError
+from model.datasets.splits import DataError
+from model.i18n.translations import gettext as _
+from model.registry.card import check_name
+from training.analysis.diagnosis import remarks
+from training.runs.background_runs import can_go_on, go_on
+from training.runs.changes import remove_run, rename_run, restore_run
+from training.runs.data_provenance import origin_of
+from training.runs.run import Run, own_runs
+from training.runs.run_files import RunError
+
+
+def attempt(change: Callable[[], object]) -> bool:
+    """Change a run, and whether that went well; what went wrong is a sentence on the page drawn next."""
+    try:
+        roles.check()
+        change()
+    except (RunError, BundleError, DataError, OSError) as error:
+        st.session_state.run_problem = str(error)
+        return False
+    return True
+
+
+def show_run(run: Run, color: str) -> None:
+    """A run in a row: how it stands, what its curves say, and what can be done with it."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"run-{run.name}"):
+        sentences = [remark.sentence for remark in remarks(run)]
+        if reason := why_it_ended(run):
+            sentences.append(_("It said last: {reason}").format(reason=reason))
+        dot = f"<span aria-hidden='true' style='color:{color}'>●</span>"
+        head = f"{dot} **{phrases.plain(run.name)}** · {phrases.plain(facts.status(run))}"
+        said = phrases.plain(roles.told(" ".join(sentences)) or _("No epoch has ended yet."))
+        st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            show_network(run)
+            if roles.is_owner() and run.path.parent == own_runs() and run.status != "running":
+                show_changes(run)
+
+
+def show_network(run: Run) -> None:
+    """The way to the run's network, where it has made one."""
+    try:
+        network = facts.network_of(run)
+    except BundleError:  # the store cannot be read: Classify and Models say why
+        return
+    if network is not None:
+        st.page_link(
+            "views/classify.py",
+            label=_("Use its network"),
+            icon=":material/image_search:",
+            query_params={"model": network},
+        )
+
+
+def show_changes(run: Run) -> None:
+    """The buttons of a run of the user that does not train now."""
+    if can_go_on(run):
+        show_go_on(run)
+    with st.popover(_("Change"), icon=":material/edit:", key=f"change-{run.name}"):
+        st.text_input(_("New name"), run.name, max_chars=64, key=f"rename-{run.name}")
+        st.button(_("Rename"), key=f"rename-do-{run.name}", on_click=rename, args=(run.name,), type="primary")
+        st.caption(_("Its network keeps the name it has."))
+        st.button(_("Delete"), icon=":material/delete:", key=f"remove-{run.name}", on_click=remove, args=(run.name,))
+
+
+def show_go_on(run: Run) -> None:
+    """Resume with the data that the run began with; a copy of somebody's run may not say which that was."""
+    origin = origin_of(run.path)
+    known = origin.data if origin else None
+    label, icon = _("Go on"), ":material/play_arrow:"
+    if known is not None:
+        st.button(label, icon=icon, key=f"go-on-{run.name}", on_click=resume, args=(run.name, known))
+        return
+    with st.popover(label, icon=icon):
+        st.text_input(
+            _("Data folder on this machine"),
+            placeholder=_("empty: CIFAR-10 is downloaded"),
+            help=_("The same pictures that the run began with"),
+            key=f"data-{run.name}",
+        )
+        st.button(_("Go on"), key=f"go-on-{run.name}", on_click=resume, args=(run.name,), type="primary")
+
+
+def resume(name: str, known: str | None = None) -> None:
+    data = st.session_state[f"data-{name}"] if known is None else known
+    attempt(lambda: go_on(name, data))
+
+
+def rename(old: str) -> None:
+    new = st.session_state[f"rename-{old}"].strip()
+    if new != old and attempt(lambda: rename_run(old, check_name(new))):
+        shown = st.session_state.get("show") or []
+        st.session_state.show = [new if name == old else name for name in shown]
+
+
+def remove(name: str) -> None:
+    def work() -> None:
+        st.session_state.removed_run = (str(remove_run(name)), name)
+
+    attempt(work)
+
+
+def undo() -> None:
+    trash, name = st.session_state.removed_run
+    if attempt(lambda: restore_run(Path(trash), name)):
+        st.session_state.show = [*(st.session_state.get("show") or []), name]
+    if roles.is_owner():
+        st.session_state.pop("removed_run")
+
+
+def show_undo() -> None:
+    """What was deleted last, and the way back."""
+    if (removed := st.session_state.get("removed_run")) and roles.is_owner():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = _("The run {run} is deleted; its network stays.").format(run=phrases.plain(removed[1]))
+            st.markdown(f":material/delete: {text}", width="content")
+            st.button(_("Undo"), icon=":material/undo:", on_click=undo, key="undo-run")

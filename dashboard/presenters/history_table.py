@@ -1,0 +1,66 @@
+"""What was said of the answers that were kept, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dashboard.presenters import phrases
+from dashboard.presenters.data_url import data_url
+from model.datasets.display_names import class_name
+from model.history.prediction_log import KeptAnswer, Tally
+from model.i18n.number_format import whole
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+
+FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
+    marked("All"): (True, False, None),
+    marked("Right"): (True,),
+    marked("Wrong"): (False,),
+    marked("Not judged"): (None,),
+}
+
+
+def tally_lines(tallies: Sequence[Tally]) -> list[str]:
+    """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
+    lines = []
+    for tally in tallies:
+        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=whole(tally.answers))
+        share = _("none judged yet")
+        if tally.judged:
+            share = _("right: {right} of {judged} judged").format(right=whole(tally.right), judged=whole(tally.judged))
+        lines.append(f"**{phrases.plain(tally.model)}** {count} · {share}")
+    return lines
+
+
+def said_of(answer: KeptAnswer) -> str:
+    """The verdict on an answer in words."""
+    if answer.right is None:
+        return "–"
+    return (
+        _("right")
+        if answer.right
+        else _("it is {truth}").format(truth=class_name(answer.truth or "", answer.probabilities))
+    )
+
+
+def table_key(answers: Sequence[KeptAnswer]) -> str:
+    """Changes with the answers in a table or their order."""
+    return f"kept-answers-{hash(tuple(answer.id for answer in answers))}"
+
+
+def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
+    """A row an answer: picture, class, how sure, verdict, network, time."""
+    rows = [
+        {
+            "picture": data_url(answer.thumbnail),
+            "answer": class_name(answer.label, answer.probabilities),
+            "sure": answer.probabilities[answer.label],
+            "verdict": said_of(answer),
+            "network": answer.model,
+            "when": pd.Timestamp(answer.time, unit="s", tz="UTC"),
+        }
+        for answer in answers
+    ]
+    return pd.DataFrame(rows, columns=["picture", "answer", "sure", "verdict", "network", "when"])

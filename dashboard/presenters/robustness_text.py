@@ -1,0 +1,101 @@
+"""How an answer holds under small changes of its picture, in words, as a table and as a chart."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.presenters.charts import class_color, literal
+from dashboard.presenters.data_url import data_url
+from model.datasets.display_names import class_name
+from model.explanation.robustness import CHANGES, Trial, held
+from model.i18n.number_format import decimal
+from model.i18n.translations import gettext as _
+from model.i18n.translations import marked, ngettext
+from model.images.thumbnails import png
+
+KINDS = {
+    "turned": marked("turned"),
+    "moved": marked("moved"),
+    "blurred": marked("blurred"),
+    "compressed": marked("as a JPEG"),
+}
+HEIGHT = 44  # pixels a kind of change
+
+
+def change(trial: Trial) -> str:
+    """What was done to the picture, in words."""
+    height, width = trial.image.shape[:2]
+    if trial.kind == "turned":
+        way = _("turned {degrees}° to the left") if trial.strength > 0 else _("turned {degrees}° to the right")
+        return way.format(degrees=round(abs(trial.strength)))
+    if trial.kind == "moved":
+        pixels = round(abs(trial.strength) * width)
+        if trial.strength > 0:
+            return ngettext("moved {n} pixel to the right", "moved {n} pixels to the right", pixels).format(n=pixels)
+        return ngettext("moved {n} pixel to the left", "moved {n} pixels to the left", pixels).format(n=pixels)
+    if trial.kind == "blurred":
+        return _("blurred over {n} pixels").format(n=decimal(trial.strength * min(height, width)))
+    return _("as a JPEG of quality {quality}").format(quality=round(trial.strength))
+
+
+def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> str:
+    """In how many of the changed pictures the class is still the answer, and what takes its place where it is not.
+
+    exclusive: whether another class can take its place at all.
+    """
+    count, kept = len(found), round(held(found, label, exclusive) * len(found))
+    if not exclusive:
+        return _("“{label}” stays likelier than not in {kept} of {count} small changes.").format(
+            label=class_name(classes[label], classes), kept=kept, count=count
+        )
+    if kept == count:
+        return _("“{label}” stays the answer in all {count} small changes.").format(
+            label=class_name(classes[label], classes), count=count
+        )
+    others = dict.fromkeys(class_name(classes[winner(trial)], classes) for trial in found if winner(trial) != label)
+    return _("“{label}” stays the answer in {kept} of {count} small changes; otherwise it is: {others}.").format(
+        label=class_name(classes[label], classes), kept=kept, count=count, others=", ".join(others)
+    )
+
+
+def winner(trial: Trial) -> int:
+    return int(trial.probabilities.argmax())
+
+
+def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFrame:
+    """A row a change: the changed picture, what was done, the answer then, and how sure the network is of `label`."""
+    return pd.DataFrame(
+        {
+            "picture": [data_url(png(trial.image)) for trial in found],
+            "change": [change(trial) for trial in found],
+            "answer": [class_name(classes[winner(trial)], classes) for trial in found],
+            "sure": [float(trial.probabilities[label]) for trial in found],
+        }
+    )
+
+
+def chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> go.Figure:
+    """A mark a change, by kind and the probability of `label`: a dot where that is still the answer, else a cross."""
+    figure = go.Figure()
+    for kind in CHANGES:
+        members = [trial for trial in found if trial.kind == kind]
+        signs = ["circle" if trial.holds(label, exclusive) else "x" for trial in members]
+        names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)], classes)}") for trial in members]
+        figure.add_scatter(
+            x=[float(trial.probabilities[label]) for trial in members],
+            y=[_(KINDS[kind])] * len(members),
+            mode="markers",
+            marker={"symbol": signs, "size": 13, "color": class_color(label), "opacity": 0.75},
+            text=names,
+            hovertemplate="%{text} · %{x:.1%}<extra></extra>",
+        )
+    figure.update_layout(
+        height=HEIGHT * len(CHANGES) + 46,
+        margin={"l": 0, "r": 12, "t": 4, "b": 8},
+        showlegend=False,
+        dragmode=False,
+        xaxis={"range": [-0.03, 1.03], "tickformat": ".0%", "fixedrange": True, "zeroline": False, "automargin": True},
+        yaxis={"fixedrange": True, "automargin": True, "type": "category", "autorange": "reversed", "ticks": ""},
+    )
+    return figure

@@ -1,0 +1,13 @@
+"""What lives longer than one run of a page: loaded networks, background work, the public link.
+
+Shared by all visitors.
+"""
+
+__all__ = [
+    "content_security_policy",
+    "explanation_cache",
+    "ngrok_tunnel",
+    "resources",
+    "test_set_jobs",
+    "visitor_language",
+]

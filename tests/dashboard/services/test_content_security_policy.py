@@ -1,0 +1,88 @@
+"""What the page may load, and who may show it in a frame."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from benchmarks.browser import FLAGS, find_chromium
+from benchmarks.servers import PAGES, Server, started
+from dashboard.services import content_security_policy, visitor_language
+from tests.conftest import POLICY
+from tests.dashboard.browser_page import open_page
+
+
+@pytest.mark.parametrize(
+    ("given", "frames"),
+    [
+        ("", "'self'"),
+        ("*", "*"),
+        (
+            "https://moodle.example.org, http://localhost:8080/",
+            "'self' https://moodle.example.org http://localhost:8080",
+        ),
+        ("https://*.example.org", "'self' https://*.example.org"),
+    ],
+)
+def test_other_pages_may_show_it_where_the_setting_names_them(given: str, frames: str) -> None:
+    assert content_security_policy.frames(given) == frames
+
+
+@pytest.mark.parametrize(
+    "given", ["example.org", "https://a; script-src *", "https://a b", "'none'", "https://a/path", "https://a\nX: y"]
+)
+def test_what_is_no_origin_is_refused_with_a_sentence(given: str) -> None:
+    with pytest.raises(content_security_policy.EmbedError, match=r"takes origins such as https://example\.org"):
+        content_security_policy.frames(given)
+
+
+def test_a_server_with_a_wrong_origin_says_so_and_does_not_start() -> None:
+    with (
+        pytest.raises(RuntimeError, match="VITRINE_EMBED has 'moodle'") as caught,
+        started(PAGES, {"VITRINE_EMBED": "moodle"}, "/_stcore/health"),
+    ):
+        pass
+    assert "Traceback" not in str(caught.value)
+
+
+def test_the_page_and_all_that_belongs_to_it_have_the_policy(server: Server) -> None:
+    for path in ("/", "/gallery", "/_stcore/health", "/favicon.png"):
+        with urllib.request.urlopen(f"{server.url}{path}", timeout=60) as answer:
+            said = answer.headers["Content-Security-Policy"]
+            assert "frame-ancestors 'self'" in said and "object-src 'none'" in said
+            (scripts,) = [part for part in said.split("; ") if part.startswith("script-src")]
+            assert "'unsafe-inline'" not in scripts and "'unsafe-eval'" not in scripts and "*" not in scripts
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_code_that_got_into_the_page_does_not_run(page: Page, server: Server) -> None:
+    refused: list[str] = []
+    other = page.context.new_page()  # the fixture's own page must see nothing refused
+    other.on("console", lambda message: refused.append(message.text) if POLICY in message.text else None)
+    open_page(other, server)
+    other.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.smuggled = true\">')")
+    other.wait_for_timeout(500)
+    assert other.evaluate("window.smuggled") is None
+    assert refused
+    other.close()
+
+
+def test_the_language_is_named_in_both(page: Page, server: Server) -> None:
+    for name in visitor_language.LANGUAGES:
+        page.goto(f"{server.url}/?lang={name}")
+        page.wait_for_function("name => document.documentElement.lang === name", arg=name)
+
+
+def test_the_camera_takes_a_picture_under_the_policy(browser: Browser, server: Server) -> None:
+    flags = [*FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with browser.browser_type.launch(executable_path=find_chromium(), args=flags) as own:
+        page, refused = own.new_page(), list[str]()
+        page.on("console", lambda message: refused.append(message.text) if POLICY in message.text else None)
+        open_page(page, server)
+        page.get_by_text("Camera", exact=True).click()
+        page.get_by_role("button", name="Take Photo").click()
+        expect(page.get_by_text("What the network sees")).to_be_visible()
+        assert not refused
