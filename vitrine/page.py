@@ -22,7 +22,7 @@ SETTINGS = (Path(__file__).parent / "streamlit" / "config.toml", ROOT / ".stream
 def run(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "localhost",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     share: Annotated[bool, typer.Option("--share", help="Open a public link, too; ngrok's token is needed.")] = False,
 ) -> None:
     """Serve the page and the HTTP routes. Other options go to Streamlit, such as --server.baseUrlPath=vitrine."""
