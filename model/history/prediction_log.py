@@ -9,25 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    Float,
-    Integer,
-    LargeBinary,
-    String,
-    and_,
-    case,
-    cast,
-    column,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    table,
-    update,
-)
+from sqlalchemy import ColumnElement, String, and_, case, cast, delete, func, insert, or_, select, update
 
 from model.common.errors import StoreError
 from model.datasets.class_matching import spelled
@@ -39,19 +21,8 @@ from model.inference.classifier import check_probabilities
 from model.inference.prediction import Prediction
 from model.registry.database import reading, writing
 from model.registry.locations import has_store
+from model.registry.tables import ANSWERS
 
-KEPT = {
-    "id": Integer,
-    "time": Float,
-    "picture_sha256": String,
-    "thumbnail": LargeBinary,
-    "model": String,
-    "model_sha256": String,
-    "probabilities": JSON,
-    "truth": String,
-    "judged": Float,
-}
-ANSWERS = table("answers", *(column(name, kind) for name, kind in KEPT.items()))
 # Earlier versions kept answers without probabilities: SQLite's JSON functions stop at what Python writes for those.
 WRITTEN = cast(ANSWERS.c.probabilities, String)
 SOUND = and_(*(~WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", "-Infinity")))
@@ -137,7 +108,7 @@ def list_answers(limit: int | None = None, right: Collection[bool | None] = tupl
     """
     if not has_store():
         return []
-    query = select(*(ANSWERS.c[name] for name in KEPT)).where(or_(*(VERDICTS[verdict] for verdict in right)))
+    query = select(ANSWERS).where(or_(*(VERDICTS[verdict] for verdict in right)))
     query = query.where(SOUND).order_by(ANSWERS.c.id.desc()).limit(limit)
     with reading() as connection:
         rows = connection.execute(query).all()
@@ -215,7 +186,7 @@ def in_turns(wanted: ColumnElement[bool], newest_first: bool = False) -> Iterato
     """Read AT_ONCE answers at a time; no connection is held while whoever asked works on them."""
     if not has_store():
         return
-    query = select(*(ANSWERS.c[name] for name in KEPT)).order_by(ANSWERS.c.id.desc() if newest_first else ANSWERS.c.id)
+    query = select(ANSWERS).order_by(ANSWERS.c.id.desc() if newest_first else ANSWERS.c.id)
     with reading() as connection:
         newest = connection.execute(select(func.max(ANSWERS.c.id))).scalar() or 0
     low, high = 0, newest

@@ -18,7 +18,8 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event, exc, make_url, 
 from model.common.errors import StoreError
 from model.i18n.translations import gettext as _
 from model.registry.locations import database_file
-from model.registry.migrations import MIGRATIONS, VERSION, current, migrate
+from model.registry.migrations import MIGRATIONS, current, migrate
+from model.registry.tables import VERSION
 
 BUSY_MILLISECONDS = 15_000  # how long a writer waits for another; adding a large model takes seconds
 

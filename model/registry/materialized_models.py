@@ -19,7 +19,8 @@ from model.common.paths import home
 from model.i18n.translations import gettext as _
 from model.registry.card import CARD_FILE
 from model.registry.database import database_url, reading, sqlite_file
-from model.registry.store import FILES, SETTINGS, StoredModel, content_of, live_models
+from model.registry.store import FILES, StoredModel, content_of, live_models
+from model.registry.tables import SETTINGS
 
 SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
 UNUSED_SECONDS = 120  # a folder may still be read for this long after its model has gone or got another name

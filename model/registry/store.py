@@ -9,23 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    Connection,
-    Float,
-    Integer,
-    LargeBinary,
-    String,
-    column,
-    delete,
-    func,
-    insert,
-    select,
-    table,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true, update
 
 from model.common.errors import StoreError
 from model.common.paths import home
@@ -33,20 +17,12 @@ from model.i18n.translations import gettext as _
 from model.registry.card import H5_FILE, KERAS_FILE, TFLITE_FILE, Card, FileEntry, check_name, parse_card
 from model.registry.database import reading, writing
 from model.registry.locations import has_store, own_folders
+from model.registry.tables import MODELS, SETTINGS
 from model.signature.scaling import CONFIRMED, check_scaling
 
 UNDO_SECONDS = 24 * 3600  # how long a removed model can be brought back
 FILES = {".keras": KERAS_FILE, ".h5": H5_FILE, ".tflite": TFLITE_FILE}  # by suffix: its name in a bundle
-LISTED = {"name": String, "version": Integer, "suffix": String, "bytes": Integer, "sha256": String, "added": Float}
-MODELS = table(
-    "models",
-    column("id", Integer),
-    *(column(name, kind) for name, kind in LISTED.items()),
-    column("card", JSON),
-    column("content", LargeBinary),
-    column("removed", Float),
-)
-SETTINGS = table("settings", column("key", String), column("value", String))
+LISTED = ("name", "version", "suffix", "bytes", "sha256", "added")
 LIVE = MODELS.c.removed.is_(None)
 CHOICE = SETTINGS.c.key == "default"
 

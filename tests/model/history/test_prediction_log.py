@@ -20,6 +20,7 @@ from model.images.thumbnails import SIDE
 from model.inference.classifier import NoProbabilities
 from model.inference.prediction import Prediction
 from model.registry.database import writing
+from model.registry.tables import ANSWERS
 from tests.drawn import encode
 from tests.kept_answers import judge
 
@@ -122,7 +123,7 @@ def test_answers_without_probabilities_that_are_kept_already_are_passed_over() -
     with writing() as connection:
         for value in (NAN, INFINITY, -INFINITY):
             broken = row | {"probabilities": [["wolf", value], ["cat", 0.2]], "judged": 1.0}
-            connection.execute(insert(prediction_log.ANSWERS).values(broken))
+            connection.execute(insert(ANSWERS).values(broken))
     judge(number, "nan")
     assert prediction_log.tally() == [prediction_log.Tally("mine", 1, 1, 1)]
     assert [answer.id for answer in prediction_log.list_answers()] == [number]

@@ -103,6 +103,24 @@ def test_half_a_change_is_none() -> None:
     assert [model.name for model in store.list_models()] == ["mine"]
 
 
+def test_the_tables_are_those_of_every_version_before(home: Path) -> None:
+    with reading() as connection:
+        made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
+        assert {" ".join(statement.split()) for statement in made} == {
+            "CREATE TABLE schema_version ( number INTEGER NOT NULL, PRIMARY KEY (number) )",
+            "CREATE TABLE models ( id INTEGER NOT NULL, name VARCHAR(64) NOT NULL, version INTEGER NOT NULL, suffix "
+            "VARCHAR(16) NOT NULL, bytes INTEGER NOT NULL, sha256 VARCHAR(64) NOT NULL, card JSON NOT NULL, content "
+            "BLOB NOT NULL, added FLOAT NOT NULL, removed FLOAT, PRIMARY KEY (id), UNIQUE (name, version), UNIQUE "
+            "(sha256) )",
+            'CREATE TABLE settings ( "key" VARCHAR(64) NOT NULL, value VARCHAR(255) NOT NULL, PRIMARY KEY ("key") )',
+            "CREATE TABLE answers ( id INTEGER NOT NULL, time FLOAT NOT NULL, picture_sha256 VARCHAR(64) NOT NULL, "
+            "thumbnail BLOB NOT NULL, model VARCHAR(255) NOT NULL, model_sha256 VARCHAR(64) NOT NULL, probabilities "
+            "JSON NOT NULL, truth VARCHAR(255), judged FLOAT, PRIMARY KEY (id) )",
+            "CREATE INDEX ix_answers_time ON answers (time)",
+            "CREATE INDEX ix_answers_picture_sha256 ON answers (picture_sha256)",
+        }
+
+
 def test_an_older_file_is_brought_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as older:
         older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
