@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from model.common.errors import VitrineError
 from model.common.extras import NotInstalled, require
 from model.common.files import write_whole
+from model.common.text import printable
 
 if TYPE_CHECKING:
     from pyngrok.conf import PyngrokConfig
@@ -151,4 +152,4 @@ def reason_of(error: Exception) -> str:
 def first_line(text: str) -> str:
     """The first line as one that can be printed, without its full stop."""
     line = re.split(r"\\[rn]|[\r\n]", text.strip(), maxsplit=1)[0]
-    return "".join(character for character in line if character.isprintable())[:300].rstrip(". ")
+    return printable(line, "")[:300].rstrip(". ")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from model.common import text
 from model.inference.prediction import to_record
 
 if TYPE_CHECKING:
@@ -34,11 +35,10 @@ def fail(error: Exception | str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def printable(text: str) -> str:
+def printable(said: str) -> str:
     """Text from outside, such as a file's name, for a terminal: nothing in it is obeyed."""
     encoding = sys.stdout.encoding or "utf-8"
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown.encode(encoding, "replace").decode(encoding)
+    return text.printable(said).encode(encoding, "replace").decode(encoding)
 
 
 @app.command()

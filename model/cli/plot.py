@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from model.common.text import printable
 from model.images.decoder import InvalidImage, read_image
 from model.inference.prediction import ClassScore, Prediction
 
@@ -83,7 +84,7 @@ def shrunk(content: bytes) -> Image.Image:
 def write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, colour: str, width: int) -> None:
     """One line of text, cut off with dots where it is too long."""
     font = ImageFont.load_default(size)
-    shown = "".join(character if character.isprintable() else "?" for character in text)[:300]
+    shown = printable(text)[:300]
     while len(shown) > 1 and pen.textlength(shown, font) > width:
         shown = shown[:-2] + "…"
     pen.text(place, shown, fill=colour, font=font)

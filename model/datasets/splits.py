@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from model.common.errors import VitrineError
+from model.common.text import printable
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from model.signature.shapes import PictureSize, shape_of
@@ -101,7 +102,7 @@ def unreadable(broken: Sequence[Broken], total: int) -> str:
         len(broken),
     )
     said = readable(text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > SHOWN else "")))
-    return "".join(character if character.isprintable() else "?" for character in said)  # a name may hold anything
+    return printable(said)  # a name may hold anything
 
 
 def left_out(broken: Sequence[Broken], kept: int) -> str:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import IO, Any, NoReturn
 
 from model.common.errors import VitrineError
+from model.common.text import printable
 from model.inference.prediction import ClassScore, Prediction
 
 SECONDS = 60
@@ -77,7 +78,7 @@ def complaint(error: urllib.error.HTTPError) -> str:
         said = next(content[key] for key in ("error", "detail", "message") if isinstance(content.get(key), str))
     except (OSError, http.client.HTTPException, ValueError, AttributeError, StopIteration, RecursionError):
         said = error.reason
-    return "".join(character if character.isprintable() else " " for character in str(said))[:500]
+    return printable(str(said), " ")[:500]
 
 
 def read_answer(content: bytes, url: str) -> Prediction:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.common.keras_import import import_keras
+from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from model.networks.airbench import airbench, prepare_airbench
 from model.networks.backbones import BackboneError, transfer, unfreeze
@@ -52,11 +52,9 @@ def build_model(name: str, classes: int, input_size: int | None = 32, **settings
     Raises ValueError for an unknown name or setting, with the known ones.
     """
     if name not in ARCHITECTURES:
-        near = get_close_matches(name, ARCHITECTURES)
-        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
         raise ValueError(
             _("unknown architecture {name!r}; architectures: {names}{hint}").format(
-                name=name, names=", ".join(ARCHITECTURES), hint=hint
+                name=name, names=", ".join(ARCHITECTURES), hint=did_you_mean(name, ARCHITECTURES)
             )
         )
     import_keras()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from model.common.errors import VitrineError
+from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from model.networks.plain_cnns import classify
 from model.signature.scaling import whole_input
@@ -142,13 +142,11 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
         card = read_card(folder)
         path = check_file(folder, card, KERAS_FILE)
     except BundleError as error:
-        near = get_close_matches(name, BACKBONES, 3)
-        hint = _("; did you mean {names}?").format(names=", ".join(near)) if near else ""
         raise BackboneError(
             _(
                 "unknown backbone {name!r}: no network of keras.applications, such as resnet50, vgg16, "
                 "mobilenetv3small, and {error}{hint}"
-            ).format(name=name, error=error, hint=hint)
+            ).format(name=name, error=error, hint=did_you_mean(name, BACKBONES, 3))
         ) from None
     if card.input_shape != (card.input_size, card.input_size, 3):
         raise BackboneError(

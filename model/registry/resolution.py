@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from difflib import get_close_matches
 from pathlib import Path
 
 from model.common.errors import StoreError, UnknownModel
+from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from model.registry.card import CARD_FILE
 from model.registry.locations import has_store, own_folders
@@ -64,11 +64,9 @@ def find_named(name: str) -> Path:
     wanted = default_name(known) if name == "default" else current_name(name)
     if wanted in known:
         return known[wanted]
-    near = get_close_matches(name, known, 1)
-    hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
     raise UnknownModel(
         _("unknown model {name!r}; models: {names}{hint}").format(
-            name=name[:80], names=", ".join(["default", *known]), hint=hint
+            name=name[:80], names=", ".join(["default", *known]), hint=did_you_mean(name, known)
         )
     )
 

@@ -6,13 +6,13 @@ import dataclasses
 import hashlib
 import time
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true, update
 
 from model.common.errors import StoreError
 from model.common.paths import home
+from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from model.registry.card import H5_FILE, KERAS_FILE, TFLITE_FILE, Card, FileEntry, check_name, parse_card
 from model.registry.database import reading, writing
@@ -83,11 +83,9 @@ def find(name: str, models: list[StoredModel] | None = None) -> StoredModel:
         if name in (model.title, f"{model.name}@{model.version}"):
             return model
     titles = [model.title for model in models]
-    near = get_close_matches(name, titles, 1)
-    hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
     raise StoreError(
         _("no model {name!r} in the store; stored: {names}{hint}").format(
-            name=name, names=", ".join(titles) or _("none yet"), hint=hint
+            name=name, names=", ".join(titles) or _("none yet"), hint=did_you_mean(name, titles)
         )
     )
 

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from model.common.text import did_you_mean, suggestion
 from model.datasets.splits import readable
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError, flatten
@@ -76,10 +77,10 @@ def path_of(name: str) -> Path:
     names = recipe_names()
     path = RECIPES / f"{name}.toml" if name in names else Path(name)
     if path.suffix != ".toml" or not path.is_file():
-        near = get_close_matches(name, names, 1)
-        hint = _("; did you mean {name!r}?").format(name=near[0]) if near else ""
         raise RecipeError(
-            _("unknown recipe {name!r}; recipes: {names}{hint}").format(name=name, names=", ".join(names), hint=hint)
+            _("unknown recipe {name!r}; recipes: {names}{hint}").format(
+                name=name, names=", ".join(names), hint=did_you_mean(name, names)
+            )
         )
     return path
 
@@ -118,11 +119,9 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
     for key, value in table.items():
         if key not in hints:
             wrong = whole_key(prefix + key, value)
-            near = ", ".join(repr(name) for name in nearest_keys(wrong))
-            hint = _("; did you mean {names}?").format(names=near) if near else ""
             raise RecipeError(
                 _("unknown key {key!r}; keys: {names}{hint}").format(
-                    key=wrong, names=", ".join(prefix + name for name in hints), hint=hint
+                    key=wrong, names=", ".join(prefix + name for name in hints), hint=suggestion(nearest_keys(wrong))
                 )
             )
         if dataclasses.is_dataclass(hints[key]):

@@ -15,6 +15,7 @@ from pathlib import Path
 from model.common.extras import require
 from model.common.files import changed, locked
 from model.common.sandbox import ROOT
+from model.common.text import printable
 from model.datasets.known_folders import resolved
 from model.datasets.loader import check_source
 from model.i18n import translations
@@ -178,7 +179,7 @@ def last_words(folder: Path, errors_only: bool = False) -> str:
         return ""
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     said = errors or [line for line in lines if line and not errors_only]
-    return "".join(character for character in said[-1] if character.isprintable())[:500] if said else ""
+    return printable(said[-1], "")[:500] if said else ""
 
 
 def under_way() -> list[str]:

@@ -6,9 +6,9 @@ import dataclasses
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
+from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import ablation_names, load_recipe, recipe_names, variants
@@ -38,9 +38,8 @@ def seeds(recipe: Recipe, name: str, count: int) -> list[Member]:
 def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
     """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
     if name not in ablation_names():
-        near = get_close_matches(name, ablation_names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(ablation_names())}{hint}")
+        known = ablation_names()
+        raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(known)}{did_you_mean(name, known)}")
     loaded = [(title, load_recipe(title, overrides)) for title in variants(name)]
     return [Member(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
 

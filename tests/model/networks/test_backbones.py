@@ -79,7 +79,7 @@ def test_without_a_network_the_weights_are_a_sentence(monkeypatch: pytest.Monkey
 
 
 def test_an_unknown_backbone_names_near_ones() -> None:
-    with pytest.raises(BackboneError, match=r"unknown backbone 'resnet51'.*did you mean resnet50"):
+    with pytest.raises(BackboneError, match=r"unknown backbone 'resnet51'.*did you mean 'resnet50'"):
         build_model("transfer", 10, 32, backbone="resnet51")
 
 
