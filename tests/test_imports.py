@@ -24,7 +24,7 @@ ARROWS: dict[str, str] = {
     "model.images": "i18n common signature",
     "model.datasets": "i18n common signature images",
     "model.registry": "i18n common signature",
-    "model.formats": "i18n common",
+    "model.formats": "i18n common images",
     "model.inference": "i18n common signature images registry formats",
     "model.networks": "i18n common signature registry formats inference",
     "model.evaluation": "i18n common datasets registry inference",

@@ -11,7 +11,7 @@ from plotly.colors import hex_to_rgb, sequential
 
 from dashboard.presenters.data_url import data_url
 from model.i18n.translations import gettext as _
-from model.images.decoder import centre_box
+from model.images.decoder import centre
 from model.images.thumbnails import jpeg
 from model.signature.shapes import InputShape
 
@@ -63,7 +63,7 @@ def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
     shape = enlarged(marks)
     _overlay(
         data={
-            "picture": data_url(jpeg(centre(preview, shape), SIDE)),
+            "picture": data_url(jpeg(seen_part(preview, shape), SIDE)),
             "map": data_url(jpeg(heat(marks, shape), SIDE)),
             "width": shape.width,
             "height": shape.height,
@@ -84,11 +84,10 @@ def enlarged(marks: np.ndarray) -> InputShape:
     return InputShape(height, width)
 
 
-def centre(preview: bytes, shape: InputShape) -> Image.Image:
+def seen_part(preview: bytes, shape: InputShape) -> Image.Image:
     """The part of the picture that the network is given, RGB, as large as the map is shown."""
     with Image.open(io.BytesIO(preview)) as image:
-        box = centre_box(image.size, shape)
-        return image.convert("RGB").resize((shape.width, shape.height), box=box, reducing_gap=2.0)
+        return centre(image.convert("RGB"), shape)
 
 
 def heat(marks: np.ndarray, shape: InputShape) -> Image.Image:

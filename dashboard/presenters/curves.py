@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.presenters.charts import RUN_COLORS, literal
@@ -35,12 +36,8 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
     The first values are not drawn towards zero: the weights that a mean has met so far are made to sum to one
     (section 3 of arXiv 1412.6980). What was not measured stays out of it and NaN.
     """
-    total, seen, means = 0.0, 0.0, []
-    for value in values:
-        if value == value:
-            total = weight * total + (1 - weight) * value
-            seen = weight * seen + 1 - weight
-        means.append(total / seen if value == value else value)
+    series = pd.Series(values, dtype=float)
+    means: list[float] = series.ewm(alpha=1 - weight, ignore_na=True).mean().where(series.notna()).tolist()
     return means
 
 

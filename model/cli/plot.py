@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from model.common.files import whole_file
 from model.common.text import printable
 from model.images.decoder import InvalidImage, read_image
 from model.inference.prediction import ClassScore, Prediction
@@ -39,7 +40,11 @@ def save_plot(cards: Sequence[Plotted], top_k: int, path: Path) -> None:
     sheet = Image.new("RGB", (columns * width, rows * height), PAPER)
     for position, card in enumerate(drawn):
         sheet.paste(card, (position % columns * width, position // columns * height))
-    sheet.save(path)
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise ValueError(f"unknown file extension: {path.suffix}")
+    with whole_file(path, lasting=False) as file:
+        sheet.save(file, kind)
 
 
 def draw_card(card: Plotted, top_k: int) -> Image.Image:

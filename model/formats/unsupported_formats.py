@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from model.i18n.translations import gettext as _
+from model.images.image_files import is_picture
 
 MANY = 100_000  # names of a ZIP that are looked at
 ARCHIVE = {"config.json", "metadata.json", "model.weights.h5"}
 NETWORKS = (".keras", ".h5", ".hdf5", ".tflite")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif")
 TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the number that torch.save wrote first until 1.6
 
 
@@ -34,7 +34,7 @@ def of_folder(folder: Path) -> str:
         return core_ml()
     if inner := sorted(name for name in names if name.lower().endswith(NETWORKS)):
         return _("it is a folder; give the file in it: {names}").format(names=", ".join(inner[:3]))
-    if any(name.lower().endswith(PICTURES) for name in names):
+    if any(map(is_picture, names)):
         return _("it is a folder of pictures; a network's file is taken here")
     return _("it is a folder; a network's file is taken here")
 
@@ -88,7 +88,7 @@ def zip_file(content: bytes) -> str:
             "it is a ZIP, with {names} in it: unpack it and give that file; a list of labels beside it goes with "
             "--classes"
         ).format(names=", ".join(inner[:3])[:120])
-    if any(path.suffix.lower() in PICTURES for path in paths):
+    if any(is_picture(path.name) for path in paths):
         return _("it is a ZIP of pictures; a network's file is taken here")
     if names and all(path.suffix == ".npy" for path in paths):
         return arrays()

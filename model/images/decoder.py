@@ -257,15 +257,20 @@ def to_array(image: Image.Image, size: PictureSize) -> np.ndarray:
     uint8 (height, width, channels); size: the side of RGB squares, or any shape. Grey is luminance (ITU-R BT.601).
     """
     shape = shape_of(size)
-    # reducing_gap lets Pillow shrink by whole factors first, which keeps large pictures quick.
-    small = image.resize(
-        (shape.width, shape.height), Image.Resampling.BICUBIC, box=centre_box(image.size, shape), reducing_gap=3.0
-    )
+    small = centre(image, shape)
     return from_picture(small if shape.channels == 3 else small.convert("L"))
 
 
+def centre(image: Image.Image, shape: InputShape) -> Image.Image:
+    """The largest part of a picture at its centre that has a shape's proportions, made its height and width."""
+    # reducing_gap lets Pillow shrink by whole factors first, which keeps large pictures quick.
+    return image.resize(
+        (shape.width, shape.height), Image.Resampling.BICUBIC, box=centre_box(image.size, shape), reducing_gap=3.0
+    )
+
+
 def centre_box(size: tuple[int, int], shape: InputShape) -> tuple[float, float, float, float]:
-    """The largest part of a picture of this size (width, height) that has a shape's proportions, at its centre."""
+    """Where that part of a picture of this size (width, height) is: left, top, right, bottom."""
     width, height = size
     across: float = width
     down: float = height

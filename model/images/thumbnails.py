@@ -7,7 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from model.images.decoder import to_picture
+from model.images.decoder import centre, to_picture
+from model.signature.shapes import InputShape
 
 SIDE = 160
 
@@ -23,9 +24,7 @@ def jpeg(picture: Image.Image, side: int) -> bytes:
 
 def thumbnail(picture: Image.Image, side: int = SIDE) -> bytes:
     """The centre square of the picture, side x side."""
-    edge = min(picture.size)
-    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
-    return jpeg(picture.resize((side, side), box=(left, top, left + edge, top + edge), reducing_gap=2.0), side)
+    return jpeg(centre(picture, InputShape(side, side)), side)
 
 
 def png(image: np.ndarray) -> bytes:

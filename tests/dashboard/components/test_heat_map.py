@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dashboard.components.heat_map import SIDE, centre, enlarged, heat
+from dashboard.components.heat_map import SIDE, enlarged, heat, seen_part
 
 
 def test_a_map_is_dark_for_nothing_and_bright_for_much() -> None:
@@ -21,7 +21,7 @@ def test_the_picture_under_it_is_the_square_that_the_network_sees() -> None:
     wide.paste("blue", (100, 0, 200, 100))
     buffer = io.BytesIO()
     wide.save(buffer, "PNG")
-    square = np.asarray(centre(buffer.getvalue(), enlarged(np.zeros((8, 8)))))
+    square = np.asarray(seen_part(buffer.getvalue(), enlarged(np.zeros((8, 8)))))
     assert square.shape == (SIDE, SIDE, 3)
     assert (square[:, 20:-20, 2] > 200).all() and (square[:, 20:-20, 0] < 50).all()
 
@@ -38,6 +38,6 @@ def test_map_and_picture_keep_the_proportions_of_an_oblong_network() -> None:
     tall.paste("blue", (0, 40, 100, 60))
     buffer = io.BytesIO()
     tall.save(buffer, "PNG")
-    strip = np.asarray(centre(buffer.getvalue(), shape))
+    strip = np.asarray(seen_part(buffer.getvalue(), shape))
     assert strip.shape == (SIDE // 4, SIDE, 3)
     assert (strip[30:-30, :, 2] > 200).all() and (strip[:4, :, 0] > 200).all()

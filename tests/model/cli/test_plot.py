@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,3 +54,16 @@ def test_long_and_strange_texts_stay_within_the_picture(tmp_path: Path) -> None:
 def test_a_suffix_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown file extension"):
         save_plot([plotted("a.png", 0.5, 0.5)], 2, tmp_path / "out.doc")
+
+
+def test_a_disk_that_is_full_leaves_the_sheet_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(image: Image.Image, file: Any, kind: str = "") -> None:
+        (file.open("wb") if isinstance(file, Path) else file).write(b"half a pict")
+        raise OSError(28, "No space left on device")
+
+    card = plotted("a.png", 0.5, 0.5)
+    (tmp_path / "out.png").write_bytes(b"before")
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(OSError, match="No space"):
+        save_plot([card], 2, tmp_path / "out.png")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]

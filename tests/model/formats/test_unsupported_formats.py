@@ -55,6 +55,7 @@ FOREIGN: list[tuple[str, bytes, str, str]] = [
     ("a.zip", zip_of(**{"m/saved_model.pb": b"", "m/variables/": b""}), "a ZIP of a SavedModel", "network.h5"),
     ("a.zip", zip_of(**{"keras_model.h5": b"", "labels.txt": b""}), "keras_model.h5 in it", "--classes"),
     ("a.zip", zip_of(**{"cat.png": b"", "__MACOSX/x.h5": b""}), "a ZIP of pictures", "a network's file"),
+    ("a.zip", zip_of(**{"cat.JFIF": b""}), "a ZIP of pictures", "a network's file"),
     ("a.zip", zip_of(**UNPACKED), "a ZIP of an unpacked .keras file", "without the folder"),
     ("a.zip", zip_of(**{"words.txt": b""}), "a ZIP in which no network's file is found", ""),
     ("a.keras", b"PK\x03\x04" + bytes(50), "a ZIP that is damaged or cut off", ""),
@@ -88,6 +89,7 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(
         (["checkpoint", "cp.ckpt.index"], "it is a checkpoint of TensorFlow"),
         (["b.keras", "notes.txt"], "it is a folder; give the file in it: b.keras"),
         (["a.jpg"], "it is a folder of pictures"),
+        (["a.hif"], "it is a folder of pictures"),
         ([], "it is a folder; a network's file is taken here"),
     ],
 )
