@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("api", "benchmarks", "dashboard", "model", "training")
+FOLDERS = ("api", "benchmarks", "dashboard", "model", "training", "vitrine")
 STARTED = {("dashboard.app", "app")}  # by its name, from outside
 
 

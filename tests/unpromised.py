@@ -22,7 +22,7 @@ import streamlit
 from PIL import Image, ImageFile
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("api", "benchmarks", "dashboard", "model", "training")
+FOLDERS = ("api", "benchmarks", "dashboard", "model", "training", "vitrine")
 
 
 def sources() -> dict[str, str]:

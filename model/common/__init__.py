@@ -14,4 +14,5 @@ __all__ = [
     "sandbox",
     "settings",
     "stderr_filter",
+    "text",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.signature.scaling import as_wanted
+from model.signature.scaling import as_function
 from model.signature.shapes import PictureSize, shape_of
 
 if TYPE_CHECKING:
@@ -32,20 +32,12 @@ def features_of(network: keras.Model, size: PictureSize, scaling: str = "none") 
     shape; scaling: a name of SCALINGS.
     """
     import keras
-    import tensorflow as tf
 
     last = next(layer for layer in reversed(network.layers) if layer.weights)
-    bottom = keras.Model(network.inputs, last.input)
-    wanted = network.inputs[0]
-
-    def lower(images: Any) -> Any:
-        return bottom(as_wanted(images, scaling, wanted), training=False)
-
-    signature = [tf.TensorSpec((None, *shape_of(size)), tf.uint8)]
-    function = tf.function(lower, input_signature=signature, autograph=False)
+    lower = as_function(keras.Model(network.inputs, last.input), shape_of(size), scaling)
 
     def features(images: np.ndarray) -> np.ndarray:
-        return np.asarray(function(tf.constant(images)), np.float32).reshape(len(images), -1)
+        return np.asarray(lower(images), np.float32).reshape(len(images), -1)
 
     return features
 

@@ -26,11 +26,10 @@ from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Car
 from model.registry.checksums import checked_copy
 from model.registry.resolution import find_bundle
 from model.signature.outputs import OUTPUTS
-from model.signature.scaling import SCALINGS, Scaling, as_numbers, as_wanted
+from model.signature.scaling import SCALINGS, Scaling, as_function, as_numbers
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -166,23 +165,11 @@ def read_network(path: Path) -> keras.Model:
 
 def compiled(network: keras.Model, card: Card) -> Forward:
     """The network as a function of uint8 pictures, what it wants for their 0 to 255 included."""
-    import tensorflow as tf
-
-    def scaled(pictures: tf.Tensor) -> tf.Tensor:
-        # Some layers would change pictures at random while training.
-        return network(as_wanted(pictures, card.scaling, network.inputs[0]), training=False)
-
-    def traced(batch: int | None) -> Callable[[tf.Tensor], tf.Tensor]:
-        signature = tf.TensorSpec((batch, *card.input_shape), tf.uint8)
-        function: Callable[[tf.Tensor], tf.Tensor] = tf.function(scaled, input_signature=[signature], autograph=False)
-        return function
-
-    # A batch of one, the usual case, gets a graph whose shapes are all known. Each is traced when first called.
-    one, many = traced(1), traced(None)
+    # A batch of one, the usual case, gets a graph whose shapes are all known.
+    one, many = (as_function(network, card.input_shape, card.scaling, batch) for batch in (1, None))
 
     def forward(images: np.ndarray) -> np.ndarray:
-        tensor = tf.constant(images)
-        return np.asarray((one if len(images) == 1 else many)(tensor))
+        return one(images) if len(images) == 1 else many(images)
 
     # Traced now, not by the first two who ask at the same time.
     forward(np.zeros((2, *card.input_shape), np.uint8))

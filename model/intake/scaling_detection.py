@@ -17,12 +17,11 @@ from model.inference.shared_batches import Forward
 from model.intake.scaling_evidence import Finding, guess
 from model.intake.tflite_metadata import Metadata, by_metadata
 from model.registry.card import Card
-from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED, as_wanted, check_scaling
+from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED, as_function, check_scaling
 from model.signature.shapes import InputShape
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 Naming = Callable[[int], Sequence[str]]  # how many classes there are -> their names
 Means = tuple[str, float]  # the last activation, and by how much probabilities may miss 1
@@ -88,12 +87,5 @@ def find_in_tflite(
 
 def asking(network: keras.Model, shape: InputShape) -> Forward:
     """The network as a function of pictures in its own numbers, float32 (n, height, width, channels)."""
-    import tensorflow as tf
-
-    wanted = network.inputs[0]
-
-    def asked(numbers: tf.Tensor) -> tf.Tensor:
-        return network(as_wanted(numbers, "none", wanted), training=False)
-
-    function = tf.function(asked, input_signature=[tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
-    return lambda numbers: np.asarray(function(tf.constant(numbers)), np.float32)
+    forward = as_function(network, shape, dtype="float32")
+    return lambda numbers: np.asarray(forward(numbers), np.float32)

@@ -3,4 +3,4 @@
 It keeps files and cards, and loads no network.
 """
 
-__all__ = ["card", "catalog", "checksums", "database", "locations", "resolution", "store"]
+__all__ = ["card", "catalog", "checksums", "database", "locations", "resolution", "store", "tables"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
+from model.signature.shapes import InputShape
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 # Mean and standard deviation of CIFAR-10's training pixels on the 0..255 scale; close enough to any
 # natural photographs, so that one constant serves every data set.
@@ -99,6 +105,24 @@ def as_wanted(pictures: Any, scaling: str, wanted: Any) -> Any:
         pictures = tf.cast(pictures, tf.float32) * tf.constant(factor) + tf.constant(offset)
     pictures = tf.cast(pictures, wanted.dtype)
     return pictures if len(wanted.shape) == 4 else tf.squeeze(pictures, -1)
+
+
+def as_function(
+    network: keras.Model, shape: InputShape, scaling: str = "none", batch: int | None = None, dtype: str = "uint8"
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A network as a compiled function: pictures (n, height, width, channels) in, its answers (n, …) out.
+
+    scaling: as `as_wanted` has it; batch: how many pictures it takes at a time, None for any number, which is slower;
+    dtype: theirs. It is traced when it is first called.
+    """
+    import tensorflow as tf
+
+    def answer(pictures: tf.Tensor) -> tf.Tensor:
+        # Some layers would change pictures at random while training.
+        return network(as_wanted(pictures, scaling, network.inputs[0]), training=False)
+
+    function = tf.function(answer, input_signature=[tf.TensorSpec((batch, *shape), dtype)], autograph=False)
+    return lambda pictures: np.asarray(function(tf.constant(pictures)))
 
 
 def scaling_layers(pictures: Any, scaling: str) -> Any:
