@@ -22,7 +22,7 @@ CARD = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 # Adds models without end, each with bytes and a name of its own, and says so after each.
 WRITER = """
 import sys
-from model import store
+from model.registry import store
 from model.registry.card import Card
 card = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 for number in range(int(sys.argv[2])):

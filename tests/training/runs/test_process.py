@@ -196,7 +196,7 @@ def test_two_processes_that_begin_together_do_not_both_train(folder: Path) -> No
     """Both look for another while neither has written its name, unless one has to wait for the other."""
     program = f"""
 import pathlib, sys, time
-from training import process
+from training.runs import process
 folder, look = pathlib.Path({str(folder)!r}), process.trainer
 def slow(folder):
     found = look(folder)
