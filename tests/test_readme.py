@@ -157,7 +157,7 @@ def test_commands_were_found() -> None:
 
 
 def test_every_command_of_the_classifier_is_documented() -> None:
-    names = [command.name or command.callback.__name__ for command in model.cli.app.registered_commands]
+    names = [command.name or command.callback.__name__ for command in model.cli.main.app.registered_commands]
     assert [name for name in names if f"-m model {name}" not in README] == []
 
 
