@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from model.i18n.translations import current
+from functools import cache
 
-DECIMAL_POINTS = {"pt": ","}
+from model.i18n.translations import current
 
 
 def decimal(value: float, digits: int = 1) -> str:
@@ -18,12 +18,23 @@ def per_cent(share: float, digits: int = 1) -> str:
 
 
 def decimal_point() -> str:
-    return DECIMAL_POINTS.get(current(), ".")
+    return signs(current())[0]
 
 
 def thousands() -> str:
     """The sign between thousands: `10,000`, `10.000`."""
-    return "." if decimal_point() == "," else ","
+    return signs(current())[1]
+
+
+@cache
+def signs(language: str) -> tuple[str, str]:
+    """A language's decimal sign and the one between thousands.
+
+    Digits are Python's own: a number that stands on the page, in JSON and on the command line is rounded the same way.
+    """
+    from babel.numbers import get_decimal_symbol, get_group_symbol
+
+    return get_decimal_symbol(language), get_group_symbol(language)
 
 
 def whole(value: int) -> str:

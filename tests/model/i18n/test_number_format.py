@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.i18n.number_format import duration
+from model.i18n.number_format import decimal, decimal_point, duration, per_cent, thousands, whole
+from model.i18n.translations import speaking
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,17 @@ from model.i18n.number_format import duration
 )
 def test_duration_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [
+        ("en", ["-1234.57", "97.1%", "0.0%", "1,234,567", "999", "-10,000", "nan"]),
+        ("pt", ["-1234,57", "97,1%", "0,0%", "1.234.567", "999", "-10.000", "nan"]),
+    ],
+)
+def test_numbers_have_the_signs_of_the_language(language: str, written: list[str]) -> None:
+    with speaking(language):
+        numbers = [decimal(-1234.567, 2), per_cent(0.971), per_cent(0.0), whole(1_234_567), whole(999), whole(-10_000)]
+        assert [*numbers, decimal(float("nan"))] == written
+        assert decimal_point() + thousands() == {"en": ".,", "pt": ",."}[language]
