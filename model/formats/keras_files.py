@@ -18,6 +18,7 @@ from model.common.errors import NotAllowed
 from model.common.extras import require
 from model.formats.allowlist import check_network, check_size, without_records
 from model.formats.keras2.configuration import modern, with_modules
+from model.i18n.number_format import decimal, whole
 from model.i18n.translations import gettext as _
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
 def check_unpacked(unpacked: int, size: int) -> None:
     if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
         raise NotAllowed(
-            _("it would unpack from {size:.1f} MB to {unpacked:,.0f} MB").format(
-                size=size / 2**20, unpacked=unpacked / 2**20
+            _("it would unpack from {size} MB to {unpacked} MB").format(
+                size=decimal(size / 2**20), unpacked=whole(round(unpacked / 2**20))
             )
         )
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from model.common.errors import VitrineError
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, per_cent, whole
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.images.bit_depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
@@ -203,8 +203,8 @@ def check_pixels(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImage(
-            _("This picture has {width:,} x {height:,} pixels; up to {number} million in all are taken.").format(
-                width=width, height=height, number=MAX_PIXELS // 10**6
+            _("This picture has {width} x {height} pixels; up to {number} million in all are taken.").format(
+                width=whole(width), height=whole(height), number=MAX_PIXELS // 10**6
             )
         )
 

@@ -18,6 +18,7 @@ from model.common.sandbox import SECONDS, answer_apart, ask_apart
 from model.datasets.class_name_files import Names
 from model.formats.class_output import last_activation, lite_activation, lite_row
 from model.formats.tflite_operations import read_operations
+from model.i18n.number_format import whole
 from model.i18n.translations import gettext as _
 from model.inference.classifier import compiled, load_tflite, read_network
 from model.intake.scaling_detection import Means, find_in_keras, find_in_tflite, names_for, probe_card, said
@@ -153,8 +154,8 @@ def check_output(shape: tuple[int | None, ...]) -> int:
     """How many numbers a picture gets. Raises NotAllowed for anything but a row."""
     if len(shape) != 2 or not shape[1] or not 1 <= shape[1] <= MAX_CLASSES:
         raise NotAllowed(
-            _("it gives {shape}; a classifier gives (n, classes), up to {max_classes:,} of them").format(
-                shape=spelled(shape), max_classes=MAX_CLASSES
+            _("it gives {shape}; a classifier gives (n, classes), up to {max_classes} of them").format(
+                shape=spelled(shape), max_classes=whole(MAX_CLASSES)
             )
         )
     return shape[1]

@@ -11,6 +11,7 @@ import pytest
 
 from model.common.errors import NotAllowed
 from model.formats.keras_files import check_hdf5, read_source
+from model.i18n.translations import speaking
 from tests.foreign import layer, sequential, weights, write_h5, write_keras, write_keras2
 
 
@@ -46,6 +47,8 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = write_keras(tmp_path / "a.keras", members=bomb, compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000
     assert "it would unpack from 0.1 MB to 64 MB" in refusal(path)
+    with speaking("pt"):
+        assert "ele passaria de 0,1 MB para 64 MB" in refusal(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PK\x03\x04" + bytes(500)])
