@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from model.cli.main import app, fail, printable
+from model.cli.main import app, fail, terminal_text
 
 
 @app.command()
@@ -41,7 +41,9 @@ def history(
                 when = datetime.fromtimestamp(answer.time).strftime("%Y-%m-%d %H:%M")
                 verdict = {True: "  right", False: f"  it is {answer.truth}", None: ""}[answer.right]
                 share = answer.probabilities[answer.label]
-                typer.echo(f"{when}  {answer.model:<16} {printable(answer.label)} {share:.1%}{printable(verdict)}")
+                typer.echo(
+                    f"{when}  {answer.model:<16} {terminal_text(answer.label)} {share:.1%}{terminal_text(verdict)}"
+                )
     except BundleError as error:
         fail(error)
 

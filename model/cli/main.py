@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from model.common import text
+from model.common.text import printable
 from model.inference.prediction import to_record
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ MOST_PLOTTED = 200  # files on one sheet
 
 
 def fail(error: Exception | str) -> NoReturn:
-    typer.echo(f"error: {printable(str(error))}", err=True)
+    typer.echo(f"error: {terminal_text(str(error))}", err=True)
     raise typer.Exit(1)
 
 
-def printable(said: str) -> str:
+def terminal_text(text: str) -> str:
     """Text from outside, such as a file's name, for a terminal: nothing in it is obeyed."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.printable(said).encode(encoding, "replace").decode(encoding)
+    return printable(text).encode(encoding, "replace").decode(encoding)
 
 
 @app.command()
@@ -91,7 +91,7 @@ def tell_once() -> Callable[[str], None]:
     def tell(sentence: str) -> None:
         if sentence not in said:
             said.add(sentence)
-            typer.echo(printable(sentence), err=True)
+            typer.echo(terminal_text(sentence), err=True)
 
     return tell
 
@@ -142,14 +142,14 @@ def terminal() -> Console:
 
 def show_line(answer: Asked, top_k: int | None) -> None:
     """One file's answer on stdout, or why it has none on stderr."""
-    name = printable(str(answer.file))
+    name = terminal_text(str(answer.file))
     if answer.prediction is None:
-        typer.echo(f"{name}: {printable(answer.error)}", err=True)
+        typer.echo(f"{name}: {terminal_text(answer.error)}", err=True)
         return
     scores = answer.prediction.top(top_k or TEXT_TOP_K)
-    said = ", ".join(f"{printable(score.label)} {score.probability:.1%}" for score in scores)
+    said = ", ".join(f"{terminal_text(score.label)} {score.probability:.1%}" for score in scores)
     note = answer.prediction.note
-    typer.echo(f"{name}: {said}" + (f" ({printable(note)})" if note else ""))
+    typer.echo(f"{name}: {said}" + (f" ({terminal_text(note)})" if note else ""))
 
 
 def save(answers: Sequence[Asked], top_k: int, path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model.cli.main import app, fail, printable, waiting
+from model.cli.main import app, fail, terminal_text, waiting
 
 if TYPE_CHECKING:
     from model.registry.card import Card
@@ -59,9 +59,9 @@ def add(
     if not model.card.exclusive:
         typer.echo("its classes do not exclude each other: each has a probability of its own")
     for note in added.notes:
-        typer.echo(f"classes: {printable(note)}")
+        typer.echo(f"classes: {terminal_text(note)}")
     if not classes:
-        first = printable(", ".join(model.card.classes[:3]))
+        first = terminal_text(", ".join(model.card.classes[:3]))
         named = "as the file names them" if model.card.classes[0] != "class0" else "--classes gives them names"
         typer.echo(f"classes: {first}, …; {named}")
 
@@ -70,7 +70,7 @@ def say_scaling(name: str, card: Card) -> None:
     from model.registry.card import how_known
 
     known = how_known(card)
-    typer.echo(f"scaling: {card.scaling}" + (f" ({printable(known)})" if known else ""))
+    typer.echo(f"scaling: {card.scaling}" + (f" ({terminal_text(known)})" if known else ""))
     if card.is_guess:
         typer.echo(f"         `confirm {name}` says that it is right, `confirm {name} --scaling …` what is")
 
@@ -84,7 +84,7 @@ def list_all(as_json: Json = False) -> None:
         return
     for entry in entries:
         card = entry.card
-        about = printable(entry.problem)
+        about = terminal_text(entry.problem)
         if card is not None:
             pixels = str(card.input_shape)
             about = f"{len(card.classes):>5} classes  {pixels:>11}  {card.bytes / 1e6:>6.1f} MB  {card.sha256[:12]}"
@@ -124,7 +124,7 @@ def show(name: Name, as_json: Json = False) -> None:
     if entry.card is None:
         fail(entry.problem)
     for title, value in details(entry, entry.card).items():
-        typer.echo(f"{title:<11} {printable(value)}")
+        typer.echo(f"{title:<11} {terminal_text(value)}")
 
 
 def details(entry: Entry, card: Card) -> dict[str, str]:
