@@ -10,6 +10,7 @@ import re
 import subprocess
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -179,7 +180,8 @@ def route_in_scope() -> None:
     async def send(message: Any) -> None:
         assert message.get("status", 200) == 200
 
-    asyncio.run(app(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # in this thread a browser's test may have a loop already
+        pool.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     assert scope["route"].path == "/models/{name}"
 
 
