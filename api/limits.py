@@ -92,30 +92,30 @@ class Bodies:
 class Body:
     """One request's `receive`."""
 
-    def __init__(self, all: Bodies, receive: Receive, limit: int) -> None:
-        self.all, self.receive, self.limit = all, receive, limit
+    def __init__(self, bodies: Bodies, receive: Receive, limit: int) -> None:
+        self.bodies, self.receive, self.limit = bodies, receive, limit
         self.size, self.done = 0, False
-        self.last = asyncio.get_running_loop().time() + PAUSES * all.settings.body_seconds
+        self.last = asyncio.get_running_loop().time() + PAUSES * bodies.settings.body_seconds
 
     async def __call__(self) -> Message:
         message = await (self.receive() if self.done else self.piece())
         self.done = not message.get("more_body", False)
         length = len(message.get("body", b""))
         self.size += length
-        self.all.held += length
+        self.bodies.held += length
         if self.size > self.limit:
             await read_over(self.receive, self.limit)
             raise self.too_large()
-        if self.all.held > self.all.settings.body_mb * 2**20:
+        if self.bodies.held > self.bodies.settings.body_mb * 2**20:
             # What this one held is for the others from now on: refused all at once, none of them would get through.
-            self.all.held -= self.size
+            self.bodies.held -= self.size
             self.size = 0
             raise busy("the server holds as many bodies as it has memory for; come back in a second")
         return message
 
     async def piece(self) -> Message:
         """The next piece of the body, if it comes in time."""
-        pause = self.all.settings.body_seconds
+        pause = self.bodies.settings.body_seconds
         try:
             async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + pause, self.last)):
                 return await self.receive()

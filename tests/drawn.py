@@ -70,14 +70,14 @@ def write_pickle(path: Path, content: Any) -> None:
     path.write_bytes(pickle.dumps(content, protocol=2))
 
 
-def encode(image: Image.Image, format: str, **options: Any) -> bytes:
+def encode(image: Image.Image, file_format: str, **options: Any) -> bytes:
     """The picture as the bytes of a file."""
-    if format == "HEIF":
+    if file_format == "HEIF":
         from pillow_heif import register_heif_opener
 
         register_heif_opener()
     buffer = io.BytesIO()
-    image.save(buffer, format, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 

@@ -27,7 +27,7 @@ from model.signature.shapes import InputShape, PictureSize, shape_of
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF")
-OF_PILLOW = tuple(format for format in FORMATS if format != "HEIF")
+OF_PILLOW = tuple(name for name in FORMATS if name != "HEIF")
 TAKEN = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are taken")
 CALLED = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats whose users know another name
 JPEGS = ("JPEG", "MPO")  # the second is two in one file, as an iPhone's portraits are; the first of them counts

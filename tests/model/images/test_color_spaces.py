@@ -38,11 +38,11 @@ def profile(primaries: tuple[tuple[float, ...], ...], gamma: float = 2.2) -> byt
     return head.ljust(128, b"\0") + table + body
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
-def test_colours_of_a_wide_space_come_out_as_srgb(format: str) -> None:
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
+def test_colours_of_a_wide_space_come_out_as_srgb(file_format: str) -> None:
     image = Image.new("RGB", (40, 40), RED)
-    plain = read_image(encode(image, format))
-    wide = read_image(encode(image, format, icc_profile=profile(DISPLAY_P3)))
+    plain = read_image(encode(image, file_format))
+    wide = read_image(encode(image, file_format, icc_profile=profile(DISPLAY_P3)))
     assert np.abs(np.array(plain.getpixel((20, 20))) - RED).max() <= 3
     assert np.abs(np.array(wide.getpixel((20, 20))) - (219, 38, 12)).max() <= 4  # what Display P3's red is in sRGB
 

@@ -30,10 +30,10 @@ def near(pixel: object, colour: tuple[int, int, int], tolerance: int = 12) -> bo
     return bool(np.abs(np.array(pixel, int) - colour).max() <= tolerance)
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_each_format_gives_the_same_picture(format: str) -> None:
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_each_format_gives_the_same_picture(file_format: str) -> None:
     smooth = Image.new("RGB", (48, 40), (200, 120, 40))
-    image = read_image(encode(smooth, format))
+    image = read_image(encode(smooth, file_format))
     assert (image.mode, image.size) == ("RGB", (48, 40))
     assert near(image.getpixel((20, 20)), (200, 120, 40))
     assert to_array(image, 32).shape == (32, 32, 3)
@@ -215,10 +215,10 @@ def test_the_centre_square_is_kept(turned: bool) -> None:
     assert (to_array(image, 32) == GREEN).all()
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_damaged_bytes_raise_nothing_but_invalid_image(format: str) -> None:
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_damaged_bytes_raise_nothing_but_invalid_image(file_format: str) -> None:
     rng = np.random.default_rng(0)
-    whole = encode(picture(32), format)
+    whole = encode(picture(32), file_format)
     read = 0
     for _ in range(60):
         content = bytearray(whole)

@@ -65,8 +65,8 @@ def test_what_changes_the_look_of_a_png_stays() -> None:
 
 def test_an_animation_that_ends_in_a_later_frame_shows_its_first() -> None:
     frames = [picture(number) for number in range(3)]
-    for format in ("PNG", "GIF"):
-        whole = encode(frames[0], format, save_all=True, append_images=frames[1:])
+    for file_format in ("PNG", "GIF"):
+        whole = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
         assert read_image(whole[:-200]).tobytes() == read_image(whole).tobytes()
 
 
@@ -76,10 +76,10 @@ def photo(size: int) -> Image.Image:
 
 @pytest.mark.parametrize("cut", [1, 2])
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("format", ["JPEG", "MPO"])
-def test_a_jpeg_without_its_last_two_bytes_is_whole(cut: int, progressive: bool, format: str) -> None:
+@pytest.mark.parametrize("file_format", ["JPEG", "MPO"])
+def test_a_jpeg_without_its_last_two_bytes_is_whole(cut: int, progressive: bool, file_format: str) -> None:
     for image in (photo(100), Image.new("RGB", (32, 32), RED), Image.new("L", (50, 20), 77)):
-        whole = encode(image, format, progressive=progressive)
+        whole = encode(image, file_format, progressive=progressive)
         cut_off, note = noted(whole[:-cut], lambda image: image)
         assert cut_off.tobytes() == read_image(whole).tobytes()
         assert note == ""
