@@ -22,7 +22,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.inference.classifier import read_network
 from model.intake.add_model import suffix_of
 
@@ -64,7 +64,7 @@ def compare(path: Path) -> str:
     path = path.rename(path.with_name(f"{path.stem}-read{suffix}"))
     try:
         answers = np.asarray(read_network(path)(saved["pictures"], training=False))
-    except NotAllowed as error:
+    except UnsafeModelError as error:
         return f"refused: {error}"
     difference = float(np.abs(answers - saved["answers"]).max() / np.ptp(saved["answers"]))
     return f"{difference:.0e}" if difference < FAITHFUL else f"**{difference:.0e}**"

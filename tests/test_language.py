@@ -153,7 +153,7 @@ def test_the_check_finds_a_bare_string() -> None:
 
 @pytest.fixture
 def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translations._Asked, "language", staticmethod(lambda: "pt"))
+    monkeypatch.setattr(translations._LanguageProvider, "language", staticmethod(lambda: "pt"))
 
 
 @pytest.mark.usefixtures("portuguese")
@@ -183,7 +183,7 @@ def test_a_thread_speaks_the_language_of_who_asked_for_its_work() -> None:
     found = []
 
     def work() -> None:
-        with translations.speaking("pt"):
+        with translations.use_language("pt"):
             found.append(translations.gettext("Undo"))
         found.append(translations.gettext("Undo"))
 
@@ -224,8 +224,8 @@ def test_the_browsers_language_is_followed_where_it_is_ours(locale: str | None, 
 
 
 def test_a_language_that_is_not_ours_is_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translations._Asked, "language", staticmethod(lambda: "../../etc"))
-    assert translations.current() == "en"
+    monkeypatch.setattr(translations._LanguageProvider, "language", staticmethod(lambda: "../../etc"))
+    assert translations.current_language() == "en"
     assert translations.gettext("Undo") == "Undo"
 
 

@@ -12,7 +12,7 @@ WHERE = {
     FILES: "the one place",
     "model.registry.checksums": "into a temporary folder, a copy that is checked before it is loaded",
     "model.common.stderr_filter": "what is written to stderr meanwhile, in a temporary file",
-    "model.registry.materialized_models": "into a folder of `whole_folder`",
+    "model.registry.materialized_models": "into a folder of `atomic_folder`",
     "model.intake.add_model": "into a temporary folder, for the process that looks a file over",
     "model.export.conversion": "into a temporary folder, for the process that converts",
     "model.formats.keras2.savedmodel": "into a temporary folder, for TensorFlow's reader",
@@ -43,7 +43,7 @@ def writes(tree: ast.Module) -> Iterator[str]:
             yield name
         if owner == "np" and name in ("save", "savez", "savez_compressed"):
             target = node.args[0]
-            if not (isinstance(target, ast.Name) and target.id == "file"):  # the open one of `whole_file`
+            if not (isinstance(target, ast.Name) and target.id == "file"):  # the open one of `atomic_file`
                 yield name
 
 

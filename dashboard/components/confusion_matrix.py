@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboard.components import query_params
 from model.datasets.display_names import class_name
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 
 RIGHT, WRONG = "46, 158, 91", "204, 102, 119"
@@ -127,7 +127,7 @@ def cells(
                 total=totals[true],
                 true=class_name(classes[true], classes),
                 answer=class_name(classes[answer], classes),
-                share=per_cent(part[row, column]),
+                share=percentage(part[row, column]),
             ),
             "color": f"{RIGHT if right else WRONG}, {strength:.3f}",
             "href": query_params.url("evaluation", link_of(classes[true], classes[answer])),

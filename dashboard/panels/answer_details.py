@@ -16,7 +16,7 @@ from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import resources
 from model.datasets.display_names import class_name
 from model.i18n import translations
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
 from model.registry.card import Card
@@ -68,7 +68,7 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
                 _("Bars of all {count} classes; {label} leads with {share}")
                 if count <= charts.MOST_BARS
                 else _("Bars of the likeliest of {count} classes; {label} leads with {share}")
-            ).format(count=count, label=class_name(best.label, card.classes), share=per_cent(best.probability)),
+            ).format(count=count, label=class_name(best.label, card.classes), share=percentage(best.probability)),
         )
         say_how_many(count)
         if not item.truth:
@@ -104,7 +104,9 @@ def verdict(item: Item) -> str:
 def article(label: str) -> str:
     """An English class with its article; in other languages the article is part of the sentence or left out."""
     return (
-        label if translations.current() != translations.ENGLISH else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+        label
+        if translations.current_language() != translations.ENGLISH
+        else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
     )
 
 

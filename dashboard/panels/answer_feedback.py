@@ -12,7 +12,7 @@ from dashboard.presenters import phrases
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import resources
 from model.common.errors import BundleError, SettingError
-from model.common.settings import keeps_answers
+from model.common.settings import history_enabled
 from model.datasets.display_names import class_name
 from model.history import prediction_log
 from model.history.prediction_log import ForgottenError, KeptAnswer
@@ -26,7 +26,7 @@ def keeping() -> bool:
     """Whether this visitor's answers are kept: as the switch says, before that as the setting says."""
     if "keeping" not in st.session_state:
         try:
-            st.session_state.keeping = keeps_answers()
+            st.session_state.keeping = history_enabled()
         except SettingError as error:
             st.session_state.keeping = False
             st.warning(phrases.plain(str(error)))

@@ -17,7 +17,7 @@ from model.datasets.test_set import PictureSet
 from model.evaluation.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
 from model.evaluation.scores import Evaluation
 from model.evaluation.test_set_predictions import Question, Survey, select
-from model.i18n.number_format import per_cent, whole
+from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 
@@ -32,20 +32,20 @@ def show_metrics(found: Evaluation) -> None:
     with st.container(horizontal=True, gap="medium"):
         st.metric(
             _("accuracy"),
-            per_cent(found.accuracy),
+            percentage(found.accuracy),
             help=_(
                 "The share that is right. So many pictures place it between {low} and {high}, in 95 of 100 cases."
-            ).format(low=per_cent(low), high=per_cent(high)),
+            ).format(low=percentage(low), high=percentage(high)),
             width="content",
         )
-        st.metric(_("95 % interval"), f"{per_cent(low)} – {per_cent(high)}", width="content")
+        st.metric(_("95 % interval"), f"{percentage(low)} – {percentage(high)}", width="content")
         st.metric(
             _("calibration error"),
-            per_cent(found.ece),
+            percentage(found.ece),
             help=_("By how much the network is surer, or less sure, than it is right, on average over the pictures"),
             width="content",
         )
-        st.metric(_("pictures"), whole(found.n), width="content")
+        st.metric(_("pictures"), integer(found.n), width="content")
 
 
 def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
@@ -109,7 +109,7 @@ def show_cell(survey: Survey, pictures: PictureSet) -> None:
         return
     places = select(survey, Question(true=true, predicted=answer, order="most sure"))
     text = ngettext("{count} picture, the surest first", "{count} pictures, the surest first", len(places))
-    show_strip(text.format(count=whole(len(places))), "cell", survey, pictures, places)
+    show_strip(text.format(count=integer(len(places))), "cell", survey, pictures, places)
     if len(places) > STRIP:
         link_to_gallery(
             pictures,
@@ -186,7 +186,7 @@ def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
     probabilities, labels = survey.probabilities, survey.split.labels
     wrong, doubtful = mistakes(probabilities, labels), label_errors(probabilities, labels)
     st.markdown(_("**Its surest mistakes**"))
-    text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=whole(len(wrong)))
+    text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=integer(len(wrong)))
     show_strip(text, "mistakes", survey, pictures, wrong)
     if len(wrong) > STRIP:
         link_to_gallery(pictures, _("All mistakes in the gallery"), verdict="wrong", sort="most sure")
@@ -198,4 +198,4 @@ def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
         "that it was not trained on: look for yourself.",
         len(doubtful),
     )
-    show_strip(text.format(count=whole(len(doubtful))), "doubtful", survey, pictures, doubtful)
+    show_strip(text.format(count=integer(len(doubtful))), "doubtful", survey, pictures, doubtful)

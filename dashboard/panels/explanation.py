@@ -21,7 +21,7 @@ from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
 from model.explanation.feature_index import Index
 from model.explanation.saliency import NoMapError
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.inference.classifier import Classifier
@@ -68,7 +68,7 @@ def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None
         label = st.selectbox(
             _("What speaks for"),
             list(probability),
-            format_func=lambda index: f"{class_name(known[index], known)} · {per_cent(probability[index])}",
+            format_func=lambda index: f"{class_name(known[index], known)} · {percentage(probability[index])}",
             key=f"why-class-{key}-{own}",  # another picture starts with its own answer
         )
         ways = explanation_cache.methods(classifier)
@@ -85,7 +85,7 @@ def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None
         else:
             st.caption(_("Bright: what the network found here speaks for the class."))
         with st.expander(_("As a table")):
-            st.table(saliency_text.table(marks).map(per_cent))
+            st.table(saliency_text.table(marks).map(percentage))
 
 
 def show_alike(answer: Answer, classifier: Classifier, key: str) -> None:

@@ -23,7 +23,7 @@ from model.evaluation.metrics import interval
 from model.evaluation.paired_test import Change, Disagreement, change, disagreements
 from model.evaluation.scores import Evaluation, score
 from model.evaluation.test_set_predictions import Survey
-from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from model.inference.classifier import engines_of, file_of
@@ -69,7 +69,7 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
     first, second = names
     if not counted.different:
         return _("{second} gives every one of the {count} pictures the same class as {first}.").format(
-            first=first, second=second, count=whole(counted.n)
+            first=first, second=second, count=integer(counted.n)
         )
     text = ngettext(
         "{second} answers {count} of {n} pictures ({share}) otherwise than {first}: {won} it puts right, {lost} it "
@@ -80,9 +80,9 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
     ).format(
         first=first,
         second=second,
-        count=whole(counted.different),
-        n=whole(counted.n),
-        share=per_cent(counted.different / counted.n),
+        count=integer(counted.different),
+        n=integer(counted.n),
+        share=percentage(counted.different / counted.n),
         won=counted.won,
         lost=counted.lost,
         other=counted.other,
@@ -104,13 +104,13 @@ def table_of(
 ) -> pd.DataFrame:
     """The two side by side, a row a figure."""
     rows: dict[str, list[str]] = {
-        _("accuracy"): [per_cent(one.accuracy) for one in found],
+        _("accuracy"): [percentage(one.accuracy) for one in found],
         _("95 % interval"): [
-            f"{per_cent(low)} – {per_cent(high)}"
+            f"{percentage(low)} – {percentage(high)}"
             for one in found
             for low, high in [interval(round(one.accuracy * one.n), one.n)]
         ],
-        _("calibration error"): [per_cent(one.ece) for one in found],
+        _("calibration error"): [percentage(one.ece) for one in found],
         _("file"): [
             model_text.megabytes(card.files[file_of(card, engine)].bytes)
             for card, engine in zip(cards_of, engines, strict=True)
@@ -177,7 +177,7 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, clas
         _("Where they disagree"),
         "kind",
         list(kinds),
-        lambda name: f"{_(KINDS[name])} ({whole(len(kinds[name]))})",
+        lambda name: f"{_(KINDS[name])} ({integer(len(kinds[name]))})",
         switch=True,
     )
     pages = max(1, -(-len(kinds[kind]) // STRIP))

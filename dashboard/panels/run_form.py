@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.presenters import phrases
 from model.common.errors import BundleError
-from model.common.files import changed
+from model.common.files import modified_at
 from model.datasets.splits import DataError
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -100,7 +100,7 @@ def fields(recipe: Recipe) -> list[str]:
 
 def last_data() -> str:
     """The data folder of the newest run that names one."""
-    folders = sorted(own_runs().glob("*/"), key=changed, reverse=True)
+    folders = sorted(own_runs().glob("*/"), key=modified_at, reverse=True)
     return next((found.data for folder in folders if (found := origin_of(folder)) and found.data), "")
 
 

@@ -10,7 +10,7 @@ from dashboard.access import roles
 from dashboard.access.roles import NotOwnerError
 from dashboard.presenters import phrases
 from dashboard.presenters.run_table import doing, share_done
-from model.common.files import changed
+from model.common.files import modified_at
 from model.i18n.translations import gettext as _
 from training.runs.background_runs import Start, dismiss, last_words, list_starts
 from training.runs.process import is_alive, is_stopping, stop
@@ -41,7 +41,7 @@ def follow() -> None:
 def state_of(runs: list[Run], starts: list[Start]) -> tuple[object, ...]:
     """What the page shows of the user's runs, but for the progress within an epoch."""
     files = sorted(path for name in SHOWN_FILES for path in own_runs().glob(f"*/{name}"))
-    written = tuple((str(path), changed(path)) for path in files)
+    written = tuple((str(path), modified_at(path)) for path in files)
     return written, tuple((run.name, run.status) for run in runs), tuple((start.name, start.alive) for start in starts)
 
 

@@ -18,7 +18,7 @@ from dashboard.services import resources, test_set_jobs
 from model.datasets.known_folders import add_folder, folders_added, forget_folder
 from model.datasets.splits import SHOWN, DataError, left_out
 from model.datasets.test_set import PictureSet
-from model.i18n.number_format import whole
+from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.inference.classifier import DEFAULT_ENGINE, engines_of, file_of
 from model.registry.card import Card
@@ -129,7 +129,7 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
         st.error(_("The pictures could not be answered: {reason}").format(reason=phrases.plain(roles.told(job.error))))
     st.button(
         _("Ask {network} about all {count} pictures").format(
-            network=phrases.plain(f"{name} ({engine})"), count=whole(len(pictures))
+            network=phrases.plain(f"{name} ({engine})"), count=integer(len(pictures))
         ),
         icon=":material/play_arrow:",
         type="primary",

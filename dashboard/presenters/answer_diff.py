@@ -13,7 +13,7 @@ from dashboard.presenters.phrases import INCLUSIVE, certainty, headline
 from model.common.errors import BundleError
 from model.datasets.class_matching import spelled
 from model.datasets.display_names import class_name
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.inference.classifier import engines_of
 from model.inference.prediction import Prediction
@@ -111,8 +111,8 @@ def answers(contrast: Contrast) -> tuple[str, str]:
         "second": contrast.names[1],
         "label": class_name(one.label, contrast.first.labels),
         "other": class_name(two.label, contrast.second.labels),
-        "share": per_cent(one.probability),
-        "other_share": per_cent(two.probability),
+        "share": percentage(one.probability),
+        "other_share": percentage(two.probability),
     }
     if one.label == two.label:
         head, details = _("Both say “{label}”"), _("{first} is {share} sure, {second} {other_share}.")
@@ -149,7 +149,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
         yield _("No probability changes by as much as one percentage point.")
     else:
         yield _("The largest change: “{label}” goes from {before} to {after}.").format(
-            label=class_name(label, contrast.first.labels), before=per_cent(one), after=per_cent(two)
+            label=class_name(label, contrast.first.labels), before=percentage(one), after=percentage(two)
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from model.datasets.display_names import class_name
-from model.i18n.number_format import decimal_point, per_cent, thousands
+from model.i18n.number_format import decimal_point, percentage, thousands_separator
 from model.inference.prediction import Prediction
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
@@ -82,7 +82,7 @@ def bars(
             y=labels,
             orientation="h",
             marker={"color": colors, "opacity": opacity, "cornerradius": 3},
-            text=[per_cent(value) for value in values] if text else None,
+            text=[percentage(value) for value in values] if text else None,
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.2%}<extra></extra>" if text else None,
@@ -94,7 +94,7 @@ def bars(
         margin={"l": 0, "r": 48, "t": 4, "b": 4},
         bargap=0.28,
         showlegend=False,
-        separators=decimal_point() + thousands(),
+        separators=decimal_point() + thousands_separator(),
         dragmode=False,
         xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={"fixedrange": True, "ticks": "", "automargin": True, "type": "category", "showgrid": False},

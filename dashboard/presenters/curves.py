@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.presenters.charts import RUN_COLORS, literal
-from model.i18n.number_format import decimal_point, per_cent, thousands
+from model.i18n.number_format import decimal_point, percentage, thousands_separator
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from training.runs.run import Run
@@ -97,7 +97,7 @@ def lay_out(figure: go.Figure, logarithmic: bool) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        separators=decimal_point() + thousands(),
+        separators=decimal_point() + thousands_separator(),
         hovermode="x unified",
         legend={"orientation": "h", "yanchor": "top", "y": -0.09, "x": 0},
         xaxis={"title": {"text": _("epoch")}, "automargin": True, "rangemode": "tozero", "anchor": "y3"},
@@ -120,6 +120,6 @@ def range_of(runs: Sequence[Run]) -> str:
         epochs = ngettext("{count} epoch", "{count} epochs", len(run.history)).format(count=len(run.history))
         parts.append(f"{run.name}: {epochs}")
         if np.isfinite(run.best_val_accuracy):
-            best = _("best validation accuracy {accuracy}").format(accuracy=per_cent(run.best_val_accuracy))
+            best = _("best validation accuracy {accuracy}").format(accuracy=percentage(run.best_val_accuracy))
             parts[-1] += f", {best}"
     return "; ".join(parts)

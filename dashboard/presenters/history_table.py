@@ -10,7 +10,7 @@ from dashboard.presenters import phrases
 from dashboard.presenters.data_url import data_url
 from model.datasets.display_names import class_name
 from model.history.prediction_log import KeptAnswer, Tally
-from model.i18n.number_format import whole
+from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 
@@ -26,10 +26,12 @@ def tally_lines(tallies: Sequence[Tally]) -> list[str]:
     """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
     lines = []
     for tally in tallies:
-        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=whole(tally.answers))
+        count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=integer(tally.answers))
         share = _("none judged yet")
         if tally.judged:
-            share = _("right: {right} of {judged} judged").format(right=whole(tally.right), judged=whole(tally.judged))
+            share = _("right: {right} of {judged} judged").format(
+                right=integer(tally.right), judged=integer(tally.judged)
+            )
         lines.append(f"**{phrases.plain(tally.model)}** {count} · {share}")
     return lines
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dashboard.presenters.charts import SURE
 from model.datasets.display_names import class_name, test_set
-from model.i18n.number_format import per_cent
+from model.i18n.number_format import percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.inference.classifier import engines_of
@@ -81,8 +81,8 @@ def plain_certainty(prediction: Prediction) -> str:
 def percent(probability: float) -> str:
     """A share as a whole per cent that never rounds a doubt away: 99.7 % is not 100 %."""
     if 0.99 < probability < 1:
-        return per_cent(min(probability, 0.999))
-    return per_cent(probability, 0)
+        return percentage(min(probability, 0.999))
+    return percentage(probability, 0)
 
 
 def measured(card: Card, engine: str) -> str:
@@ -92,7 +92,7 @@ def measured(card: Card, engine: str) -> str:
     if engine not in figures:
         return network
     return _("{network} · {share} right on {data}").format(
-        network=network, share=per_cent(figures[engine]), data=test_set(title)
+        network=network, share=percentage(figures[engine]), data=test_set(title)
     )
 
 

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from model.evaluation.metrics import ReliabilityBin
-from model.i18n.number_format import per_cent, whole
+from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 
 EDGE = 400  # of the square that the bars stand in
@@ -54,7 +54,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
 def bar(one: ReliabilityBin) -> str:
     """One bin's bar, which says its numbers when it is pointed at."""
     said = _("{count} pictures, {sure} sure on average, {right} right").format(
-        count=whole(one.count), sure=per_cent(one.confidence), right=per_cent(one.accuracy)
+        count=integer(one.count), sure=percentage(one.confidence), right=percentage(one.accuracy)
     )
     return (
         f'<rect x="{EDGE * one.low + 1:.1f}" width="{EDGE * (one.high - one.low) - 2:.1f}"'

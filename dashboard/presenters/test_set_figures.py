@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.presenters.charts import ROW, class_color, literal
 from model.evaluation.metrics import ClassFigures
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 
 
@@ -31,7 +31,7 @@ def class_bars(figures: Sequence[ClassFigures], labels: Sequence[str], places: S
 
 def figure(share: float) -> str:
     """A share as per cent, or a dash for one that is not defined."""
-    return per_cent(share) if share == share else "–"
+    return percentage(share) if share == share else "–"
 
 
 def change_chart(labels: Sequence[str], gains: Sequence[float], places: Sequence[int]) -> go.Figure:

@@ -28,7 +28,7 @@ from model.explanation.feature_index import Features, Index, kept_index, take_in
 from model.explanation.nearest_neighbors import Neighbor, features_of, nearest
 from model.explanation.robustness import Trial, trials
 from model.explanation.saliency import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
-from model.i18n.translations import current, speaking
+from model.i18n.translations import current_language, use_language
 from model.i18n.translations import gettext as _
 from model.images.decoder import from_picture
 from model.inference.classifier import Classifier, KerasPass
@@ -130,7 +130,9 @@ def make_index(classifier: Classifier, source: Path) -> Job:
         job = JOBS.get(key)
         if job is None or job.ended.is_set():
             job = JOBS[key] = Job(0)
-            threading.Thread(target=work, args=(job, classifier, source, current()), name="index", daemon=True).start()
+            threading.Thread(
+                target=work, args=(job, classifier, source, current_language()), name="index", daemon=True
+            ).start()
     return job
 
 
@@ -142,7 +144,7 @@ def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
         job.done, job.total = done, total
 
     try:
-        with speaking(language), TURN:
+        with use_language(language), TURN:
             features: Features = compiled(classifier, _features)
             take_index(key_of(classifier), features, source, classifier.card.input_shape, tell)
         with GUARD:

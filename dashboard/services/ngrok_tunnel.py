@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from model.common.errors import VitrineError
 from model.common.extras import NotInstalled, require
-from model.common.files import write_whole
+from model.common.files import write_atomic
 from model.common.text import printable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def configuration() -> PyngrokConfig:
     file = agent_settings(os.getpid())
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, CONFIG)
+        write_atomic(file, CONFIG)
     except OSError as error:
         raise NoLink(f"{file} cannot be written: {error.strerror}") from error
     here = os.environ.get("PYNGROK_NGROK_PATH") or shutil.which("ngrok")

@@ -25,7 +25,7 @@ from model.datasets.splits import Broken
 from model.datasets.test_set import PictureSet, read_testset, stamp
 from model.evaluation.paired_test import speeds
 from model.export.conversion import convert
-from model.i18n.translations import current
+from model.i18n.translations import current_language
 from model.images.decoder import read_image, to_array
 from model.images.samples import list_samples
 from model.images.thumbnails import thumbnail
@@ -84,7 +84,7 @@ def is_warm(name: str, engine: str | None = None) -> bool:
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
     """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
-    key = "answer", hashlib.sha256(content).digest(), identity(classifier), current()
+    key = "answer", hashlib.sha256(content).digest(), identity(classifier), current_language()
     kept: Answer = WORKED_OUT.get(key, lambda: answer(content, classifier))
     return kept
 
@@ -117,7 +117,7 @@ def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
 
 def why_broken(one: Broken) -> str:
     """Why a test set's picture cannot be read, in the reader's language."""
-    key = "broken", one, current()
+    key = "broken", one, current_language()
     kept: str = WORKED_OUT.get(key, lambda: why_unread(one.path) or one.reason)
     return kept
 

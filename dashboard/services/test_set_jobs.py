@@ -13,8 +13,8 @@ import numpy as np
 from model.common.errors import BundleError
 from model.datasets.test_set import PictureSet
 from model.evaluation.test_set_predictions import ask_all, keep, kept, survey_file
-from model.i18n.number_format import whole
-from model.i18n.translations import current, ngettext, speaking
+from model.i18n.number_format import integer
+from model.i18n.translations import current_language, ngettext, use_language
 from model.i18n.translations import gettext as _
 from model.inference.pool import POOL
 from model.registry.card import Card
@@ -45,7 +45,7 @@ class Job:
             return _("Warming up the network")
         seconds = (time.monotonic() - self.started) / self.done * (self.total - self.done)
         return _("{done} of {total} pictures, {left} left").format(
-            done=whole(self.done), total=whole(self.total), left=duration(seconds)
+            done=integer(self.done), total=integer(self.total), left=duration(seconds)
         )
 
 
@@ -81,7 +81,7 @@ def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
         if job is not None and not job.ended.is_set():
             return job
         job = JOBS[key] = Job(len(pictures))
-    about = key, job, name, card, pictures, current()
+    about = key, job, name, card, pictures, current_language()
     threading.Thread(target=work, args=about, name="survey", daemon=True).start()
     return job
 
@@ -97,7 +97,7 @@ def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet, langua
         job.done = done
 
     try:
-        with speaking(language), TURN:
+        with use_language(language), TURN:
             if answers(card, engine, pictures) is None:
                 job.started = time.monotonic()
                 classifier = POOL.get(name, engine)

@@ -37,7 +37,7 @@ def choose() -> None:
         label_visibility="collapsed",
     )
     # Screen readers pronounce by it. Only a key of LANGUAGES gets in.
-    st.html(f"<script>{script(translations.current())}</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>{script(translations.current_language())}</script>", unsafe_allow_javascript=True)
 
 
 def script(name: str) -> str:
@@ -48,4 +48,4 @@ def script(name: str) -> str:
     return f"document.documentElement.lang = '{name}'"
 
 
-translations.ask(visitors)
+translations.set_language_provider(visitors)

@@ -23,7 +23,7 @@ from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split
 from model.datasets.test_set import PictureSet, match_labels
 from model.evaluation.test_set_predictions import Survey, select
-from model.i18n.number_format import whole
+from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.samples import Sample, list_samples
 from model.registry.card import Card
@@ -100,7 +100,7 @@ def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndar
     """How many pictures there are, and one page of them."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
-        st.markdown(text.format(count=whole(len(places)), total=whole(len(pictures))), width="content")
+        st.markdown(text.format(count=integer(len(places)), total=integer(len(pictures))), width="content")
         shown = places[test_set_browser.choose_page(len(places))]
     if not len(places):
         st.info(_("No picture passes this filter."))

@@ -17,7 +17,7 @@ from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.history import feedback, prediction_log
 from model.history.prediction_log import KeptAnswer
-from model.i18n.number_format import per_cent, whole
+from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 
 SHOWN = 1000  # answers in the table; the downloads have them all
@@ -61,7 +61,7 @@ def show_one(answer: KeptAnswer) -> None:
             best = list(answer.probabilities.items())[:3]
             st.markdown(
                 phrases.plain(
-                    ", ".join(f"{class_name(label, answer.probabilities)} {per_cent(share)}" for label, share in best)
+                    ", ".join(f"{class_name(label, answer.probabilities)} {percentage(share)}" for label, share in best)
                 )
             )
             answer_feedback.ask_again(answer)
@@ -152,6 +152,6 @@ if not shown:
     st.stop()
 count = sum(tally.count(verdict) for tally in tallies for verdict in FILTERS[chosen])
 if count > len(shown):
-    st.caption(_("The newest {shown} of {count}").format(shown=whole(len(shown)), count=whole(count)))
+    st.caption(_("The newest {shown} of {count}").format(shown=integer(len(shown)), count=integer(count)))
 if answer := choose_answer(shown):
     show_one(answer)

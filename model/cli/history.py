@@ -60,7 +60,7 @@ def print_json(records: Iterator[dict[str, Any]]) -> None:
 def write_pictures(path: Path) -> None:
     """The judged pictures as a ZIP file; an existing file is not overwritten. Raises BundleError."""
     from model.common.errors import BundleError
-    from model.common.files import whole_file
+    from model.common.files import atomic_file
     from model.history.feedback import write_zip
     from model.history.prediction_log import judged_classes
 
@@ -69,7 +69,7 @@ def write_pictures(path: Path) -> None:
     if not judged_classes():
         raise BundleError("nobody has said yet which answers were right; the page asks that under every answer")
     try:
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             count = write_zip(file)
     except OSError as error:
         raise BundleError(f"{path} cannot be written: {error.strerror}") from None

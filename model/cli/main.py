@@ -99,13 +99,13 @@ def tell_once() -> Callable[[str], None]:
 def asker_for(model: str | None, engine: str | None, url: str | None) -> Ask:
     """Whom to ask. Raises BundleError or ValueError for a network that cannot be loaded, ServerError for a bad URL."""
     from model.cli.batch import kept, local, remote
-    from model.common.settings import keeps_answers
+    from model.common.settings import history_enabled
     from model.inference.classifier import Classifier
     from model.inference.http_client import predict_url
 
     if url:
         return remote(predict_url(url, model, engine))
-    keep = keeps_answers()
+    keep = history_enabled()
     classifier = Classifier.load(model or "default", engine)
     return kept(classifier) if keep else local(classifier)
 

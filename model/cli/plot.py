@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from model.common.files import whole_file
+from model.common.files import atomic_file
 from model.common.text import printable
 from model.images.decoder import InvalidImage, read_image
 from model.inference.prediction import ClassScore, Prediction
@@ -43,7 +43,7 @@ def save_plot(cards: Sequence[Plotted], top_k: int, path: Path) -> None:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise ValueError(f"unknown file extension: {path.suffix}")
-    with whole_file(path, lasting=False) as file:
+    with atomic_file(path, durable=False) as file:
         sheet.save(file, kind)
 
 

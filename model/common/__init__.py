@@ -1,6 +1,6 @@
-"""What every room stands on: errors, paths, files written whole, caches, processes of their own.
+"""The foundation of every room: errors, paths, atomic file writes, caches, sandboxed processes.
 
-Nothing in here knows what a picture or a network is.
+Nothing here knows what a picture or a network is.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What took time to work out, kept while all of it together needs no more memory than was set."""
+"""A thread-safe cache with a memory budget: the least recently used values are evicted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-V = TypeVar("V")
+_V = TypeVar("_V")
 
 
 def size_of(value: object, counted: set[int] | None = None) -> int:
-    """About how many bytes a value holds in memory; what is in it several times counts once.
+    """Estimate how many bytes a value takes in memory.
 
-    A part of an array counts as the whole array, which it keeps in memory.
+    A view of an array counts as the whole array, because it keeps that alive. Objects that occur several times are
+    counted once.
+
+    Args:
+        value: Arrays, mappings, sequences and dataclasses are followed; anything else is measured by `sys.getsizeof`.
+        counted: Ids of the objects counted so far; leave it out.
     """
     counted = set() if counted is None else counted
     while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
@@ -39,106 +44,117 @@ def size_of(value: object, counted: set[int] | None = None) -> int:
 
 
 @dataclass
-class Entry:
-    """A value that is kept or under way; size: its bytes, and those of its key, once it is there."""
+class _Entry:
+    """A cached value, or one that a thread is computing; `size` (bytes, with its key) is 0 until the value is there."""
 
     future: Future[Any]
     size: int = 0
 
 
-class Cache(Generic[V]):
-    """Values by key that together take `budget` bytes at most: the least recently asked make room. Thread-safe.
+class Cache(Generic[_V]):
+    """A map from keys to values that together take at most `budget` bytes. Thread-safe.
 
-    A value that takes more by itself is handed out and not kept. most: how many are kept at most, where that counts as
-    well; size: the bytes of a value; after_drop: called when values have made room.
+    A value that is larger than the whole budget is returned but not cached.
+
+    Args:
+        budget: Bytes for all values and their keys.
+        limit: Maximum number of values.
+        size: Measures a value in bytes.
+        on_evict: Called after values have been evicted.
     """
 
     def __init__(
         self,
         budget: int,
-        most: int = sys.maxsize,
-        size: Callable[[V], int] = size_of,
-        after_drop: Callable[[], object] = lambda: None,
+        limit: int = sys.maxsize,
+        size: Callable[[_V], int] = size_of,
+        on_evict: Callable[[], object] = lambda: None,
     ) -> None:
-        self.budget, self.most, self.size, self.after_drop = budget, most, size, after_drop
-        self.entries: OrderedDict[Hashable, Entry] = OrderedDict()
-        self.guard = threading.Lock()
+        self.budget, self.limit, self.size, self.on_evict = budget, limit, size, on_evict
+        self.entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self.lock = threading.Lock()
 
     @property
     def total(self) -> int:
-        """The bytes of all that is kept."""
-        with self.guard:
+        """The number of bytes that all cached values take."""
+        with self.lock:
             return sum(entry.size for entry in self.entries.values())
 
     def __len__(self) -> int:
-        """How many values are there; those under way do not count."""
-        with self.guard:
+        """Return the number of cached values, without those still being computed."""
+        with self.lock:
             return sum(entry.size > 0 for entry in self.entries.values())
 
-    def peek(self, key: Hashable) -> V | None:
-        """The value, if it is there."""
-        with self.guard:
+    def peek(self, key: Hashable) -> _V | None:
+        """Return the value if it is cached, else None."""
+        with self.lock:
             entry = self.entries.get(key)
             if entry is None or not entry.size:
                 return None
             self.entries.move_to_end(key)
-            value: V = entry.future.result()
+            value: _V = entry.future.result()
             return value
 
-    def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The value, made if it is not there; threads that ask together wait for one of them to make it.
+    def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
+        """Return the cached value, or compute it with `make` and cache it.
 
-        What `make` raises is told to all of them, and the next one who asks tries again.
+        Threads that ask for the same key at the same time wait while one of them computes the value. If `make` raises,
+        all of them get its exception, and the next call tries again.
         """
-        with self.guard:
+        with self.lock:
             known = self.entries.get(key)
             if known is not None:
                 self.entries.move_to_end(key)
             else:
-                entry = self.entries[key] = Entry(Future())
+                entry = self.entries[key] = _Entry(Future())
         if known is not None:
-            found: V = known.future.result()
+            found: _V = known.future.result()
             return found
         try:
             value = make()
-            self.settle(key, entry, value)
+            self.store(key, entry, value)
         except BaseException as error:
-            self.forget(key, entry)
+            self.discard(key, entry)
             entry.future.set_exception(error)
             raise
         return value
 
-    def put(self, key: Hashable, value: V) -> None:
-        """Keep a value, in place of the one that there may be."""
-        with self.guard:
-            entry = self.entries[key] = Entry(Future())
-        self.settle(key, entry, value)
+    def put(self, key: Hashable, value: _V) -> None:
+        """Cache a value; it replaces an earlier one."""
+        with self.lock:
+            entry = self.entries[key] = _Entry(Future())
+        self.store(key, entry, value)
 
-    def settle(self, key: Hashable, entry: Entry, value: V) -> None:
-        """Hand a value to those who wait for it, and keep it if there is room for it at all."""
+    def store(self, key: Hashable, entry: _Entry, value: _V) -> None:
+        """Hand a value to the threads waiting for it, and keep it if it fits into the budget."""
         size = max(1, self.size(value) + size_of(key))
         entry.future.set_result(value)
         if size > self.budget:
-            self.forget(key, entry)
+            self.discard(key, entry)
             return
-        with self.guard:
+        with self.lock:
             entry.size = size
-            dropped = self.make_room()
+            dropped = self.evict()
         if dropped:
-            self.after_drop()
+            self.on_evict()
 
-    def forget(self, key: Hashable, entry: Entry) -> None:
-        with self.guard:
+    def discard(self, key: Hashable, entry: _Entry) -> None:
+        """Remove an entry, unless another one has taken its place."""
+        with self.lock:
             if self.entries.get(key) is entry:
                 del self.entries[key]
 
-    def make_room(self) -> bool:
-        """Drop the least recently asked until what is kept fits; returns whether any was. Called with `guard` held."""
+    def evict(self) -> bool:
+        """Drop the least recently used values until the rest fits; call it with `lock` held.
+
+        Returns:
+            Whether any value was dropped.
+        """
         there = [(key, entry.size) for key, entry in self.entries.items() if entry.size]
         total, count = sum(size for _, size in there), len(there)
         kept = count
         for key, size in there:
-            if total <= self.budget and kept <= self.most:
+            if total <= self.budget and kept <= self.limit:
                 break
             del self.entries[key]
             total, kept = total - size, kept - 1

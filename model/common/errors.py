@@ -1,27 +1,30 @@
-"""The root of all errors of this project, and those that more than one room raises."""
+"""The root of all errors of this project, and the errors that several rooms raise."""
 
 from __future__ import annotations
 
 
 class VitrineError(Exception):
-    """What went wrong, as a sentence for a person to read: it says what was given, and what would be right."""
+    """An error whose message is written for users: it says what was wrong and what would be right."""
 
 
 class BundleError(VitrineError, ValueError):
-    """A bundle that is missing or damaged; the message names it and what was expected."""
+    """A bundle is missing or damaged; the message names it and says what was expected."""
 
 
 class UnknownModel(BundleError):
-    """A name that no model has; the message lists those that there are."""
+    """No model has this name; the message lists the models there are."""
 
 
 class StoreError(BundleError):
-    """A name, a file or a database that the store cannot work with; the message says what would be right."""
+    """The store cannot use a name, a file or its database; the message says what would be right."""
 
 
 class SettingError(VitrineError, ValueError):
-    """A setting that cannot be used; the message says what would be right."""
+    """A setting has an invalid value; the message lists the valid ones."""
 
 
-class NotAllowed(VitrineError, ValueError):
-    """A description that names something which is not one of Keras's calculating parts, or is beyond the limits."""
+class UnsafeModelError(VitrineError, ValueError):
+    """A model file uses something that is not on the allowlist, or exceeds a limit.
+
+    The message is the reason alone, such as `it has a Lambda layer`, so that it can follow the name of the file.
+    """

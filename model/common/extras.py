@@ -1,4 +1,4 @@
-"""The parts of Vitrine that are installed on demand, and the sentence that says how."""
+"""The optional parts of Vitrine (pip extras), and the messages that say how to install them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
-# Extra of pyproject.toml -> the packages that it brings, and what is said where one of them is missing.
+# Extra in pyproject.toml -> the packages it installs, and the message if one of them is missing.
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "keras": (
         ("keras", "tensorflow", "h5py"),
@@ -27,18 +27,22 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 class NotInstalled(BundleError):
-    """Something that needs a part which is not installed; the message says how to install it."""
+    """An optional part is needed but not installed; the message says how to install it."""
 
 
 @cache
 def is_installed(extra: str) -> bool:
-    """Whether all is there that an extra brings. Nothing is imported for that."""
+    """Return whether every package of an extra is installed, without importing any."""
     packages, _sentence = EXTRAS[extra]
     return all(find_spec(package) for package in packages)
 
 
 def require(extra: str) -> None:
-    """Do nothing where an extra is installed. Raises NotInstalled."""
+    """Check that an extra is installed.
+
+    Raises:
+        NotInstalled: A package of the extra is missing.
+    """
     if not is_installed(extra):
         _packages, sentence = EXTRAS[extra]
         raise NotInstalled(_(sentence))

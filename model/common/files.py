@@ -1,4 +1,4 @@
-"""Files and folders written whole: who reads one finds what was there before or what is new, never half of it."""
+"""Atomic writes of files and folders: a reader sees the old content or the new, never half of it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,45 @@ from typing import BinaryIO
 
 from model.i18n.translations import gettext as _
 
-ABANDONED_SECONDS = 24 * 3600  # after which nobody is still writing: a training may measure its network for hours
-UNUSED_SECONDS = 30 * 24 * 3600  # after which what nobody asked for goes, as of a network that is no more
-PREFIX = ".vitrine-"
-LOCK_SECONDS = 20.0  # a change takes far less, unless the disk is ill
+ABANDONED_SECONDS = 24 * 3600  # a temporary file this old has no writer any more; a training may write for hours
+_UNUSED_SECONDS = 30 * 24 * 3600  # cached files unused for this long are deleted; their network may be gone
+_PREFIX = ".vitrine-"
+_LOCK_SECONDS = 20.0  # far longer than any change takes on a healthy disk
 
 
-def write_whole(path: Path, content: bytes | str, lasting: bool = True) -> None:
-    """Write a file; text is UTF-8. Takes and raises what `whole_file` does."""
-    with whole_file(path, lasting) as file:
+def write_atomic(path: Path, content: bytes | str, durable: bool = True) -> None:
+    """Write a file atomically; text is encoded as UTF-8.
+
+    Args:
+        path: The file, in a folder that exists.
+        content: Its bytes or its text.
+        durable: Wait until the data is on the disk, as in `atomic_file`.
+
+    Raises:
+        OSError: The file cannot be written, for example because the disk is full.
+    """
+    with atomic_file(path, durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def whole_file(path: Path, lasting: bool = True) -> Iterator[BinaryIO]:
-    """An open file whose content stands at `path` once the block has ended well; otherwise `path` is as it was.
+def atomic_file(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces `path` when the block ends without an exception.
 
-    lasting: wait until the disk has it, so that a power cut cannot lose it; what is soon written again need not.
-    Raises OSError, as for a full disk.
+    Args:
+        path: The file, in a folder that exists; unchanged if the block raises.
+        durable: Wait until the data is on the disk, so that a power cut cannot lose it. Not needed for a file that will
+            soon be written again.
+
+    Raises:
+        OSError: The file cannot be written, for example because the disk is full.
     """
     remove_abandoned(path.parent)
-    temporary = name_beside(path)
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             yield file
-            if lasting:
+            if durable:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -47,34 +61,37 @@ def whole_file(path: Path, lasting: bool = True) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if lasting:
-        sync(path.parent)
+    if durable:
+        _fsync(path.parent)
 
 
 @contextmanager
-def whole_folder(path: Path, last: str) -> Iterator[Path]:
-    """An empty folder to fill, whose files stand in `path` once the block has ended well; otherwise nothing changes.
+def atomic_folder(path: Path, last: str) -> Iterator[Path]:
+    """Create a temporary folder whose files move to `path` when the block ends without an exception.
 
-    Where `path` is there already, it is so at every moment: its files are replaced one by one, and at the end the one
-    named `last`, which says what the others hold. Files of other names stay. Raises OSError.
+    If `path` exists already it never disappears: its files are replaced one by one, the file named `last` at the end,
+    because it describes the others. Files with other names stay.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path.parent)
-    temporary = name_beside(path)
+    temporary = temporary_path(path)
     temporary.mkdir()
     try:
         yield temporary
         for file in temporary.iterdir():
-            sync(file)
-        put_in_place(temporary, path, last)
-        sync(path.parent)
+            _fsync(file)
+        _move_into_place(temporary, path, last)
+        _fsync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def put_in_place(folder: Path, path: Path, last: str) -> None:
+def _move_into_place(folder: Path, path: Path, last: str) -> None:
     try:
-        os.replace(folder, path)  # there is none yet
+        os.replace(folder, path)  # works if there is no such folder yet
     except OSError:
         if not path.is_dir():
             raise
@@ -82,34 +99,41 @@ def put_in_place(folder: Path, path: Path, last: str) -> None:
             os.replace(file, path / file.name)
 
 
-def name_beside(path: Path) -> Path:
-    """A name in the folder of `path`, as only there a file changes its name at once; nobody can guess it."""
-    return path.parent / f"{PREFIX}{secrets.token_hex(16)}"
+def temporary_path(path: Path) -> Path:
+    """Return an unguessable name in the same folder as `path`: only there is a rename atomic."""
+    return path.parent / f"{_PREFIX}{secrets.token_hex(16)}"
 
 
-def is_being_written(path: Path) -> bool:
-    """Whether a file or folder has a name of `name_beside`: it is not whole yet, or never will be."""
-    return re.fullmatch(re.escape(PREFIX) + "[0-9a-f]{32}", path.name) is not None
+def is_temporary(path: Path) -> bool:
+    """Return whether a file or folder is one of `temporary_path`: still being written, or abandoned."""
+    return re.fullmatch(re.escape(_PREFIX) + "[0-9a-f]{32}", path.name) is not None
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Delete what processes that were killed a day ago or earlier left half-written in a folder."""
-    with suppress(OSError):  # the folder is not there, or nobody may look
-        for path in filter(is_being_written, folder.iterdir()):
-            with suppress(OSError):  # another process removes it too
+    """Delete temporary files that were left in a folder by processes killed a day ago or earlier."""
+    with suppress(OSError):  # the folder is missing or not readable
+        for path in filter(is_temporary, folder.iterdir()):
+            with suppress(OSError):  # another process was faster
                 if path.lstat().st_mtime < time.time() - ABANDONED_SECONDS:
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """While this lasts, no other thread or process is inside for the same lock file, whose folder must be there.
+    """Hold a lock file, so that one thread of one process at a time runs the block.
 
-    A process that is killed holds it no longer. Raises OSError, TimeoutError where another one stays inside for long.
+    The lock is released when its process dies.
+
+    Args:
+        path: The lock file, in a folder that exists.
+
+    Raises:
+        OSError: The lock file cannot be created.
+        TimeoutError: Somebody else held the lock for _LOCK_SECONDS.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=LOCK_SECONDS)
+    lock = FileLock(path, timeout=_LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout:
@@ -120,16 +144,16 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def changed(path: Path) -> float:
-    """When a file or folder last changed; 0 for one that has just gone."""
+def modified_at(path: Path) -> float:
+    """Return when a file or folder was last modified, in seconds since 1970; 0 if it is gone."""
     try:
         return path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def sync(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder; some systems and disks cannot be asked."""
+def _fsync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk; ignore systems that cannot do this."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -139,20 +163,20 @@ def sync(path: Path) -> None:
 
 
 def mark_used(path: Path) -> None:
-    """A file's date says when it was last asked for."""
-    with suppress(OSError):  # a folder that may only be read
+    """Set a file's modification time to now, as the time of its last use."""
+    with suppress(OSError):  # the folder is read-only
         os.utime(path)
 
 
 def is_unused(path: Path) -> bool:
-    """Whether a kept file or folder was neither written nor asked for in a month."""
+    """Return whether a cached file or folder was neither written nor used for _UNUSED_SECONDS."""
     try:
-        return path.stat().st_mtime < time.time() - UNUSED_SECONDS
+        return path.stat().st_mtime < time.time() - _UNUSED_SECONDS
     except OSError:
         return False
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

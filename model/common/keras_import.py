@@ -1,4 +1,4 @@
-"""Keras is imported late, once, and only by those who need it."""
+"""The one place that imports Keras: late, once, and only when it is needed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from importlib import import_module
 from model.common.extras import require
 from model.common.stderr_filter import quiet
 
-# The environment in which Keras finds no GPU, whatever its maker or backend.
+# Environment variables that hide every GPU from Keras, whatever its backend.
 WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-# Keras walks through a network by recursion, two calls a layer: the deepest of keras.applications needs 4,200 of them,
-# where Python allows 1,000. Python's own parsers count in this too, and have stack for far more.
-CALLS = 6000
-OUTDATED = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # as `warnings.filters` holds them
+# Keras traverses a network recursively with two calls per layer: the deepest of keras.applications needs 4,200, and
+# Python's default is 1,000. The parsers of Python are subject to this limit too, and have stack for far more.
+_RECURSION_LIMIT = 6000
+_OUTDATED_FILTER = ("ignore", None, UserWarning, re.compile(r"keras\."), 0)  # an entry of `warnings.filters`
 _importing, _imported = threading.Lock(), threading.Event()
 
 
 def import_keras() -> None:
-    """Import Keras and what it computes with, once, and use the device once, with their notes dropped.
+    """Import Keras and its backend once, without their start-up messages.
 
-    Whoever may be the first to need Keras calls this before importing it. It takes seconds, for which only those
-    who need Keras wait. Raises NotInstalled.
+    Call it before any `import keras`. The first call takes seconds; only threads that need Keras wait for it.
+
+    Raises:
+        NotInstalled: Keras is not installed.
     """
     if _imported.is_set():
         return
@@ -35,27 +37,28 @@ def import_keras() -> None:
         if not _imported.is_set():
             with quiet():
                 keras = import_module("keras")
-                with suppress(AttributeError):  # not every backend has a list
+                with suppress(AttributeError):  # not every backend can list devices
                     keras.distribution.list_devices()
-            sys.setrecursionlimit(max(sys.getrecursionlimit(), CALLS))
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
             freeze_imports()
             _imported.set()
 
 
 def freeze_imports() -> None:
-    """Take what is there now out of garbage collection; call it when modules have been imported that stay for good.
+    """Exclude all current objects from garbage collection; call it after importing large modules.
 
-    Streamlit collects garbage after every run of a page, and would search TensorFlow's 350,000 objects each time. A
-    network is not frozen: it adds a thirtieth to them, and the collector has to free it when it makes room for another.
+    Streamlit runs the garbage collector after every script run, and it would go through TensorFlow's 350,000 objects
+    each time. Networks are not frozen: they add only a thirtieth to that, and they must be freed when the pool replaces
+    them.
     """
     gc.collect()
     gc.freeze()
 
 
-def ignore_outdated() -> None:
-    """Let Keras say nothing of arguments that older versions had.
+def ignore_outdated_arguments() -> None:
+    """Silence Keras's warnings about arguments of older versions, for the whole process.
 
-    For good: `warnings.catch_warnings` puts back what other threads have set meanwhile.
+    `warnings.catch_warnings` is not thread-safe: it would undo what other threads have set in the meantime.
     """
-    if OUTDATED not in warnings.filters:
+    if _OUTDATED_FILTER not in warnings.filters:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"keras\.")

@@ -1,4 +1,4 @@
-"""Where the user's own models and runs live."""
+"""Where the user's own models and runs are stored."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The folder for what is made at run time: VITRINE_HOME, or `.vitrine` in the current folder."""
+    """Return the folder for everything made at run time: VITRINE_HOME, or `.vitrine` in the current folder."""
     return Path(os.environ.get("VITRINE_HOME") or ".vitrine")

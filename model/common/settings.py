@@ -1,4 +1,4 @@
-"""What can be set from outside for all of the core."""
+"""Settings of the core that come from the environment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from model.common.errors import SettingError
 from model.i18n.translations import gettext as _
 
 
-def keeps_answers() -> bool:
-    """Whether answers are kept unless somebody says otherwise: VITRINE_HISTORY is 1. Raises SettingError for a typo."""
+def history_enabled() -> bool:
+    """Return whether predictions are saved by default: VITRINE_HISTORY is 1.
+
+    Raises:
+        SettingError: VITRINE_HISTORY is neither 0 nor 1.
+    """
     given = os.environ.get("VITRINE_HISTORY", "0")
     if given not in ("", "0", "1"):
         raise SettingError(_("VITRINE_HISTORY is {given!r}; it can be 1, to keep answers, or 0").format(given=given))

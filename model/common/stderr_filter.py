@@ -1,4 +1,4 @@
-"""TensorFlow's notes at its start are not for users."""
+"""Keep TensorFlow's start-up messages away from users."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-QUIET = "3"
-# TensorFlow reads this when it is first imported; whoever sets it to less sees everything.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET)
+_QUIET = "3"
+# TensorFlow reads this when it is imported; set it lower to see every message.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _QUIET)
 
-# What its C++ writes to stderr all the same, before it has read that level.
-NOISE = re.compile(
+# Messages that its C++ code writes to stderr before it has read that level.
+_NOISE = re.compile(
     rb"WARNING: All log messages before absl|[IWE]0000 |To enable the following instructions|"
     rb"INFO: (Created|Applying) |fully_quantize: "
 )
@@ -24,11 +24,11 @@ NOISE = re.compile(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop notes from what is written to stderr meanwhile; every other line comes through at once, whoever wrote it.
+    """Drop TensorFlow's messages from stderr while the block runs; all other lines pass at once.
 
-    Any number of threads may be inside together.
+    Any number of threads may use it at the same time.
     """
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != QUIET:
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != _QUIET:
         yield
         return
     _FILTER.enter()
@@ -38,53 +38,58 @@ def quiet() -> Iterator[None]:
         _FILTER.leave()
 
 
-class Filter:
-    """Stands between file descriptor 2 and where it went, while at least one thread wants it to."""
+class _StderrFilter:
+    """Redirects file descriptor 2 through a filter while at least one thread is inside."""
 
     def __init__(self) -> None:
-        self.guard, self.inside = threading.Lock(), 0
+        self.lock, self.depth = threading.Lock(), 0
 
     def enter(self) -> None:
-        with self.guard:
-            if self.inside == 0:
+        """Start filtering if this is the first thread inside."""
+        with self.lock:
+            if self.depth == 0:
                 self.begin()
-            self.inside += 1
+            self.depth += 1
 
     def leave(self) -> None:
-        with self.guard:
-            self.inside -= 1
-            if self.inside == 0:
+        """Stop filtering if this was the last thread inside."""
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
                 self.end()
 
     def begin(self) -> None:
-        # A file, not a pipe: C++ that fills a pipe while it holds Python's lock would wait for its reader for ever.
+        """Redirect stderr into a temporary file and start the thread that forwards its lines."""
+        # A file, not a pipe: C++ code that fills a pipe while it holds the GIL would wait for the reader for ever.
         written, name = tempfile.mkstemp()
         self.path, self.rest, self.ended = Path(name), b"", threading.Event()
         self.reader = self.path.open("rb")
-        flush()
+        _flush()
         self.real = os.dup(2)
         os.dup2(written, 2)
         os.close(written)
-        self.passing = threading.Thread(target=self.pass_lines, name="stderr", daemon=True)
-        self.passing.start()
+        self.forwarder = threading.Thread(target=self.forward_until_end, name="stderr", daemon=True)
+        self.forwarder.start()
 
     def end(self) -> None:
-        flush()
+        """Restore stderr after forwarding what is left."""
+        _flush()
         os.dup2(self.real, 2)
         self.ended.set()
-        self.passing.join()
+        self.forwarder.join()
         os.close(self.real)
         self.reader.close()
         self.path.unlink()
 
-    def pass_lines(self) -> None:
+    def forward_until_end(self) -> None:
+        """Forward lines until the filter ends; runs in a thread."""
         while not self.ended.wait(0.05):
-            self.pass_on()
-        self.pass_on()
+            self.forward_lines()
+        self.forward_lines()
         self.write(self.rest)
 
-    def pass_on(self) -> None:
-        """Write the lines that are whole by now."""
+    def forward_lines(self) -> None:
+        """Forward the lines that are complete by now."""
         for part in self.reader:
             self.rest += part
             if part.endswith(b"\n"):
@@ -92,14 +97,15 @@ class Filter:
                 self.rest = b""
 
     def write(self, line: bytes) -> None:
-        if line and not NOISE.match(line):
-            with suppress(OSError):  # nobody reads it any more
+        """Write a line to the real stderr unless it is noise."""
+        if line and not _NOISE.match(line):
+            with suppress(OSError):  # stderr has been closed
                 os.write(self.real, line)
 
 
-def flush() -> None:
+def _flush() -> None:
     if sys.stderr is not None:  # a program without a console has none
         sys.stderr.flush()
 
 
-_FILTER = Filter()
+_FILTER = _StderrFilter()

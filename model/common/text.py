@@ -1,4 +1,4 @@
-"""Text from outside as it may be shown, and what a name that is not known may have meant."""
+"""Make untrusted text printable, and suggest known names for an unknown one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from difflib import get_close_matches
 from model.i18n.translations import gettext as _
 
 
-def printable(text: str, instead: str = "?") -> str:
-    """The text with `instead` for each character that has no shape, such as what a terminal would obey."""
-    return "".join(character if character.isprintable() else instead for character in text)
+def printable(text: str, replacement: str = "?") -> str:
+    """Replace every character that cannot be printed, such as a terminal's control codes."""
+    return "".join(character if character.isprintable() else replacement for character in text)
 
 
 def did_you_mean(name: str, known: Iterable[str], limit: int = 1) -> str:
-    """The end of a sentence that refuses a name: up to `limit` known ones that look like it; empty where none does."""
+    """Return the end of an error message that suggests up to `limit` similar names; empty if none is similar."""
     return suggestion(get_close_matches(name, list(known), limit))
 
 
 def suggestion(names: Iterable[str]) -> str:
-    """The same for names that have been found in another way."""
+    """Return the end of an error message that suggests the given names; empty for none."""
     listed = ", ".join(map(repr, names))
     return _("; did you mean {names}?").format(names=listed) if listed else ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from model.datasets.cifar10 import CIFAR10_CLASSES
-from model.i18n.number_format import thousands
+from model.i18n.number_format import thousands_separator
 from model.i18n.translations import gettext as _
 
 DATA_NAMES = {"cifar10": "CIFAR-10"}
@@ -19,7 +19,7 @@ def test_set(title: str) -> str:
         return title
     data, part, count = known.groups()
     words = _("{data}, all {count} test pictures") if part == "all" else _("{data}, first {count} test pictures")
-    return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands()))
+    return words.format(data=DATA_NAMES.get(data, data), count=count.replace(",", thousands_separator()))
 
 
 def class_name(label: str, classes: Collection[str]) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from model.common.files import locked, write_whole
+from model.common.files import locked, write_atomic
 from model.common.paths import home
 from model.datasets.cifar10 import cifar10_folder
 from model.datasets.image_folder import test_folder
@@ -118,7 +118,7 @@ def change_added(change: Callable[[list[Path]], list[Path]]) -> None:
         home().mkdir(parents=True, exist_ok=True)
         with locked(home() / f"{FILE}.lock"):
             paths = dict.fromkeys(change(folders_added()))
-            write_whole(file, json.dumps([str(path) for path in paths], indent=2))
+            write_atomic(file, json.dumps([str(path) for path in paths], indent=2))
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(_("{path} cannot be written: {strerror}").format(path=file, strerror=reason)) from error

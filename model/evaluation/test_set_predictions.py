@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.common.files import is_unused, mark_used, whole_file
+from model.common.files import atomic_file, is_unused, mark_used
 from model.common.paths import home
 from model.datasets.splits import Split
 from model.evaluation.metrics import losses
@@ -125,7 +125,7 @@ def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
 def keep(path: Path, rows: np.ndarray) -> None:
     """Write the answers; a reader sees all of them or none. Answers that nobody asked for in a month go."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path, lasting=False) as file:
+    with atomic_file(path, durable=False) as file:
         np.save(file, rows.astype(np.float32))
     for other in filter(is_unused, path.parent.glob("*.npy*")):
         with suppress(OSError):  # another process removes it too, or reads it on Windows

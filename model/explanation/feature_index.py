@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from model.common.files import is_unused, mark_used, remove_abandoned, whole_file, write_whole
+from model.common.files import atomic_file, is_unused, mark_used, remove_abandoned, write_atomic
 from model.common.paths import home
 from model.datasets.loader import load_train
 from model.datasets.splits import Split
@@ -96,7 +96,7 @@ def keep_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
         return
     save(folder / "images.npy", train.images)
     save(folder / "labels.npy", train.labels)
-    write_whole(folder / "about.json", json.dumps(about))
+    write_atomic(folder / "about.json", json.dumps(about))
 
 
 def remove_older(folder: Path, about: dict[str, Any]) -> None:
@@ -131,7 +131,7 @@ def remove_unused(folder: Path) -> None:
 def save(path: Path, values: np.ndarray) -> None:
     """Write an array; a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         np.save(file, values)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.common.errors import BundleError, NotAllowed
-from model.common.files import write_whole
-from model.common.sandbox import answer_apart, ask_apart
+from model.common.errors import BundleError, UnsafeModelError
+from model.common.files import write_atomic
+from model.common.sandbox import print_result, run_sandboxed
 from model.i18n.translations import gettext as _
 from model.inference.classifier import ENGINES, file_of, read_network
 from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Card, read_card
@@ -57,8 +57,8 @@ def convert(folder: Path, card: Card, suffix: str, images: np.ndarray = NO_IMAGE
         pictures, target = Path(temporary) / "images.npy", Path(temporary) / f"model{suffix}"
         np.save(pictures, images)
         try:
-            ask_apart("model.export.conversion", [str(folder.absolute()), str(pictures), str(target)], SECONDS)
-        except NotAllowed as error:
+            run_sandboxed("model.export.conversion", [str(folder.absolute()), str(pictures), str(target)], SECONDS)
+        except UnsafeModelError as error:
             raise BundleError(
                 _("{name!r} cannot be turned into {suffix}: {error}").format(name=card.name, suffix=suffix, error=error)
             ) from None
@@ -82,7 +82,7 @@ def export(name: str, path: Path) -> int:
         )
     content = convert(folder, card, path.suffix)
     try:
-        write_whole(path, content)
+        write_atomic(path, content)
     except OSError as error:
         raise BundleError(
             _("{path} cannot be written: {strerror}").format(path=path, strerror=error.strerror)
@@ -103,11 +103,11 @@ def write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str,
     from model.export.quantization import complete, quantize
 
     if not len(images):
-        raise NotAllowed(_("an int8 file needs pictures that its ranges are read from"))
+        raise UnsafeModelError(_("an int8 file needs pictures that its ranges are read from"))
     quantize(complete(network, card), images, target)
     return {}
 
 
 if __name__ == "__main__":
     bundle, images_file, file = map(Path, sys.argv[1:])
-    answer_apart(lambda: write_converted(bundle, np.load(images_file), file))
+    print_result(lambda: write_converted(bundle, np.load(images_file), file))

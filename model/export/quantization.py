@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.common.errors import BundleError
-from model.common.files import write_whole
+from model.common.files import write_atomic
 from model.common.stderr_filter import quiet
 from model.datasets.loader import load_dataset
 from model.datasets.splits import DataError
@@ -74,7 +74,7 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
             output_data_type=tf.float32,
             denylisted_nodes=tail_results(calibrated) or None,
         )
-    write_whole(path, refined(content))
+    write_atomic(path, refined(content))
 
 
 def complete(network: keras.Model, card: Card) -> keras.Model:

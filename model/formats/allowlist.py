@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.i18n.translations import gettext as _
 
 MAX_NUMBER = 65_536  # units, pixels, filters: no network for pictures needs a larger one
@@ -110,22 +110,22 @@ ACTIVATIONS = words(
 
 
 def check_network(description: Any) -> None:
-    """Hold the description of a network, as read from JSON, against the lists above. Raises NotAllowed.
+    """Hold the description of a network, as read from JSON, against the lists above. Raises UnsafeModelError.
 
     The records in it of how the network was made are taken out first, by `without_records`.
     """
     if not isinstance(description, dict) or description.get("class_name") not in NETWORKS:
-        raise NotAllowed(_("it does not describe a Keras network"))
+        raise UnsafeModelError(_("it does not describe a Keras network"))
     check_size(description)
     check(description, "")
 
 
 def check_size(value: Any, depth: int = 0, count: list[int] | None = None) -> None:
-    """Raises NotAllowed for JSON with more values or deeper nesting than a network's description has."""
+    """Raises UnsafeModelError for JSON with more values or deeper nesting than a network's description has."""
     count = [0] if count is None else count
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_PARTS:
-        raise NotAllowed(_("its description is too large or too deeply nested"))
+        raise UnsafeModelError(_("its description is too large or too deeply nested"))
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         check_size(inner, depth + 1, count)
 
@@ -174,7 +174,7 @@ def check(value: Any, key: str) -> None:
 def check_number(value: int, key: str) -> None:
     limit = MAX_SIDE if key in SHAPES else MAX_NUMBER
     if abs(value) > limit and key not in LARGE_KEYS:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("{key} is {value}; up to {max_number} is taken").format(
                 key=key or _("a value"), value=shown(value), max_number=limit
             )
@@ -184,41 +184,43 @@ def check_number(value: int, key: str) -> None:
 def check_part(part: dict[str, Any]) -> None:
     """A dictionary that names a class may only name an allowed one, under the module that holds it."""
     if part.get("registered_name") and ">" in str(part["registered_name"]):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it uses the custom object {part}, which would need code of its maker").format(
                 part=shown(part["registered_name"])
             )
         )
     if "class_name" not in part:
         if "module" in part or "registered_name" in part:
-            raise NotAllowed(_("it names the module {module} without a class").format(module=shown(part.get("module"))))
+            raise UnsafeModelError(
+                _("it names the module {module} without a class").format(module=shown(part.get("module")))
+            )
         return
     name, module = part["class_name"], part.get("module")
     if name == "Lambda" or name == "__lambda__":
-        raise NotAllowed(_("it has a Lambda layer, which holds code of its maker"))
+        raise UnsafeModelError(_("it has a Lambda layer, which holds code of its maker"))
     known = WITHOUT_MODULE if module is None else MODULES.get(module, frozenset()) if isinstance(module, str) else ()
     if not isinstance(name, str) or name not in known:
         where = _(" of {module}").format(module=shown(module)) if module else ""
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it uses {name}{where}, which is not one of the Keras parts that are taken").format(
                 name=shown(name), where=where
             )
         )
     if part.get("registered_name") not in (None, name):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it calls {name} by another name, {part}").format(name=shown(name), part=shown(part["registered_name"]))
         )
 
 
 def check_text(text: str, key: str) -> None:
     if len(text) > MAX_TEXT:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("{key} has {count} characters; up to {max_text} are taken").format(
                 key=key or _("a text"), count=len(text), max_text=MAX_TEXT
             )
         )
     if key.endswith("activation") and text not in ACTIVATIONS:
-        raise NotAllowed(_("it uses the activation {text}, which is not one of Keras's").format(text=shown(text)))
+        raise UnsafeModelError(_("it uses the activation {text}, which is not one of Keras's").format(text=shown(text)))
 
 
 def shown(value: Any) -> str:

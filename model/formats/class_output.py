@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.tflite_operations import Operation
 from model.i18n.translations import gettext as _
 
@@ -22,13 +22,13 @@ LITE_ACTIVATIONS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 def only_row(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> int:
     """The place of a network's only output, or of the only one among several that is a row of numbers.
 
-    Raises NotAllowed naming them where there is no telling.
+    Raises UnsafeModelError naming them where there is no telling.
     """
     rows = [place for place, shape in enumerate(shapes) if len(shape) == 2]
     if len(shapes) == 1:
         return 0
     if len(rows) != 1:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _(
                 "it has {count} outputs ({names}) and {rows} of them are rows of numbers; a classifier has one such row"
             ).format(count=len(shapes), names=listed(names), rows=len(rows))
@@ -44,7 +44,7 @@ def listed(names: Sequence[str]) -> str:
 def with_one_row(network: keras.Model) -> keras.Model:
     """The same network from one tensor of pictures to its one row, whatever dictionaries and lists they came in.
 
-    Raises NotAllowed.
+    Raises UnsafeModelError.
     """
     import keras
 
@@ -81,7 +81,7 @@ def last_activation(network: keras.Model) -> str:
 
 
 def lite_row(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The details of a .tflite file's row of numbers among those of all its outputs. Raises NotAllowed."""
+    """The details of a .tflite file's row of numbers among those of all its outputs. Raises UnsafeModelError."""
     names = [str(output["name"]) for output in outputs]
     return outputs[only_row(names, [tuple(output["shape"]) for output in outputs])]
 

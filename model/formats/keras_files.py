@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.common.extras import require
 from model.formats.allowlist import check_network, check_size, without_records
 from model.formats.keras2.configuration import modern, with_modules
-from model.i18n.number_format import decimal, whole
+from model.i18n.number_format import decimal, integer
 from model.i18n.translations import gettext as _
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Source:
 def read_source(path: Path) -> Source:
     """The network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
 
-    Raises NotInstalled, or NotAllowed with the reason as half a sentence.
+    Raises NotInstalled, or UnsafeModelError with the reason as half a sentence.
     """
     require("keras")  # reading needs h5py, and nothing can be done with what was read
     given, version = read_keras(path) if path.suffix == ".keras" else read_h5(path)
@@ -89,10 +89,10 @@ def read_keras(path: Path) -> tuple[dict[str, Any], str]:
             version = str(parse(archive.read("metadata.json")).get("keras_version", ""))
             description = parse(archive.read("config.json"))
             weights = io.BytesIO(archive.read("model.weights.h5"))
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
-        raise NotAllowed(_("it is damaged, or no .keras file at all")) from error
+        raise UnsafeModelError(_("it is damaged, or no .keras file at all")) from error
     check_hdf5(weights, len(weights.getbuffer()))
     return description, version if version else "3."
 
@@ -101,23 +101,23 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     names = sorted(member.filename for member in members)
     if strange := [name for name in names if name not in MEMBERS]:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it holds the file {strange!r}; a .keras file holds {names}").format(
                 strange=strange[0][:80], names=", ".join(sorted(MEMBERS))
             )
         )
     if names != sorted(MEMBERS):
-        raise NotAllowed(_("it does not hold {names} once each").format(names=", ".join(sorted(MEMBERS))))
+        raise UnsafeModelError(_("it does not hold {names} once each").format(names=", ".join(sorted(MEMBERS))))
     check_unpacked(sum(member.file_size for member in members), size)
     if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
-        raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
+        raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
 def check_unpacked(unpacked: int, size: int) -> None:
     if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it would unpack from {size} MB to {unpacked} MB").format(
-                size=decimal(size / 2**20), unpacked=whole(round(unpacked / 2**20))
+                size=decimal(size / 2**20), unpacked=integer(round(unpacked / 2**20))
             )
         )
 
@@ -130,9 +130,9 @@ def read_h5(path: Path) -> tuple[dict[str, Any], str]:
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:
-            raise NotAllowed(weights_alone(file))
+            raise UnsafeModelError(weights_alone(file))
         if len(text) > MAX_DESCRIPTION:
-            raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
+            raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
         return parse(text), as_text(file.attrs.get("keras_version", ""))
 
 
@@ -169,13 +169,13 @@ def as_text(value: Any) -> str:
 
 
 def parse(text: Any) -> dict[str, Any]:
-    """JSON from a stranger as a dictionary. Raises NotAllowed."""
+    """JSON from a stranger as a dictionary. Raises UnsafeModelError."""
     try:
         content = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise NotAllowed(_("its description is no JSON")) from error
+        raise UnsafeModelError(_("its description is no JSON")) from error
     if not isinstance(content, dict):
-        raise NotAllowed(_("it does not describe a Keras network"))
+        raise UnsafeModelError(_("it does not describe a Keras network"))
     return content
 
 
@@ -186,15 +186,15 @@ def check_hdf5(source: Path | io.BytesIO, size: int) -> None:
     try:
         with h5py.File(source, "r") as file:
             unpacked = sum(check_group(file))
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except Exception as error:  # h5py raises nearly anything on hostile bytes
-        raise NotAllowed(_("its weights are damaged, or no HDF5 file at all")) from error
+        raise UnsafeModelError(_("its weights are damaged, or no HDF5 file at all")) from error
     check_unpacked(unpacked, size)
 
 
 def check_group(file: h5py.File) -> list[int]:
-    """The sizes of all data sets. Raises NotAllowed for links, outside or virtual data and strange types."""
+    """The sizes of all data sets. Raises UnsafeModelError for links, outside or virtual data and strange types."""
     import h5py
 
     waiting, seen, sizes = [file["/"]], set(), []
@@ -202,14 +202,16 @@ def check_group(file: h5py.File) -> list[int]:
         group = waiting.pop()
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise NotAllowed(_("its weights have a link, {name!r}, to data elsewhere").format(name=name[:80]))
+                raise UnsafeModelError(_("its weights have a link, {name!r}, to data elsewhere").format(name=name[:80]))
             member = group[name]
             address = h5py.h5o.get_info(member.id).addr
             if address in seen:
-                raise NotAllowed(_("its weights hold {name!r} twice").format(name=name[:80]))
+                raise UnsafeModelError(_("its weights hold {name!r} twice").format(name=name[:80]))
             seen.add(address)
             if len(seen) > MAX_OBJECTS:
-                raise NotAllowed(_("its weights have more than {max_objects} parts").format(max_objects=MAX_OBJECTS))
+                raise UnsafeModelError(
+                    _("its weights have more than {max_objects} parts").format(max_objects=MAX_OBJECTS)
+                )
             if isinstance(member, h5py.Group):
                 waiting.append(member)
             else:
@@ -218,14 +220,14 @@ def check_group(file: h5py.File) -> list[int]:
 
 
 def check_data(member: Any, name: str) -> int:
-    """The bytes that a data set has when it is read. Raises NotAllowed."""
+    """The bytes that a data set has when it is read. Raises UnsafeModelError."""
     import h5py
 
     if not isinstance(member, h5py.Dataset) or member.dtype.kind not in "fiubV" or member.dtype.hasobject:
-        raise NotAllowed(_("its weights {name!r} are no numbers").format(name=name[:80]))
+        raise UnsafeModelError(_("its weights {name!r} are no numbers").format(name=name[:80]))
     if member.is_virtual or member.external:
-        raise NotAllowed(_("its weights {name!r} lie in another file").format(name=name[:80]))
+        raise UnsafeModelError(_("its weights {name!r} lie in another file").format(name=name[:80]))
     plan = member.id.get_create_plist()
     if not {plan.get_filter(index)[0] for index in range(plan.get_nfilters())} <= PLAIN_FILTERS:
-        raise NotAllowed(_("its weights {name!r} are packed in an unknown way").format(name=name[:80]))
+        raise UnsafeModelError(_("its weights {name!r} are packed in an unknown way").format(name=name[:80]))
     return int(member.nbytes)

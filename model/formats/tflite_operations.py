@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.allowlist import shown, words
 from model.i18n.translations import gettext as _
 
@@ -47,27 +47,27 @@ class Operation:
 
 
 def read_operations(path: Path) -> list[Operation]:
-    """The operations in their order. Raises NotAllowed for others than those above, and for a damaged file."""
+    """The operations in their order. Raises UnsafeModelError for others than those above, and for a damaged file."""
     from ai_edge_litert import schema_py_generated as schema
 
     content = path.read_bytes()
     try:
         model = schema.Model.GetRootAs(content, 0)
         if model.SubgraphsLength() != 1:
-            raise NotAllowed(_("it holds {count} graphs; one is taken").format(count=model.SubgraphsLength()))
+            raise UnsafeModelError(_("it holds {count} graphs; one is taken").format(count=model.SubgraphsLength()))
         kinds = [kind_of(model.OperatorCodes(index), schema) for index in limited(model.OperatorCodesLength(), content)]
         held = [check_buffer(model.Buffers(index), len(content)) for index in limited(model.BuffersLength(), content)]
         return read_graph(model.Subgraphs(0), kinds, held, content)
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except Exception as error:  # the reader raises nearly anything on hostile bytes
-        raise NotAllowed(_("it is damaged, or no .tflite file at all")) from error
+        raise UnsafeModelError(_("it is damaged, or no .tflite file at all")) from error
 
 
 def limited(length: int, content: bytes) -> range:
     """Every place of a list that the file says is so long: each entry takes four bytes of it at least."""
     if not 0 <= length <= len(content) // 4:
-        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
+        raise UnsafeModelError(_("it is damaged, or no .tflite file at all"))
     return range(length)
 
 
@@ -78,17 +78,17 @@ def kind_of(code: Any, schema: Any) -> str:
     kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
     if kind == "CUSTOM":
         own = (code.CustomCode() or b"").decode("utf-8", "replace")
-        raise NotAllowed(_("it uses {own}, an operation of its maker").format(own=shown(own)))
+        raise UnsafeModelError(_("it uses {own}, an operation of its maker").format(own=shown(own)))
     if kind not in OPERATIONS:
-        raise NotAllowed(_("it uses {kind}, which is not one of the operations that are taken").format(kind=kind))
+        raise UnsafeModelError(_("it uses {kind}, which is not one of the operations that are taken").format(kind=kind))
     return kind
 
 
 def check_buffer(buffer: Any, size: int) -> bool:
-    """Whether a buffer holds numbers. Raises NotAllowed for one that says it lies outside the file."""
+    """Whether a buffer holds numbers. Raises UnsafeModelError for one that says it lies outside the file."""
     if buffer.Offset() > 1:
         if buffer.Offset() + buffer.Size() > size:
-            raise NotAllowed(_("its weights lie outside the file"))
+            raise UnsafeModelError(_("its weights lie outside the file"))
         return True
     return bool(buffer.DataLength())
 
@@ -100,7 +100,7 @@ def read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) -
         # -1 stands for any length.
         shape = tuple(abs(tensor.Shape(place)) for place in limited(tensor.ShapeLength(), content))
         if math.prod(shape) > MOST_NUMBERS:
-            raise NotAllowed(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
+            raise UnsafeModelError(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
         shapes.append(shape)
         constant.append(held[tensor.Buffer()])
     return [
@@ -113,7 +113,7 @@ def read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]
     kind = kinds[operator.OpcodeIndex()]
     given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), len(shapes)))]
     if not all(-1 <= index < len(shapes) for index in given):  # -1 stands for none
-        raise NotAllowed(_("it is damaged, or no .tflite file at all"))
+        raise UnsafeModelError(_("it is damaged, or no .tflite file at all"))
     learnt = [math.prod(shapes[index]) for index in given if index >= 0 and constant[index]]
     results = tuple(operator.Outputs(place) for place in range(min(operator.OutputsLength(), len(shapes))))
     return Operation(kind, shapes[results[0]], sum(learnt) if kind in WEIGHTED else 0, tuple(given), results)

@@ -1,6 +1,6 @@
-"""The language that sentences and numbers are in.
+"""The language of messages and numbers.
 
-English stands in the code; locale/ has the catalogues of the other languages.
+The code contains the English text; locale/ has the catalogues of the other languages.
 """
 
 __all__ = ["number_format", "translations"]

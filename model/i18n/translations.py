@@ -1,7 +1,7 @@
-"""The language of the sentences that people read: English as it stands in the code, others from gettext's catalogues.
+"""Translations of user-visible messages: English is in the code, other languages in gettext catalogues.
 
-Which language holds is asked at the moment a sentence is made: a page sets `ask` once, and each visitor's answer is
-their own. Command lines and the HTTP API leave it alone and speak English.
+The language is looked up whenever a message is made. The page calls `set_language_provider` once, so that each visitor
+gets messages in their own language. The command line and the HTTP API do not, and use English.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from pathlib import Path
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "pt": "Português"}
 CATALOGUES = Path(__file__).with_name("locale")
-VARIABLE = "VITRINE_LANGUAGE"  # for the processes that a page starts to work for it
+VARIABLE = "VITRINE_LANGUAGE"  # passes the language on to processes that a page starts
 
 
 _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
-class _Asked:
-    """Who knows the language of the one that a sentence is for."""
+class _LanguageProvider:
+    """Holds the function that returns the language of whoever a message is for."""
 
     language: Callable[[], str] = staticmethod(lambda: os.environ.get(VARIABLE, ENGLISH))
 
 
-def ask(language: Callable[[], str]) -> None:
-    """From now on `language()` says which of LANGUAGES the sentence at hand is wanted in."""
-    _Asked.language = staticmethod(language)
+def set_language_provider(language: Callable[[], str]) -> None:
+    """Use `language()` from now on to look up which of LANGUAGES the current message should be in."""
+    _LanguageProvider.language = staticmethod(language)
 
 
 @contextmanager
-def speaking(language: str) -> Iterator[None]:
-    """Meanwhile, in this thread, sentences are in `language`: for work that goes on without the visitor who asked."""
+def use_language(language: str) -> Iterator[None]:
+    """Use one language in this thread while the block runs, for work that goes on without its visitor."""
     token = _spoken.set(language)
     try:
         yield
@@ -45,31 +45,31 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
-def current() -> str:
-    """The language that holds here and now, a key of LANGUAGES."""
-    language = _spoken.get() or _Asked.language()
+def current_language() -> str:
+    """Return the language of the current message, a key of LANGUAGES."""
+    language = _spoken.get() or _LanguageProvider.language()
     return language if language in LANGUAGES else ENGLISH
 
 
 def gettext(message: str) -> str:
-    """The sentence in the current language; one without a translation stays as it is."""
-    language = current()
+    """Translate a message into the current language; without a translation it stays as it is."""
+    language = current_language()
     return message if language == ENGLISH or not message else catalogue(language).gettext(message)
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    """The form of a sentence that belongs to a number, in the current language."""
-    return catalogue(current()).ngettext(one, many, number)
+    """Translate a message in the singular or the plural form that belongs to a number."""
+    return catalogue(current_language()).ngettext(one, many, number)
 
 
 def marked(message: str) -> str:
-    """The string itself: marks one for the catalogues that `gettext` is to look up later, such as a class's name."""
+    """Return the string itself, and mark it for the catalogue: `gettext` translates it later."""
     return message
 
 
 @cache
 def catalogue(language: str) -> NullTranslations:
-    """A language's sentences, read from its text catalogue once."""
+    """Load the translations of a language from its .po file, once."""
     if language == ENGLISH:
         return NullTranslations()
     from babel.messages.mofile import write_mo

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from model.common.errors import VitrineError
-from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.images.bit_depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
@@ -151,7 +151,7 @@ def without_end(content: bytes, at_least: int) -> tuple[Image.Image, str]:
         raise OSError("cut off")
     image, _brightened = loaded(open_any(content + END), content, at_least)
     text = _("This file is cut off: the last {share} of the picture are missing and show grey.")
-    return image, text.format(share=per_cent(max(missing, 0.001))) if missing else ""
+    return image, text.format(share=percentage(max(missing, 0.001))) if missing else ""
 
 
 def called(image: Image.Image) -> str:
@@ -204,7 +204,7 @@ def check_pixels(image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         raise InvalidImage(
             _("This picture has {width} x {height} pixels; up to {number} million in all are taken.").format(
-                width=whole(width), height=whole(height), number=MAX_PIXELS // 10**6
+                width=integer(width), height=integer(height), number=MAX_PIXELS // 10**6
             )
         )
 

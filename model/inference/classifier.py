@@ -15,7 +15,7 @@ import numpy as np
 from model.common.cache import Cache
 from model.common.errors import BundleError
 from model.common.extras import is_installed
-from model.common.keras_import import ignore_outdated, import_keras
+from model.common.keras_import import ignore_outdated_arguments, import_keras
 from model.common.stderr_filter import quiet
 from model.formats.class_output import lite_row, with_one_row
 from model.i18n.translations import gettext as _
@@ -144,7 +144,7 @@ def read_network(path: Path) -> keras.Model:
     """A network of Keras 2 or 3 without its optimizer, from one tensor of pictures to one row of numbers for each.
 
     It is built by what is left of its description after all that has been checked; the file's own is never given to
-    Keras. Raises NotAllowed for one that needs more than Keras's own parts, or has several such rows.
+    Keras. Raises UnsafeModelError for one that needs more than Keras's own parts, or has several such rows.
     """
     from model.formats.keras2.weights import fill
     from model.formats.keras_files import open_weights, read_source
@@ -153,7 +153,7 @@ def read_network(path: Path) -> keras.Model:
     import_keras()
     import keras
 
-    ignore_outdated()
+    ignore_outdated_arguments()
     network = keras.saving.deserialize_keras_object(source.description, safe_mode=True)
     if source.of_keras2:
         with open_weights(path) as weights:

@@ -21,7 +21,11 @@ class Layer:
 
 
 def list_layers(path: Path) -> list[Layer]:
-    """The layers of a bundle's .keras, .h5 or .tflite file, from the pictures to the answer. Raises NotAllowed."""
+    """List the layers of a bundle's .keras, .h5 or .tflite file in the order of computation.
+
+    Raises:
+        UnsafeModelError: The file is not one that may be loaded.
+    """
     if path.suffix == ".tflite":
         return [
             Layer(str(number), entry.kind.replace("_", " ").lower(), spelled(entry.output[1:]), entry.weights)

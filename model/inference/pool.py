@@ -74,7 +74,7 @@ class Pool:
 
     def __init__(self, most: int = MOST) -> None:
         # A network's objects refer to one another: only the collector can free them.
-        self.kept: Cache[Classifier] = Cache(BYTES, most, weight, after_drop=gc.collect)
+        self.kept: Cache[Classifier] = Cache(BYTES, most, weight, on_evict=gc.collect)
 
     def ready(self, choice: Choice) -> Classifier | None:
         """The choice's classifier if its network is loaded."""

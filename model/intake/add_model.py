@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from model.common.errors import NotAllowed, StoreError
+from model.common.errors import StoreError, UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
 from model.datasets.class_names import classes_from, given_names
 from model.formats.keras2.savedmodel import Parts, converted, parts_of_folder, parts_of_zip
@@ -83,7 +83,7 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
             return Added(confirm(same.title, wishes.scaling) if wishes.scaling else same, None)
         facts = look_at(content, suffix, wishes)
         classes = name_classes(wishes, facts, notes.append)
-    except (NotAllowed, NamesError) as error:
+    except (UnsafeModelError, NamesError) as error:
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=error)) from None
     card = Card(
         name=name,
@@ -105,7 +105,12 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
 
 
 def read_network_file(path: Path) -> tuple[bytes, str, str]:
-    """The bytes to store, their suffix, and a sentence on what they were made of. Raises StoreError, NotAllowed."""
+    """The bytes to store, their suffix, and a sentence on what they were made of.
+
+    Raises:
+        StoreError: The file cannot be read.
+        UnsafeModelError: It uses something that is not allowed.
+    """
     parts = saved_model(path)
     if parts is None:
         content = read_limited(path)
@@ -167,7 +172,7 @@ def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
 
 
 def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
-    """What the bytes are. Raises NotAllowed, NamesError."""
+    """What the bytes are. Raises UnsafeModelError, NamesError."""
     with TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"  # what is looked at is what is stored, whoever writes the file meanwhile
         copy.write_bytes(content)

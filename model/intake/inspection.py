@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.common.errors import NotAllowed
-from model.common.sandbox import SECONDS, answer_apart, ask_apart
+from model.common.errors import UnsafeModelError
+from model.common.sandbox import TIMEOUT_SECONDS, print_result, run_sandboxed
 from model.datasets.class_name_files import Names
 from model.formats.class_output import last_activation, lite_activation, lite_row
 from model.formats.tflite_operations import read_operations
-from model.i18n.number_format import whole
+from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.inference.classifier import compiled, load_tflite, read_network
 from model.intake.scaling_detection import Means, find_in_keras, find_in_tflite, names_for, probe_card, said
@@ -65,15 +65,15 @@ def inspect(
     input_size: int = 0,
     input_width: int = 0,
     classes: str = "",
-    seconds: float = SECONDS,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Facts:
-    """Look a .keras, .h5 or .tflite file over in another process. Raises NotAllowed with the reason as half a sentence.
+    """Look a .keras, .h5 or .tflite file over in another process. Raises UnsafeModelError.
 
     scaling: a name of SCALINGS, or nothing to find it out; input_size, input_width: for networks that take pictures of
     any size, without a width for squares; classes: a JSON file of their names, or nothing.
     """
     wishes = scaling, str(input_size), str(input_width), classes
-    return Facts(**ask_apart("model.intake.inspection", [str(path.absolute()), *wishes], seconds))
+    return Facts(**run_sandboxed("model.intake.inspection", [str(path.absolute()), *wishes], seconds))
 
 
 def look(path: Path, scaling: str, size: int, width: int = 0, classes: str = "") -> Facts:
@@ -93,12 +93,12 @@ def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
         found = said(scaling) if scaling else find_in_keras(network, shape, means, partial(names_for, classes))
         card = probe_card(shape, found.scaling)
         rows = compiled(network, card)(probes(shape))
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except Exception as error:
         if given[0] is None:
             raise
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it takes exactly {count} pictures at a time; any number should do").format(count=given[0])
         ) from error
     return facts(card, rows, numbers, found, means, int(network.count_params()), cost_of(network, shape))
@@ -116,33 +116,33 @@ def cost_of(network: keras.Model, shape: InputShape) -> int:
 
 def check_count(inputs: int) -> None:
     if inputs != 1:
-        raise NotAllowed(_("it has {count} inputs; one is taken, the picture").format(count=inputs))
+        raise UnsafeModelError(_("it has {count} inputs; one is taken, the picture").format(count=inputs))
 
 
 def check_input(shape: tuple[int | None, ...], sides: Sides) -> InputShape:
-    """The shape of the pictures that an input takes. Raises NotAllowed for anything but RGB and grey pictures.
+    """The shape of the pictures that an input takes. Raises UnsafeModelError for anything but RGB and grey pictures.
 
     sides: height and width that were wished, 0 for none; they are needed where the input leaves them open.
     """
     if len(shape) == 3 and min(side or MAX_SIDE for side in shape[1:]) >= LEAST_SIDE:
         shape = *shape, 1  # grey without an axis for its one channel
     if len(shape) != 4 or shape[3] not in (1, 3):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it takes {shape}; pictures are (n, height, width, 3), or (n, height, width, 1) for grey").format(
                 shape=spelled(shape)
             )
         )
     found = InputShape(shape[1] or sides[0], shape[2] or sides[1], shape[3])
     if not found.height or not found.width:
-        raise NotAllowed(_("it takes pictures of any size; say with --input-size how large they should be"))
+        raise UnsafeModelError(_("it takes pictures of any size; say with --input-size how large they should be"))
     if sides not in ((0, 0), (found.height, found.width)):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it takes pictures of {height} x {width} pixels, not of {wished_height} x {wished_width}").format(
                 height=found.height, width=found.width, wished_height=sides[0], wished_width=sides[1]
             )
         )
     if not 1 <= min(found.height, found.width) <= found.longest <= MAX_SIDE:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it takes pictures of {height} x {width} pixels; up to {max_side} x {max_side} are taken").format(
                 height=found.height, width=found.width, max_side=MAX_SIDE
             )
@@ -151,11 +151,11 @@ def check_input(shape: tuple[int | None, ...], sides: Sides) -> InputShape:
 
 
 def check_output(shape: tuple[int | None, ...]) -> int:
-    """How many numbers a picture gets. Raises NotAllowed for anything but a row."""
+    """How many numbers a picture gets. Raises UnsafeModelError for anything but a row."""
     if len(shape) != 2 or not shape[1] or not 1 <= shape[1] <= MAX_CLASSES:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it gives {shape}; a classifier gives (n, classes), up to {max_classes} of them").format(
-                shape=spelled(shape), max_classes=whole(MAX_CLASSES)
+                shape=spelled(shape), max_classes=integer(MAX_CLASSES)
             )
         )
     return shape[1]
@@ -177,7 +177,7 @@ def look_tflite(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     check_count(len(given))
     result = lite_row(interpreter.get_output_details())
     if given[0]["dtype"] not in (np.uint8, np.int8, np.float32):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("its input is {name}; uint8, int8 and float32 are taken").format(name=np.dtype(given[0]["dtype"]).name)
         )
     shape = check_input(signature_of(given[0]), sides)
@@ -210,22 +210,22 @@ def probes(shape: InputShape) -> np.ndarray:
 def facts(
     card: Card, rows: np.ndarray, numbers: int, found: Finding, means: Means, parameters: int, flops: int = 0
 ) -> Facts:
-    """The facts, after what the network said of the probes has been looked at. Raises NotAllowed.
+    """The facts, after what the network said of the probes has been looked at. Raises UnsafeModelError.
 
     means: the last activation, and by how much probabilities may miss 1, as `kind_of_output` takes them.
     """
     if rows.shape != (PROBES, numbers) or not np.isfinite(rows).all():
-        raise NotAllowed(_("its answers to some pictures of noise are no numbers"))
+        raise UnsafeModelError(_("its answers to some pictures of noise are no numbers"))
     if (means[0], numbers) == ("softmax", 1):
-        raise NotAllowed(_("its one number is a softmax, which is always 1; one number needs a sigmoid"))
+        raise UnsafeModelError(_("its one number is a softmax, which is always 1; one number needs a sigmoid"))
     output = kind_of_output(rows, *means)
     classes = OUTPUTS[output](rows).shape[1]
     if classes < 2:
-        raise NotAllowed(_("it knows one class; a classifier knows two or more"))
+        raise UnsafeModelError(_("it knows one class; a classifier knows two or more"))
     shape = card.input_size, card.input_width, card.channels
     return Facts(shape[0], classes, parameters, flops, card.scaling, output, found.source, found.why, *shape[1:])
 
 
 if __name__ == "__main__":
     given = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-    answer_apart(lambda: asdict(look(*given)))
+    print_result(lambda: asdict(look(*given)))

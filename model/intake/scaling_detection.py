@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
 from model.datasets.class_names import classes_from
 from model.i18n.translations import gettext as _
@@ -28,8 +28,8 @@ Means = tuple[str, float]  # the last activation, and by how much probabilities 
 
 
 def said(scaling: str) -> Finding:
-    """The convention that somebody named. Raises NotAllowed for one that there is not."""
-    check_scaling(scaling, NotAllowed)
+    """The convention that somebody named. Raises UnsafeModelError for one that there is not."""
+    check_scaling(scaling, UnsafeModelError)
     return Finding(scaling, CONFIRMED, _("as you said"))
 
 

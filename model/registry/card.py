@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from model.common.errors import BundleError
-from model.common.files import sha256, write_whole
+from model.common.files import sha256, write_atomic
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.signature.outputs import INDEPENDENT
@@ -129,7 +129,7 @@ def write_card(folder: Path, card: Card) -> Card:
     }
     card = dataclasses.replace(card, files=files)
     content: dict[str, Any] = dataclasses.asdict(card)
-    write_whole(folder / CARD_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(folder / CARD_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return card
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from model.common.files import is_being_written
+from model.common.files import is_temporary
 from model.common.paths import home
 from model.registry.card import CARD_FILE
 
@@ -27,6 +27,6 @@ def own_folders() -> dict[str, Path]:
     folders: dict[str, Path] = {}
     for root in (BUNDLES, home() / "bundles"):
         for card in sorted(root.glob(f"*/{CARD_FILE}")):
-            if not is_being_written(card.parent):
+            if not is_temporary(card.parent):
                 folders.setdefault(card.parent.name, card.parent)
     return folders

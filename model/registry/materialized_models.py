@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from model.common.errors import StoreError
-from model.common.files import is_being_written, remove_abandoned, whole_folder
+from model.common.files import atomic_folder, is_temporary, remove_abandoned
 from model.common.paths import home
 from model.i18n.translations import gettext as _
 from model.registry.card import CARD_FILE
@@ -112,7 +112,7 @@ def write_out(model: StoredModel, text: str) -> Path:
         return folder
     content = content_of(model.sha256)
     try:
-        with whole_folder(folder, CARD_FILE) as temporary:
+        with atomic_folder(folder, CARD_FILE) as temporary:
             (temporary / FILES[model.suffix]).write_bytes(content)
             (temporary / CARD_FILE).write_text(text, "utf-8")
     except OSError as error:
@@ -126,7 +126,7 @@ def sweep(shelf: Shelf) -> None:
     """Delete the folders of models that have gone, some time after they were last needed."""
     needed = {folder_of(text).name for _, text in shelf.models.values()}
     remove_abandoned(cache())
-    for folder in itertools.filterfalse(is_being_written, cache().glob("*")):
+    for folder in itertools.filterfalse(is_temporary, cache().glob("*")):
         mark = folder / "unused"
         try:
             if folder.name in needed:

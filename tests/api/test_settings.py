@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from api.__main__ import command
 from api.settings import OTHERS, Settings, SettingsError, read_settings, settings_table, unknown_variables, variable
-from model.common.settings import keeps_answers
+from model.common.settings import history_enabled
 from tests.shipped import LISTED
 
 ROOT = Path(__file__).parent.parent.parent
@@ -83,7 +83,7 @@ def test_every_setting_is_in_help_and_readme(name: str, meaning: str, default: s
 def test_a_default_can_be_set_as_it_is_shown(name: str, default: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, default)
     assert read_settings().model_dump() == {one: field.default for one, field in Settings.model_fields.items()}
-    assert not keeps_answers()  # which is stricter about VITRINE_HISTORY than the API
+    assert not history_enabled()  # which is stricter about VITRINE_HISTORY than the API
 
 
 def test_every_variable_of_other_parts_is_in_readme() -> None:

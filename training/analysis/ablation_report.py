@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.datasets.display_names import test_set
-from model.i18n.number_format import decimal, per_cent, whole
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, flatten
 from training.recipes.recipe_file import ablation_names
@@ -68,7 +68,7 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
     sentence = _("In {ablation}, over {base} ({accuracy}): {gains}. One run each, on {test_set}.").format(
         ablation=title,
         base=base.name.removeprefix(f"{title}-"),
-        accuracy=per_cent(before.share),
+        accuracy=percentage(before.share),
         gains="; ".join(parts),
         test_set=test_set(where),
     )
@@ -86,7 +86,7 @@ def gained(variant: str, before: Measured, after: Measured) -> str:
 
 def chance(before: Measured) -> str:
     return _("Less than about {points} points can be chance with {count} pictures.").format(
-        points=decimal(100 * CLEAR * math.sqrt(2 * variance(before))), count=whole(before.n)
+        points=decimal(100 * CLEAR * math.sqrt(2 * variance(before))), count=integer(before.n)
     )
 
 

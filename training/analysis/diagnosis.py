@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from model.i18n.number_format import per_cent
+from model.i18n.number_format import percentage
 from model.i18n.translations import gettext as _
 from training.analysis.curves import Curves, Remark, curves_of, figures, span, whole
 from training.analysis.generalization_gap import comparison
@@ -128,7 +128,7 @@ def accuracy_after(curves: Curves, low: int) -> str:
     after = curves.val_accuracy[low:]
     if not np.isfinite(after).all():
         return ""
-    figure = per_cent(float(np.median(after[-3:])))
+    figure = percentage(float(np.median(after[-3:])))
     if direction(after) > 0:
         return " " + _("Validation accuracy still rises after that, to {accuracy}.").format(accuracy=figure)
     if direction(after) < 0:
@@ -202,7 +202,7 @@ def level(curves: Curves, since: int) -> Remark:
             "longer improving since epoch {epoch}."
         )
         return Remark(
-            "underfitting", sentence.format(train=per_cent(train), validation=per_cent(val), epoch=values["epoch"])
+            "underfitting", sentence.format(train=percentage(train), validation=percentage(val), epoch=values["epoch"])
         )
     sentence = _("Training and validation loss have been level since epoch {epoch} (validation about {loss}).")
     return Remark("level", sentence.format(**values))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.i18n.number_format import decimal, per_cent
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from training.analysis.curves import Curves, Remark
@@ -33,7 +33,7 @@ def comparison(curves: Curves, recipe: dict[str, Any]) -> list[Remark]:
     if not np.isfinite([train, val]).all():
         return []
     lead = float(np.median(val - train))
-    shares = {"training": per_cent(float(np.median(train))), "validation": per_cent(float(np.median(val)))}
+    shares = {"training": percentage(float(np.median(train))), "validation": percentage(float(np.median(val)))}
     if lead > 0.01 and np.mean(val > train) >= 0.8:
         return [Remark("validation above training", above(shares, harder(recipe)))]
     if lead < -GAP:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from model.common.errors import VitrineError
-from model.common.files import whole_file
+from model.common.files import atomic_file
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe
 from training.runs.history import append_epoch, keep_epochs
@@ -156,7 +156,7 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
     groups["network"] = [np.asarray(variable) for variable in network.variables]
     groups["optimizer"] = [np.asarray(variable) for variable in network.optimizer.variables]
     arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
-    with whole_file(run / CHECKPOINT) as file:
+    with atomic_file(run / CHECKPOINT) as file:
         np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
 
 

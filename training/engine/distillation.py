@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from model.common.errors import BundleError
-from model.common.files import whole_file
+from model.common.files import atomic_file
 from model.datasets.class_matching import places_of
 from model.datasets.splits import Dataset, Split
 from model.i18n.translations import gettext as _
@@ -172,5 +172,5 @@ def read_answers(path: Path, made_from: str) -> list[np.ndarray]:
 
 
 def write_answers(path: Path, made_from: str, answers: list[np.ndarray]) -> None:
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         np.savez(file, answers=np.stack(answers), made_from=np.array(made_from))

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from model.common.files import whole_file, whole_folder
+from model.common.files import atomic_file, atomic_folder
 from model.datasets.splits import Dataset
 from model.evaluation.scores import evaluate
 from model.export.quantization import quantize
@@ -33,7 +33,7 @@ def save_bundle(
     """
     if policy == "mixed_bfloat16":
         round_kernels(network)
-    with whole_folder(bundle, CARD_FILE) as making:
+    with atomic_folder(bundle, CARD_FILE) as making:
         card = write_files(network, recipe, dataset, run, making, bundle.name, temperature)
         if len(dataset.test):
             card = write_card(making, measured(card, making, dataset))
@@ -81,7 +81,7 @@ def round_kernels(network: keras.Model) -> None:
 def deflate(path: Path) -> None:
     """Compress a .keras file, a ZIP archive that Keras writes uncompressed."""
     with (
-        whole_file(path) as smaller,
+        atomic_file(path) as smaller,
         zipfile.ZipFile(path) as source,
         zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target,
     ):

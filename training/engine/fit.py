@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from model.common.files import write_whole
+from model.common.files import write_atomic
 from model.common.stderr_filter import quiet
 from model.datasets.splits import Dataset
 from model.i18n.translations import gettext as _
@@ -71,7 +71,7 @@ def fit(
     with claimed(run):
         remember(run, origin, dataset, resume)
         if not resume:  # else the checkpoint has to fit first
-            write_whole(run / "recipe.toml", to_toml(recipe))
+            write_atomic(run / "recipe.toml", to_toml(recipe))
         batches = make_batches(recipe, dataset, run, policy, say)
         extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
         status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)

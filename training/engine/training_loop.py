@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.common.files import write_whole
+from model.common.files import write_atomic
 from model.datasets.splits import Split
 from model.networks.architectures import ARCHITECTURES
 from training.engine.augmentation import resize
@@ -110,7 +110,7 @@ class Loop:
 
     def settle(self) -> None:
         """The checkpoint fits: from here on the run is this recipe's, and has not ended."""
-        write_whole(self.folder / "recipe.toml", to_toml(self.recipe))
+        write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
         (self.folder / "metrics.json").unlink(missing_ok=True)
 
     def optimizer(self, phase: Phase) -> keras.optimizers.Optimizer:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from model.common.extras import require
-from model.common.files import changed, locked
+from model.common.files import locked, modified_at
 from model.common.sandbox import ROOT
 from model.common.text import printable
 from model.datasets.known_folders import resolved
@@ -122,7 +122,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     # This very copy is run: -P keeps a training.py of the user's, where the page was started, out of it.
     command = [sys.executable, "-P", "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    spoken = {translations.VARIABLE: translations.current()}
+    spoken = {translations.VARIABLE: translations.current_language()}
     with (folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -148,7 +148,7 @@ def list_starts() -> list[Start]:
     """The runs started in the background that have no epoch's folder yet, newest first; those stopped are cleared."""
     found = []
     outputs = [path for path in own_runs().glob(f"*/{OUTPUT}") if not (path.parent / "recipe.toml").exists()]
-    for path in sorted(outputs, key=changed, reverse=True):
+    for path in sorted(outputs, key=modified_at, reverse=True):
         folder = path.parent
         alive = bool(is_alive(folder))
         if not alive and is_stopping(folder):

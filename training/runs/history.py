@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.common.files import write_whole
+from model.common.files import write_atomic
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
@@ -62,7 +62,7 @@ def keep_epochs(folder: Path, epochs: int) -> None:
     """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
     path = folder / "history.csv"
     head, *rows = path.read_text("utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [""]
-    write_whole(path, head + "".join(row for row in rows if is_row_up_to(row, epochs)))
+    write_atomic(path, head + "".join(row for row in rows if is_row_up_to(row, epochs)))
 
 
 def is_row_up_to(row: str, epochs: int) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.common.files import changed, remove_abandoned
+from model.common.files import modified_at, remove_abandoned
 from model.common.paths import home
 from model.i18n.translations import gettext as _
 from model.registry.resolution import bundle_folders
@@ -86,7 +86,7 @@ def own_runs() -> Path:
 def list_runs() -> list[Run]:
     """The user's runs, newest first, then the shipped ones by name."""
     own = list(own_runs().glob("*/recipe.toml"))
-    own.sort(key=changed, reverse=True)
+    own.sort(key=modified_at, reverse=True)
     for path in own:
         remove_abandoned(path.parent)
     found = [(path, read_run(path.parent)) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
@@ -105,7 +105,7 @@ def resumable(name: str | None) -> Path:
 
     The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
     """
-    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=changed)
+    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at)
     if folders:
         return folders[-1].parent
     if name and is_unbegun(own_runs() / name):

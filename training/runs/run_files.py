@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model.common.errors import VitrineError
-from model.common.files import write_whole
+from model.common.files import write_atomic
 
 CHECKPOINT = "checkpoint.npz"
 PROCESS = "process.json"  # which process trains it
@@ -20,8 +20,8 @@ class RunError(VitrineError, ValueError):
 
 
 def write_json(path: Path, content: dict[str, Any], lasting: bool = True) -> None:
-    """Write a JSON object as `write_whole` does."""
-    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", lasting)
+    """Write a JSON object as `write_atomic` does."""
+    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", lasting)
 
 
 def read_json(path: Path) -> dict[str, Any]:

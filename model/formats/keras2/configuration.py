@@ -71,7 +71,11 @@ IDLE = {"RandomHeight", "RandomWidth"}
 
 
 def modern(value: Any) -> Any:
-    """A description of Keras 2 as one of Keras 3. Raises NotAllowed for arithmetic that has no word in Keras 3."""
+    """A description of Keras 2 as one of Keras 3.
+
+    Raises:
+        UnsafeModelError: It uses arithmetic that Keras 3 has no counterpart for.
+    """
     if isinstance(value, list):
         return [modern(inner) for inner in value]
     if not isinstance(value, dict):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.allowlist import shown
 from model.formats.keras2.connections import is_connection, tensor
 from model.i18n.translations import gettext as _
@@ -57,7 +57,7 @@ def sides(value: Any) -> Any:
 def places(value: Any) -> Any:
     """Where numpy splits, for the sizes of the parts; a number of equal parts is one in both."""
     if isinstance(value, list) and not all(isinstance(size, int) for size in value):
-        raise NotAllowed(_("its description is damaged"))
+        raise UnsafeModelError(_("its description is damaged"))
     return [sum(value[: index + 1]) for index in range(len(value) - 1)] if isinstance(value, list) else value
 
 
@@ -141,18 +141,18 @@ SLICING = "__operators__.getitem"
 
 
 def modern_function(layer: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """A layer of Keras 2 that calls a function of TensorFlow, as an operation of Keras 3. Raises NotAllowed."""
+    """A layer of Keras 2 that calls a function of TensorFlow, as an operation of Keras 3. Raises UnsafeModelError."""
     config = layer.get("config")
     name = config.get("function") if isinstance(config, dict) else None
     nodes = layer.get("inbound_nodes")
     if not isinstance(nodes, list) or not nodes or not isinstance(layer.get("name"), str):
-        raise NotAllowed(_("its description is damaged"))
+        raise UnsafeModelError(_("its description is damaged"))
     if name == SLICING:
         made = [sliced(arguments_of(node, "tensor", names), names) for node in nodes]
         return operation(layer, "numpy.GetItem", {}, made)
     function = FUNCTIONS.get(name) if isinstance(name, str) else None
     if function is None:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("it uses the function tf.{name} between its layers, which is not one of those that are taken").format(
                 name=shown(name).strip("'")
             )
@@ -160,7 +160,7 @@ def modern_function(layer: dict[str, Any], names: set[str]) -> dict[str, Any]:
     calls = [arguments_of(node, function.given.partition(" ")[0], names) for node in nodes]
     settings = [settings_of(function, str(name), arguments) for arguments in calls]
     if any(other != settings[0] for other in settings):
-        raise NotAllowed(_("it uses tf.{name} in one place with several settings").format(name=name))
+        raise UnsafeModelError(_("it uses tf.{name} in one place with several settings").format(name=name))
     made = [
         {"args": [operand(arguments.get(key), names) for key in function.given.split()], "kwargs": {}}
         for arguments in calls
@@ -186,7 +186,7 @@ def arguments_of(node: Any, first: str, names: set[str]) -> dict[str, Any]:
         return {first: node[:3] if is_connection(node, names) else node[2], **named(node)}
     if isinstance(node, list) and node and all(is_entry(entry, names) for entry in node):
         return {first: [entry[:3] if is_connection(entry, names) else entry[2] for entry in node], **named(node[0])}
-    raise NotAllowed(_("its description is damaged"))
+    raise UnsafeModelError(_("its description is damaged"))
 
 
 def is_entry(value: Any, names: set[str]) -> bool:
@@ -200,13 +200,13 @@ def named(entry: list[Any]) -> dict[str, Any]:
 
 
 def settings_of(function: Function, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The settings of the operation. Raises NotAllowed for arguments and values that are not in the table."""
+    """The settings of the operation. Raises UnsafeModelError for arguments and values that are not in the table."""
     given = function.given.split()
     for key, value in arguments.items():
         allowed = function.only.get(key)
         known = key in function.settings or key in given or key == "name" or allowed is not None
         if (not known and value is not None) or (allowed is not None and value not in allowed):
-            raise NotAllowed(
+            raise UnsafeModelError(
                 _("it uses tf.{name} with {key} = {value}, which has no counterpart in Keras 3").format(
                     name=name, key=shown(key).strip("'"), value=shown(value)
                 )
@@ -221,11 +221,11 @@ def settings_of(function: Function, name: str, arguments: dict[str, Any]) -> dic
 
 
 def operand(value: Any, names: set[str]) -> Any:
-    """A tensor, a list of tensors, a number, or an array of numbers. Raises NotAllowed."""
+    """A tensor, a list of tensors, a number, or an array of numbers. Raises UnsafeModelError."""
     if is_connection(value, names):
         return tensor(value)
     if isinstance(value, bool) or not isinstance(value, int | float | list):
-        raise NotAllowed(_("its description is damaged"))
+        raise UnsafeModelError(_("its description is damaged"))
     if not isinstance(value, list):
         return value
     if any(is_connection(inner, names) for inner in value):
@@ -254,4 +254,4 @@ def place(item: Any) -> Any:
     ends = item.values() if isinstance(item, dict) and set(item) == {"start", "stop", "step"} else [""]
     if all(end is None or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
         return {"class_name": "__slice__", "config": item}
-    raise NotAllowed(_("its description is damaged"))
+    raise UnsafeModelError(_("its description is damaged"))

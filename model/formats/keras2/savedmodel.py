@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.common.extras import require
-from model.common.sandbox import answer_apart, ask_apart
+from model.common.sandbox import print_result, run_sandboxed
 from model.formats.allowlist import NETWORKS, check_size, shown
 from model.formats.keras2.tensorflow_checkpoint import Checkpoint, as_dict, fields
 from model.formats.keras_files import MAX_DESCRIPTION, check_unpacked, parse
@@ -45,24 +45,24 @@ Parts = dict[str, bytes]
 def parts_of_folder(folder: Path, limit: int) -> Parts | None:
     """The three files of a SavedModel that are needed, or None if no Keras saved it.
 
-    Raises NotAllowed for links, and for more than `limit` bytes; OSError.
+    Raises UnsafeModelError for links, and for more than `limit` bytes; OSError.
     """
     if not os.path.lexists(folder / METADATA):
         return None
     paths = {name: folder / name for name in PARTS}
     for path in (folder / "variables", *paths.values()):
         if path.is_symlink():
-            raise NotAllowed(_("it holds a link, {name!r}, and only files are taken").format(name=path.name))
+            raise UnsafeModelError(_("it holds a link, {name!r}, and only files are taken").format(name=path.name))
     check_parts({name: path.stat().st_size for name, path in paths.items() if path.is_file()})
     if sum(path.stat().st_size for path in paths.values()) > limit:
-        raise NotAllowed(_("it has more than {limit} MB").format(limit=limit // 2**20))
+        raise UnsafeModelError(_("it has more than {limit} MB").format(limit=limit // 2**20))
     return {name: path.read_bytes() for name, path in paths.items()}
 
 
 def parts_of_zip(content: bytes) -> Parts | None:
     """The same of a ZIP of one such folder, or None for any other ZIP. Nothing of it is written anywhere.
 
-    Raises NotAllowed for links, paths that lead elsewhere, and bombs.
+    Raises UnsafeModelError for links, paths that lead elsewhere, and bombs.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -76,40 +76,40 @@ def parts_of_zip(content: bytes) -> Parts | None:
             found = [(name, member) for member in members for name in PARTS if member.filename == top + name]
             sizes = {name: member.file_size for name, member in found}
             if len(found) > len(sizes):
-                raise NotAllowed(_("it holds a file twice"))
+                raise UnsafeModelError(_("it holds a file twice"))
             check_parts(sizes)
             check_unpacked(sum(sizes.values()), len(content))
             return {name: archive.read(member) for name, member in found}
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
-        raise NotAllowed(_("it is a ZIP that is damaged or cut off")) from error
+        raise UnsafeModelError(_("it is a ZIP that is damaged or cut off")) from error
 
 
 def check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
     path = PureWindowsPath(name)  # takes / and \ for separators
     if path.is_absolute() or path.drive or path.root or ".." in path.parts:
-        raise NotAllowed(_("it holds a file for elsewhere, {name!r}").format(name=name[:80]))
+        raise UnsafeModelError(_("it holds a file for elsewhere, {name!r}").format(name=name[:80]))
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise NotAllowed(_("it holds a link, {name!r}, and only files are taken").format(name=name[:80]))
+        raise UnsafeModelError(_("it holds a link, {name!r}, and only files are taken").format(name=name[:80]))
 
 
 def check_parts(sizes: dict[str, int]) -> None:
     if missing := [name for name in PARTS if name not in sizes]:
-        raise NotAllowed(_("it is a SavedModel without its file {name}").format(name=missing[0]))
+        raise UnsafeModelError(_("it is a SavedModel without its file {name}").format(name=missing[0]))
     if max(sizes[METADATA], sizes[INDEX]) > MAX_DESCRIPTION:
-        raise NotAllowed(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
+        raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
 def converted(parts: Parts) -> bytes:
-    """An .h5 file of the same description and numbers, the same bytes at any time. Raises NotAllowed."""
+    """An .h5 file of the same description and numbers, the same bytes at any time. Raises UnsafeModelError."""
     with TemporaryDirectory() as name:
         folder, file = Path(name), Path(name) / "network.h5"
         (folder / "variables").mkdir()
         for part, content in parts.items():
             (folder / part).write_bytes(content)
-        ask_apart("model.formats.keras2.savedmodel", [str(folder), str(file)])
+        run_sandboxed("model.formats.keras2.savedmodel", [str(folder), str(file)])
         return file.read_bytes()
 
 
@@ -136,10 +136,10 @@ def convert(folder: Path, target: Path) -> dict[str, Any]:
 def whole(name: str) -> Iterator[None]:
     try:
         yield
-    except NotAllowed:
+    except UnsafeModelError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, struct.error, RecursionError) as error:
-        raise NotAllowed(_("its file {name} is damaged or cut off").format(name=name)) from error
+        raise UnsafeModelError(_("its file {name} is damaged or cut off").format(name=name)) from error
 
 
 def read_nodes(content: bytes) -> dict[int, bytes]:
@@ -151,12 +151,12 @@ def read_nodes(content: bytes) -> dict[int, bytes]:
 def described(nodes: dict[int, bytes]) -> dict[str, Any]:
     """The network's description as in an .h5 file."""
     if 0 not in nodes:
-        raise NotAllowed(saved_model())
+        raise UnsafeModelError(saved_model())
     root = parse(nodes[0])
     check_size(root)
     kind = root.get("class_name")
     if not isinstance(kind, str) or kind not in NETWORKS or not isinstance(root.get("config"), dict):
-        raise NotAllowed(
+        raise UnsafeModelError(
             _(
                 "it is a SavedModel of its maker's own class {kind}, which would need code of its maker; build it from "
                 "Keras's layers with keras.Model(inputs, outputs), give that its weights, and save it"
@@ -221,4 +221,4 @@ def list_names(group: h5py.Group, key: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    answer_apart(lambda: convert(Path(sys.argv[1]), Path(sys.argv[2])))
+    print_result(lambda: convert(Path(sys.argv[1]), Path(sys.argv[2])))

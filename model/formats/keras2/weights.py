@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.allowlist import NETWORKS
 from model.formats.keras2.graph import FUNCTIONS, fresh_names, name_of
 from model.i18n.translations import gettext as _
@@ -35,7 +35,7 @@ LISTS = ("layers", "_layer_checkpoint_dependencies")  # what the archives call a
 
 
 def fill(network: keras.Model, description: dict[str, Any], file: h5py.File) -> None:
-    """Lay the weights of a file of Keras 2 into the network. Raises NotAllowed where they do not fit.
+    """Lay the weights of a file of Keras 2 into the network. Raises UnsafeModelError where they do not fit.
 
     description: the file's own, not in the words of Keras 3; file: a whole .h5 file, or a .keras file's weights.
     """
@@ -96,7 +96,7 @@ def fill_group(layer: keras.Layer, description: dict[str, Any], group: Any) -> N
     try:
         layer.load_own_variables({key: np.asarray(store[key]) for key in store})
     except (ValueError, KeyError) as error:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("its weights do not fit its description at layer {name!r}").format(name=str(name_of(description))[:80])
         ) from error
     for attribute in INNER:
@@ -138,10 +138,10 @@ def snake(name: str) -> str:
 
 
 def assign(name: Any, variables: list[Any], values: list[np.ndarray]) -> None:
-    """Raises NotAllowed where the arrays are not those that the layer needs."""
+    """Raises UnsafeModelError where the arrays are not those that the layer needs."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
-        raise NotAllowed(
+        raise UnsafeModelError(
             _("its weights do not fit its description: layer {name!r} needs {wanted}, and it holds {found}").format(
                 name=str(name)[:80], wanted=spelled(shapes), found=spelled([value.shape for value in values])
             )

@@ -117,7 +117,7 @@ def test_what_goes_wrong_in_the_background_is_said_in_the_language_of_who_asked(
     classifier = Classifier.load(DEFAULT)
     found = []
     for name in translations.LANGUAGES:
-        with translations.speaking(name):
+        with translations.use_language(name):
             job = explanation_cache.make_index(classifier, tmp_path)
             assert job.ended.wait(60)
             assert job.error == translations.gettext("Undo")

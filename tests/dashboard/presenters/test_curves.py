@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.presenters.curves import POINTS, curves_chart, range_of, smooth
-from model.i18n.translations import speaking
+from model.i18n.translations import use_language
 from training.runs.history import History
 from training.runs.run import Run
 
@@ -61,7 +61,7 @@ def test_a_logarithmic_axis_is_for_loss_and_rate() -> None:
 
 def test_numbers_are_written_in_the_readers_language() -> None:
     assert curves_chart([run("a", 4)]).layout.separators == ".,"
-    with speaking("pt"):
+    with use_language("pt"):
         assert curves_chart([run("a", 4)]).layout.separators == ",."
 
 

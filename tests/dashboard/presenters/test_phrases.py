@@ -7,7 +7,7 @@ import pytest
 from dashboard.presenters.phrases import JOINER, certainty, headline, percent, plain, plain_certainty
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.display_names import class_name
-from model.i18n.translations import speaking
+from model.i18n.translations import use_language
 from model.inference.prediction import Prediction
 
 
@@ -64,7 +64,7 @@ def test_a_file_name_cannot_be_markdown() -> None:
 
 def test_a_class_is_called_what_its_owner_calls_it() -> None:
     assert headline(Prediction.from_probabilities([0.9, 0.1], ("BMW", "iPhone"), "m", 1.0)) == "BMW"
-    with speaking("pt"):
+    with use_language("pt"):
         assert class_name("frog", CIFAR10_CLASSES) == class_name("frog", CIFAR10_CLASSES[::-1]) == "sapo"
         own = ("left", "right", "all", "none", "wrong", "cat", "frog", "")
         assert [class_name(name, own) for name in own] == list(own)

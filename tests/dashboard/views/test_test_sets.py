@@ -21,7 +21,7 @@ from model.datasets.known_folders import add_folder
 from model.datasets.test_set import read_testset
 from model.evaluation import scores
 from model.evaluation.test_set_predictions import Survey, keep, survey_file
-from model.i18n.translations import speaking
+from model.i18n.translations import use_language
 from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.page_visit import SAMPLES, texts, visit, visit_page
@@ -438,7 +438,7 @@ def test_a_class_of_a_users_own_stays_as_it_is_in_portuguese(tmp_path: Path) -> 
         draw_folder(tmp_path / name, 1, classes=("circle",))
     pictures = read_testset("arrows", tmp_path, 32)
     rows = np.roll(np.eye(4, dtype=np.float32) * 0.6 + 0.1, 1, axis=1)
-    with speaking("pt"):
+    with use_language("pt"):
         plain = test_set_browser.plain_cells(pictures, np.arange(4))
         answered = test_set_browser.answered_cells(pictures, Survey(names, pictures.split, rows), np.arange(4))
     assert [cell.lines for cell in plain] == [(name,) for name in names]

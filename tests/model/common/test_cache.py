@@ -99,7 +99,7 @@ def test_a_value_may_be_replaced_and_counts_once() -> None:
 
 def test_those_that_made_room_are_told_of() -> None:
     told: list[int] = []
-    cache: Cache[int] = Cache(KILO, most=2, after_drop=lambda: told.append(1))
+    cache: Cache[int] = Cache(KILO, limit=2, on_evict=lambda: told.append(1))
     for number in range(3):
         cache.put(number, number)
     assert len(cache) == 2 and told == [1]

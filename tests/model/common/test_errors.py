@@ -37,6 +37,6 @@ def test_every_error_has_one_root() -> None:
     assert [name for name in sorted(raised) if not reaches(name, {"VitrineError"})] == []
 
 
-@pytest.mark.parametrize("error", [errors.BundleError, errors.SettingError, errors.NotAllowed])
+@pytest.mark.parametrize("error", [errors.BundleError, errors.SettingError, errors.UnsafeModelError])
 def test_an_error_is_still_what_python_calls_a_wrong_value(error: type[Exception]) -> None:
     assert issubclass(error, ValueError) and issubclass(error, errors.VitrineError)

@@ -80,5 +80,5 @@ def test_keras_is_not_imported_where_a_part_of_it_is_missing(monkeypatch: pytest
 
 @pytest.mark.usefixtures("without_keras")
 def test_the_sentence_is_translated() -> None:
-    with translations.speaking("pt"), pytest.raises(NotInstalled, match="não está instalado"):
+    with translations.use_language("pt"), pytest.raises(NotInstalled, match="não está instalado"):
         require("keras")

@@ -16,12 +16,12 @@ import pytest
 
 from model.common.files import (
     ABANDONED_SECONDS,
-    is_being_written,
-    name_beside,
+    atomic_file,
+    atomic_folder,
+    is_temporary,
     remove_abandoned,
-    whole_file,
-    whole_folder,
-    write_whole,
+    temporary_path,
+    write_atomic,
 )
 from model.evaluation.test_set_predictions import keep
 from model.registry.card import CARD_FILE, KERAS_FILE, read_card, write_card
@@ -48,8 +48,8 @@ def careful() -> Iterator[None]:
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
-    write_whole(path, "old")
-    with whole_file(path) as file:
+    write_atomic(path, "old")
+    with atomic_file(path) as file:
         file.write("neu, aber größer".encode())
         file.flush()
         assert path.read_text("utf-8") == "old"
@@ -59,8 +59,8 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("no")])
 def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, error: BaseException) -> None:
-    write_whole(tmp_path / "notes.txt", "old")
-    with pytest.raises(type(error)), whole_file(tmp_path / "notes.txt") as file:
+    write_atomic(tmp_path / "notes.txt", "old")
+    with pytest.raises(type(error)), atomic_file(tmp_path / "notes.txt") as file:
         file.write(b"half")
         raise error
     assert (tmp_path / "notes.txt").read_text() == "old"
@@ -68,11 +68,11 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, er
 
 
 def test_a_disk_that_takes_no_more_leaves_the_old_file(tmp_path: Path) -> None:
-    write_whole(tmp_path / "notes.txt", "old")
+    write_atomic(tmp_path / "notes.txt", "old")
     code = (
-        "import resource, signal, sys, pathlib; from model.common.files import write_whole\n"
+        "import resource, signal, sys, pathlib; from model.common.files import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "write_whole(pathlib.Path(sys.argv[1]), b'x' * 100_000)"
+        "write_atomic(pathlib.Path(sys.argv[1]), b'x' * 100_000)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "notes.txt")], capture_output=True, check=False)
     assert done.returncode == 1 and b"OSError" in done.stderr
@@ -82,7 +82,7 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_threads_of_one_process_may_write_the_same_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: write_whole(tmp_path / "notes.txt", str(number) * 10_000), range(64)))
+        list(pool.map(lambda number: write_atomic(tmp_path / "notes.txt", str(number) * 10_000), range(64)))
     text = (tmp_path / "notes.txt").read_text()
     assert len(set(text)) <= 2 and text[:2] * 5000 in text + text
     assert names(tmp_path) == {"notes.txt"}
@@ -90,8 +90,8 @@ def test_threads_of_one_process_may_write_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("careful")
 def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
-    write_whole(tmp_path / "notes.txt", "mine")
-    with whole_folder(tmp_path / "folder", "notes.txt") as folder:
+    write_atomic(tmp_path / "notes.txt", "mine")
+    with atomic_folder(tmp_path / "folder", "notes.txt") as folder:
         (folder / "notes.txt").write_text("mine")
     assert [mode(tmp_path / name) for name in ("notes.txt", "folder", "folder/notes.txt")] == [0o640, 0o750, 0o640]
 
@@ -109,7 +109,7 @@ def test_a_link_that_somebody_laid_out_is_not_written_through(tmp_path: Path) ->
 
 
 def test_what_killed_processes_left_goes_a_day_later(tmp_path: Path) -> None:
-    old, young, folder = (name_beside(tmp_path / "any") for _ in range(3))
+    old, young, folder = (temporary_path(tmp_path / "any") for _ in range(3))
     other = tmp_path / ".vitrine-notes"
     folder.mkdir()
     for path in (old, young, other, folder / "model.keras"):
@@ -117,7 +117,7 @@ def test_what_killed_processes_left_goes_a_day_later(tmp_path: Path) -> None:
     for path in (old, other, folder):
         moment = path.stat().st_mtime - ABANDONED_SECONDS - 60
         os.utime(path, (moment, moment))
-    write_whole(tmp_path / "notes.txt", "whole")
+    write_atomic(tmp_path / "notes.txt", "whole")
     assert names(tmp_path) == {"notes.txt", young.name, other.name}
     remove_abandoned(tmp_path / "missing")
 
@@ -127,7 +127,7 @@ def test_listing_the_runs_clears_their_folders(tmp_path: Path, monkeypatch: pyte
     run = own_runs() / "mine"
     run.mkdir(parents=True)
     (run / "recipe.toml").write_text("")
-    left = name_beside(run / "checkpoint.npz")
+    left = temporary_path(run / "checkpoint.npz")
     left.write_bytes(b"half a checkpoint")
     os.utime(left, (0, 0))
     list_runs()
@@ -135,7 +135,7 @@ def test_listing_the_runs_clears_their_folders(tmp_path: Path, monkeypatch: pyte
 
 
 def write_bundle(path: Path, number: int) -> None:
-    with whole_folder(path, CARD_FILE) as folder:
+    with atomic_folder(path, CARD_FILE) as folder:
         (folder / KERAS_FILE).write_bytes(b"%d" % number)
         write_card(folder, dataclasses.replace(FAST_CARD, name=path.name))
 
@@ -163,9 +163,9 @@ def test_a_bundle_that_is_replaced_is_there_at_every_moment(tmp_path: Path, monk
 def test_a_bundle_that_is_being_made_is_no_model_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     shipped = set(own_folders())
-    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "bundles" / "mine", CARD_FILE) as folder:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "bundles" / "mine", CARD_FILE) as folder:
         write_card(folder, FAST_CARD)
         assert set(own_folders()) == shipped
-        assert is_being_written(folder)
+        assert is_temporary(folder)
         raise KeyboardInterrupt
     assert names(tmp_path / "bundles") == set()

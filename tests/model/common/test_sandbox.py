@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from model.common import sandbox
-from model.common.errors import NotAllowed
-from model.common.sandbox import answer_apart, ask_apart
+from model.common.errors import UnsafeModelError
+from model.common.sandbox import print_result, run_sandboxed
 
 
 def run_instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
@@ -23,25 +23,25 @@ def run_instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 @pytest.mark.parametrize("code", ["import os; os.abort()", "import sys; sys.exit()", "print('hello')"])
 def test_a_process_that_ends_without_an_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     run_instead(monkeypatch, code)
-    with pytest.raises(NotAllowed, match="loading it ends the program: it is damaged, or needs too much memory"):
-        ask_apart("model.intake.inspection", [])
+    with pytest.raises(UnsafeModelError, match="loading it ends the program: it is damaged, or needs too much memory"):
+        run_sandboxed("model.intake.inspection", [])
 
 
 def test_a_process_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     run_instead(monkeypatch, "while True: pass")
-    with pytest.raises(NotAllowed, match="could not be loaded within 1 seconds"):
-        ask_apart("model.intake.inspection", [], seconds=1)
+    with pytest.raises(UnsafeModelError, match="could not be loaded within 1 seconds"):
+        run_sandboxed("model.intake.inspection", [], timeout_seconds=1)
 
 
 def test_whatever_is_printed_before_the_answer_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     run_instead(monkeypatch, "print('{}'); print('{\"answer\": 42}')")
-    assert ask_apart("model.intake.inspection", []) == {"answer": 42}
+    assert run_sandboxed("model.intake.inspection", []) == {"answer": 42}
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NotAllowed("it is odd"), "it is odd"),
+        (UnsafeModelError("it is odd"), "it is odd"),
         (KeyError("x" * 500), "it cannot be loaded: 'xxx"),
         (MemoryError(), "it cannot be loaded: MemoryError"),
         (ValueError("first\n   second"), "it cannot be loaded: first second"),
@@ -54,7 +54,7 @@ def test_any_error_is_half_a_sentence(
         raise error
 
     monkeypatch.setattr(sandbox, "limit_memory", lambda: None)
-    answer_apart(work)
+    print_result(work)
     said = capsys.readouterr().out
     assert said.startswith('{"error": "' + words)
     assert len(said) < 260
@@ -70,4 +70,4 @@ def test_a_strangers_file_is_looked_over_without_a_gpu(monkeypatch: pytest.Monke
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     names = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "JAX_PLATFORMS")
     run_instead(monkeypatch, f"import json, os; print(json.dumps({{name: os.environ.get(name) for name in {names}}}))")
-    assert ask_apart("model.intake.inspection", []) == dict(zip(names, ("-1", "-1", "cpu"), strict=True))
+    assert run_sandboxed("model.intake.inspection", []) == dict(zip(names, ("-1", "-1", "cpu"), strict=True))

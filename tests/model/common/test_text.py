@@ -27,5 +27,5 @@ def test_a_name_gets_those_that_look_like_it(name: str, limit: int, sentence: st
 
 
 def test_the_sentence_is_in_the_readers_language() -> None:
-    with translations.speaking("pt"):
+    with translations.use_language("pt"):
         assert suggestion(["best", "fast"]) == "; você quis dizer 'best', 'fast'?"

@@ -41,7 +41,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("suffix", "file"), [(".keras", KERAS_FILE), (".tflite", INT8_FILE)])
 def test_a_file_that_is_there_comes_byte_for_byte(suffix: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(converting, "ask_apart", lambda *_: pytest.fail("converted"))
+    monkeypatch.setattr(converting, "run_sandboxed", lambda *_: pytest.fail("converted"))
     assert convert(FAST, FAST_CARD, suffix) == (FAST / file).read_bytes()
 
 

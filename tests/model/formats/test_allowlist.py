@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.allowlist import LAYERS, MAX_SIDE, check_network, without_records
 from model.inference.classifier import read_network
 from model.networks.architectures import ARCHITECTURES, build_model
@@ -59,7 +59,7 @@ def test_anything_else_is_refused_wherever_it_hides(part: dict[str, Any], words:
     inbound = layer("Add") | {"inbound_nodes": [{"args": [[part]], "kwargs": {}}]}
     nested = copy.deepcopy(sequential(part))
     for description in (sequential(part), sequential(nested), sequential(inbound)):
-        with pytest.raises(NotAllowed) as caught:
+        with pytest.raises(UnsafeModelError) as caught:
             check_network(description)
         assert words in str(caught.value)
         assert len(str(caught.value)) < 300
@@ -67,7 +67,7 @@ def test_anything_else_is_refused_wherever_it_hides(part: dict[str, Any], words:
 
 @pytest.mark.parametrize("description", [None, [], "Sequential", {}, {"class_name": "Dense"}, {"class_name": EVIL}])
 def test_what_is_no_network_is_refused(description: Any) -> None:
-    with pytest.raises((NotAllowed, TypeError)):
+    with pytest.raises((UnsafeModelError, TypeError)):
         check_network(description)
 
 
@@ -84,7 +84,7 @@ def test_records_of_how_a_network_was_made_are_left_out_at_any_depth() -> None:
     left = without_records(description)
     assert left == sequential(layer("Bidirectional", layer=layer("LSTM", units=4)), left["config"]["layers"][2])
     check_network(left)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UnsafeModelError):
         check_network(description)
 
 
@@ -92,7 +92,7 @@ def test_records_of_how_a_network_was_made_are_left_out_at_any_depth() -> None:
 def test_only_records_of_parts_are_left_out(key: str) -> None:
     """Where Keras would read a dictionary of that name as something else, what is in it is looked at."""
     hidden = layer("Dense", **{key: EVIL}) if key != "inbound_nodes" else layer("Dense") | {key: [EVIL]}
-    with pytest.raises(NotAllowed, match="'eval' of 'builtins'"):
+    with pytest.raises(UnsafeModelError, match="'eval' of 'builtins'"):
         check_network(without_records(sequential(hidden)))
 
 
@@ -102,9 +102,9 @@ def test_a_sequence_without_an_input_keeps_the_shape_it_was_built_for_and_nothin
     assert without_records(plain | {"build_config": shape})["build_config"] == shape
     assert "build_config" not in without_records(plain | {"build_config": shape | {"evil": EVIL}})
     assert "build_config" not in without_records(sequential() | {"build_config": shape})
-    with pytest.raises(NotAllowed, match="'eval' of 'builtins'"):
+    with pytest.raises(UnsafeModelError, match="'eval' of 'builtins'"):
         check_network(without_records(plain | {"build_config": {"input_shape": EVIL}}))
-    with pytest.raises(NotAllowed, match=f"up to {MAX_SIDE}"):
+    with pytest.raises(UnsafeModelError, match=f"up to {MAX_SIDE}"):
         check_network(without_records(plain | {"build_config": {"input_shape": [None, MAX_SIDE + 1]}}))
 
 
@@ -139,7 +139,7 @@ def test_nesting_and_size_have_limits() -> None:
     for _ in range(100):
         deep = [deep]
     for value in (deep, [1] * 300_000):
-        with pytest.raises(NotAllowed, match="too large or too deeply nested"):
+        with pytest.raises(UnsafeModelError, match="too large or too deeply nested"):
             check_network(sequential(layer("Dense", units=value)))
 
 

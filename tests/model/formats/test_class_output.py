@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.export.quantization import unspoken
 from model.formats.class_output import last_activation
 from model.inference.classifier import load_tflite, read_network
@@ -56,7 +56,7 @@ def test_an_input_in_a_dictionary_is_taken(tmp_path: Path) -> None:
 
 def test_several_rows_are_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.keras", lambda _pictures, row: {"kind": row, "age": layers.Dense(5)(row)})
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(UnsafeModelError) as caught:
         look(path, "", 0)
     assert str(caught.value) == (
         "it has 2 outputs ('age', 'kind') and 2 of them are rows of numbers; a classifier has one such row"
@@ -65,7 +65,7 @@ def test_several_rows_are_named(tmp_path: Path) -> None:
 
 def test_no_row_among_several_outputs_is_a_sentence(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.keras", lambda pictures, _row: [features(pictures), pictures])
-    with pytest.raises(NotAllowed, match="and 0 of them are rows of numbers"):
+    with pytest.raises(UnsafeModelError, match="and 0 of them are rows of numbers"):
         look(path, "", 0)
 
 
@@ -127,7 +127,7 @@ def test_a_tflite_file_for_any_size_needs_one_said(tmp_path: Path) -> None:
     given = keras.Input((None, None, 3))
     row = layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(given))
     path = lite(keras.Model(given, row), tmp_path / "a.tflite")
-    with pytest.raises(NotAllowed, match="it takes pictures of any size; say with --input-size"):
+    with pytest.raises(UnsafeModelError, match="it takes pictures of any size; say with --input-size"):
         look(path, "unit", 0)
     facts = look(path, "unit", 24, 48)
     assert (facts.input_size, facts.input_width) == (24, 48)

@@ -9,14 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.keras_files import check_hdf5, read_source
-from model.i18n.translations import speaking
+from model.i18n.translations import use_language
 from tests.foreign import layer, sequential, weights, write_h5, write_keras, write_keras2
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(UnsafeModelError) as caught:
         read_source(path)
     return str(caught.value)
 
@@ -47,7 +47,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = write_keras(tmp_path / "a.keras", members=bomb, compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000
     assert "it would unpack from 0.1 MB to 64 MB" in refusal(path)
-    with speaking("pt"):
+    with use_language("pt"):
         assert "ele passaria de 0,1 MB para 64 MB" in refusal(path)
 
 
@@ -158,5 +158,5 @@ def test_hostile_weights_are_refused(tmp_path: Path, change: Callable[[h5py.File
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     content = weights()
     for damaged in (content[:300], b"no HDF5", content[:100] + bytes(len(content) - 100)):
-        with pytest.raises(NotAllowed, match="damaged"):
+        with pytest.raises(UnsafeModelError, match="damaged"):
             check_hdf5(io.BytesIO(damaged), len(damaged))

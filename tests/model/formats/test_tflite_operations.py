@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.tflite_operations import OPERATIONS, read_operations
 from tests.shipped import FAST_INT8
 
@@ -84,7 +84,7 @@ def test_an_unchanged_network_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_crafted_file_is_refused(tmp_path: Path, change: Callable[[Any], object], words: str) -> None:
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(UnsafeModelError) as caught:
         read(tmp_path, crafted(change))
     assert words in str(caught.value)
 
@@ -98,7 +98,7 @@ def test_scrambled_bytes_are_read_or_refused(tmp_path: Path) -> None:
             content[place] = int(rng.integers(256))
         try:
             read(tmp_path, bytes(content))
-        except NotAllowed:
+        except UnsafeModelError:
             refused += 1
     assert refused > 50
 

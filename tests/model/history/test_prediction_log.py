@@ -14,7 +14,7 @@ from PIL import Image
 from sqlalchemy import insert
 
 from model.common.errors import SettingError, StoreError
-from model.common.settings import keeps_answers
+from model.common.settings import history_enabled
 from model.history import prediction_log
 from model.images.thumbnails import SIDE
 from model.inference.classifier import NoProbabilities
@@ -196,12 +196,12 @@ def test_forget_deletes_all(home: Path) -> None:
 
 
 def test_answers_are_kept_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not keeps_answers()
+    assert not history_enabled()
     monkeypatch.setenv("VITRINE_HISTORY", "1")
-    assert keeps_answers()
+    assert history_enabled()
     monkeypatch.setenv("VITRINE_HISTORY", "yes")
     with pytest.raises(SettingError, match="VITRINE_HISTORY is 'yes'; it can be 1"):
-        keeps_answers()
+        history_enabled()
 
 
 def test_two_processes_keep_answers_at_once() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.i18n.number_format import decimal, decimal_point, duration, per_cent, thousands, whole
-from model.i18n.translations import speaking
+from model.i18n.number_format import decimal, decimal_point, duration, integer, percentage, thousands_separator
+from model.i18n.translations import use_language
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,14 @@ def test_duration_in_words(seconds: float, words: str) -> None:
     ],
 )
 def test_numbers_have_the_signs_of_the_language(language: str, written: list[str]) -> None:
-    with speaking(language):
-        numbers = [decimal(-1234.567, 2), per_cent(0.971), per_cent(0.0), whole(1_234_567), whole(999), whole(-10_000)]
+    with use_language(language):
+        numbers = [
+            decimal(-1234.567, 2),
+            percentage(0.971),
+            percentage(0.0),
+            integer(1_234_567),
+            integer(999),
+            integer(-10_000),
+        ]
         assert [*numbers, decimal(float("nan"))] == written
-        assert decimal_point() + thousands() == {"en": ".,", "pt": ",."}[language]
+        assert decimal_point() + thousands_separator() == {"en": ".,", "pt": ",."}[language]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.inference.classifier import load_keras, load_tflite
 from model.intake.inspection import Facts, inspect, look
 from model.registry.card import Card
@@ -32,7 +32,7 @@ def head(units: int = CLASSES, activation: str | None = "softmax") -> list[Any]:
 
 
 def refusal(path: Path, **wishes: Any) -> str:
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(UnsafeModelError) as caught:
         look(path, wishes.get("scaling", ""), wishes.get("size", 0))
     return str(caught.value)
 
@@ -57,12 +57,12 @@ def test_an_int8_network_in_its_own_process() -> None:
 
 def test_a_refusal_comes_out_of_the_process(tmp_path: Path) -> None:
     path = write_keras(tmp_path / "a.keras", sequential(layer("Lambda")))
-    with pytest.raises(NotAllowed, match="it has a Lambda layer"):
+    with pytest.raises(UnsafeModelError, match="it has a Lambda layer"):
         inspect(path)
 
 
 def test_a_file_that_takes_for_ever_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotAllowed, match="could not be loaded within 0 seconds"):
+    with pytest.raises(UnsafeModelError, match="could not be loaded within 0 seconds"):
         inspect(write_keras(tmp_path / "a.keras"), seconds=0.01)
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_takes_for_ever_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_tflite_file_is_refused(tmp_path: Path, cut: int) -> None:
     content = bytearray(FAST_INT8.read_bytes())
     (tmp_path / "a.tflite").write_bytes(content[:cut])
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UnsafeModelError):
         inspect(tmp_path / "a.tflite")
 
 
@@ -84,7 +84,7 @@ def test_scrambled_tflite_files_are_refused_or_answered_but_end_nothing(tmp_path
         (tmp_path / "a.tflite").write_bytes(scrambled)
         try:
             assert inspect(tmp_path / "a.tflite").classes >= 2
-        except NotAllowed as error:
+        except UnsafeModelError as error:
             assert 0 < len(str(error)) < 300
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.export.quantization import unspoken
 from model.inference.classifier import load_tflite, takes_bytes, to_tensor
 from model.intake.inspection import look
@@ -106,7 +106,7 @@ def test_a_float_file_of_which_nothing_is_known_is_tried(tmp_path: Path) -> None
 def test_a_file_for_any_size_asks_for_one_and_takes_it(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_bytes(converted(brightness(lambda pictures: pictures / 255, 0.5, 1.0, size=None)))
-    with pytest.raises(NotAllowed, match="it takes pictures of any size; say with --input-size how large"):
+    with pytest.raises(UnsafeModelError, match="it takes pictures of any size; say with --input-size how large"):
         look(path, "", 0)
     facts = look(path, "", 24)
     assert (facts.input_size, facts.scaling) == (24, "none")

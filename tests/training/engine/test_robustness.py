@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.common.files import is_being_written
+from model.common.files import is_temporary
 from model.registry.resolution import find_bundle
 from tests.drawn import draw_folder
 from training.cli.main import app
@@ -101,7 +101,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
     assert "Traceback" not in result.output
     assert read_run(own_runs() / "full").status == "cut off"
     assert (finished_epochs(own_runs() / "full") if saved else 0) == saved
-    assert not any(map(is_being_written, (own_runs() / "full").iterdir()))
+    assert not any(map(is_temporary, (own_runs() / "full").iterdir()))
     assert resume(shapes, "full").exit_code == 0
     assert history("full").epoch == (1, 2, 3, 4, 5, 6)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.keras2.configuration import modern
 from model.formats.keras_files import parse, read_h5
 from model.inference.classifier import read_network
@@ -161,7 +161,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "old.h5", "r+") as file:
         del file["model_weights/dense_7/dense_7/kernel:0"]
         file["model_weights/dense_7/dense_7/kernel:0"] = np.zeros((63, 3), np.float32)
-    with pytest.raises(NotAllowed, match="layer 'dense_7' needs 64 x 3, 3, and it holds 63 x 3, 3"):
+    with pytest.raises(UnsafeModelError, match="layer 'dense_7' needs 64 x 3, 3, and it holds 63 x 3, 3"):
         read_network(tmp_path / "old.h5")
 
 
@@ -175,7 +175,7 @@ def test_weights_that_an_archive_lacks_are_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "less.keras", "w") as archive:
         for name, content in (members | {"model.weights.h5": weights.getvalue()}).items():
             archive.writestr(name, content)
-    with pytest.raises(NotAllowed, match="its weights do not fit its description at layer 'dense"):
+    with pytest.raises(UnsafeModelError, match="its weights do not fit its description at layer 'dense"):
         read_network(tmp_path / "less.keras")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.common.errors import NotAllowed
+from model.common.errors import UnsafeModelError
 from model.formats.keras2.functions import FUNCTIONS
 from model.inference.classifier import read_network
 from tests.foreign import write_h5
@@ -121,7 +121,7 @@ def test_parts_of_pictures(tmp_path: Path) -> None:
     ],
 )
 def test_anything_else_is_refused(tmp_path: Path, function: Any, arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(NotAllowed) as caught:
+    with pytest.raises(UnsafeModelError) as caught:
         network_of(tmp_path, ["x", 0, 0, arguments], function)
     assert words in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -129,11 +129,11 @@ def test_anything_else_is_refused(tmp_path: Path, function: Any, arguments: dict
 
 @pytest.mark.parametrize("node", [None, 1, [], ["x"], ["x", 0], ["y", 0, 0, {}], [["x", 0, 0], "y"], [[]], {"a": 1}])
 def test_odd_connections_are_refused(tmp_path: Path, node: Any) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UnsafeModelError):
         network_of(tmp_path, node, "math.negative")
 
 
 @pytest.mark.parametrize("key", ["x", 1.5, True, {"start": 0}, {"start": "a", "stop": 1, "step": 1}, [[1]]])
 def test_odd_indices_are_refused(tmp_path: Path, key: Any) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(UnsafeModelError):
         network_of(tmp_path, ["x", 0, 0, {"slice_spec": key}], "__operators__.getitem", kind="SlicingOpLambda")

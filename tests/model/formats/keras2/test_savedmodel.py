@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from dashboard.presenters import model_text
 from model.cli.models import app
-from model.common.errors import NotAllowed, StoreError
+from model.common.errors import StoreError, UnsafeModelError
 from model.formats.keras2.savedmodel import (
     DATA,
     INDEX,
@@ -146,7 +146,7 @@ def test_code_of_the_maker_is_refused(tmp_path: Path, at_once: None) -> None:
 
 def test_a_network_s_class_is_a_name(tmp_path: Path) -> None:
     parts = parts_of("mixed.zip") | {METADATA: node(b'{"class_name": ["Model"], "config": {}}')}
-    with pytest.raises(NotAllowed, match="its maker's own class"):
+    with pytest.raises(UnsafeModelError, match="its maker's own class"):
         convert_here(tmp_path / "net", parts)
 
 
@@ -187,9 +187,9 @@ def test_a_zip_with_a_file_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    with pytest.raises(NotAllowed, match=r"it would unpack from 0\.\d MB to 64 MB"):
+    with pytest.raises(UnsafeModelError, match=r"it would unpack from 0\.\d MB to 64 MB"):
         parts_of_zip(zip_of(parts_of("mixed.zip") | {DATA: bytes(2**26)}))
-    with pytest.raises(NotAllowed, match="its description has more than 16 MB"):
+    with pytest.raises(UnsafeModelError, match="its description has more than 16 MB"):
         parts_of_zip(zip_of(parts_of("mixed.zip") | {METADATA: bytes(2**24 + 1)}))
 
 
@@ -199,10 +199,10 @@ def test_a_folder_with_links_or_too_much_is_refused(tmp_path: Path) -> None:
         folder = write_folder(tmp_path / name.replace("/", "-"), parts)
         (folder / name).rename(tmp_path / "elsewhere")
         (folder / name).symlink_to(tmp_path / "elsewhere")
-        with pytest.raises(NotAllowed, match="it holds a link"):
+        with pytest.raises(UnsafeModelError, match="it holds a link"):
             parts_of_folder(folder, ROOM)
         os.replace(tmp_path / "elsewhere", tmp_path / f"was-{name.replace('/', '-')}")
-    with pytest.raises(NotAllowed, match="it has more than 0 MB"):
+    with pytest.raises(UnsafeModelError, match="it has more than 0 MB"):
         parts_of_folder(write_folder(tmp_path / "large", parts), 1000)
 
 
@@ -211,7 +211,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = write_folder(tmp_path / "net", parts_of("mixed.zip"))
     (folder / name).unlink()
     assert f"net is not stored: it is a SavedModel without its file {name}." == refusal(folder)
-    with pytest.raises(NotAllowed, match="without its file"):
+    with pytest.raises(UnsafeModelError, match="without its file"):
         parts_of_zip(zip_of({part: b"" for part in PARTS if part != name}))
 
 
@@ -220,7 +220,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 def test_what_is_cut_off_gets_a_sentence(tmp_path: Path, name: str, cut: Callable[[int], int]) -> None:
     parts = parts_of("normalised.zip")
     content = parts[name][: cut(len(parts[name]))]
-    with pytest.raises(NotAllowed, match=r"its file .* is damaged or cut off|it is a SavedModel, a folder of"):
+    with pytest.raises(UnsafeModelError, match=r"its file .* is damaged or cut off|it is a SavedModel, a folder of"):
         convert_here(tmp_path / "net", parts | {name: content})
 
 
@@ -237,7 +237,7 @@ def test_damaged_bytes_do_no_harm(tmp_path: Path) -> None:
         try:
             target = convert_here(tmp_path / str(number), given | {name: bytes(content)})
             assert target.stat().st_size < 2**17
-        except NotAllowed:
+        except UnsafeModelError:
             refused += 1
     assert refused > 50
 
