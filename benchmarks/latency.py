@@ -32,12 +32,12 @@ def main(n: int = 500) -> None:
     classifier = Classifier.load("default")
     int8 = Classifier.load("default", "int8")
     network = keras.models.load_model(find_bundle("default") / KERAS_FILE, compile=False)
-    picture = read_image(content, at_least=32)
+    picture = read_image(content, min_side=32)
     one = to_array(picture, 32)[None]
 
     print(machine())
     print(f"640x480 JPEG of {len(content) // 1024} KB, model {classifier.card.name}")
-    print(row("read_image: bytes to RGB", timed(lambda: read_image(content, at_least=32), n)))
+    print(row("read_image: bytes to RGB", timed(lambda: read_image(content, min_side=32), n)))
     print(row("to_array: crop and resize", timed(lambda: to_array(picture, 32), n)))
     model_step = timed(lambda: classifier.probabilities(one), n)
     print(row("probabilities, keras", model_step))

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.presenters.data_url import data_url
-from model.images.decoder import to_picture
-from model.images.thumbnails import jpeg, png
+from model.images.decoder import array_to_image
+from model.images.thumbnails import encode_jpeg, encode_png
 
 SIDE = 96  # pixels of a picture on the page
 
@@ -96,7 +96,7 @@ class Cell:
 
 def small_url(image: np.ndarray) -> str:
     """A picture, uint8 (height, width, channels), small enough for a sheet; a small one's pixels stay as they are."""
-    return data_url(png(image) if max(image.shape) <= SIDE else jpeg(to_picture(image), SIDE))
+    return data_url(encode_png(image) if max(image.shape) <= SIDE else encode_jpeg(array_to_image(image), SIDE))
 
 
 _sheet = st.components.v2.component("vitrine_sheet", html="<div></div>\n<div></div>", css=CSS, js=JS)

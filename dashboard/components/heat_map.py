@@ -11,8 +11,8 @@ from plotly.colors import hex_to_rgb, sequential
 
 from dashboard.presenters.data_url import data_url
 from model.i18n.translations import gettext as _
-from model.images.decoder import centre
-from model.images.thumbnails import jpeg
+from model.images.decoder import centre_crop
+from model.images.thumbnails import encode_jpeg
 from model.signature.shapes import InputShape
 
 SIDE = 420  # pixels of the picture on the page
@@ -63,8 +63,8 @@ def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
     shape = enlarged(marks)
     _overlay(
         data={
-            "picture": data_url(jpeg(seen_part(preview, shape), SIDE)),
-            "map": data_url(jpeg(heat(marks, shape), SIDE)),
+            "picture": data_url(encode_jpeg(seen_part(preview, shape), SIDE)),
+            "map": data_url(encode_jpeg(heat(marks, shape), SIDE)),
             "width": shape.width,
             "height": shape.height,
             "ramp": f"linear-gradient(90deg, {', '.join(sequential.Inferno)})",
@@ -87,7 +87,7 @@ def enlarged(marks: np.ndarray) -> InputShape:
 def seen_part(preview: bytes, shape: InputShape) -> Image.Image:
     """The part of the picture that the network is given, RGB, as large as the map is shown."""
     with Image.open(io.BytesIO(preview)) as image:
-        return centre(image.convert("RGB"), shape)
+        return centre_crop(image.convert("RGB"), shape)
 
 
 def heat(marks: np.ndarray, shape: InputShape) -> Image.Image:

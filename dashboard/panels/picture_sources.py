@@ -14,8 +14,8 @@ from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.display_names import class_name
 from model.i18n.translations import gettext as _
 from model.images.decoder import MAX_BYTES
-from model.images.image_files import is_picture_below
-from model.images.samples import Sample, list_samples, one_a_class
+from model.images.image_files import is_picture_path
+from model.images.samples import Sample, first_of_each_class, list_samples
 
 
 def forget_sample() -> None:
@@ -58,7 +58,7 @@ def drop_area(folder: bool = False) -> list[tuple[str, bytes]]:
         max_upload_size=MAX_BYTES // 2**20,  # a larger one is refused in the browser, with a sentence beside its name
         on_change=forget_sample,
     )
-    taken = [file for file in files if is_picture_below(file.name)] if folder else files
+    taken = [file for file in files if is_picture_path(file.name)] if folder else files
     if files and not taken:
         st.info(_("This folder holds no pictures."))
     return [(name_of(file.name), file.getvalue()) for file in taken]
@@ -87,11 +87,11 @@ def clear() -> None:
 
 def show_samples() -> None:
     """The strip of samples, one a class, to try it without a picture of one's own."""
-    samples: Sequence[Sample] = one_a_class(list_samples())
+    samples: Sequence[Sample] = first_of_each_class(list_samples())
     pictures = resources.sample_thumbnails()
-    st.html(tile_style({sample.key: pictures[sample.key] for sample in samples}, "76px"))
+    st.html(tile_style({sample.css_key: pictures[sample.css_key] for sample in samples}, "76px"))
     st.caption(_("or try one of these:"))
     with st.container(horizontal=True, gap="xsmall", key="samples"):
         for sample in samples:
             label, hint = phrases.plain(class_name(sample.truth, CIFAR10_CLASSES)), _("Classify this sample")
-            st.button(label, key=sample.key, help=hint, on_click=choose_sample, args=(sample.name,))
+            st.button(label, key=sample.css_key, help=hint, on_click=choose_sample, args=(sample.name,))

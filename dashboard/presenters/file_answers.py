@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 
-from model.images.decoder import InvalidImage, made_of, to_picture
-from model.images.thumbnails import jpeg, thumbnail
+from model.images.decoder import InvalidImage, array_to_image, process_image
+from model.images.thumbnails import encode_jpeg, thumbnail
 from model.inference.classifier import Classifier, NoProbabilities
 from model.inference.prediction import Prediction
 
@@ -45,11 +45,11 @@ def answer(content: bytes, classifier: Classifier) -> Answer:
     """Classify one file's bytes and make the page's pictures of it; without an answer there is a sentence."""
     try:
         result = classifier.classify(content)
-        preview, small = made_of(
-            content, lambda picture: (jpeg(picture, PREVIEW), thumbnail(picture)), at_least=PREVIEW // 2
+        preview, small = process_image(
+            content, lambda picture: (encode_jpeg(picture, PREVIEW), thumbnail(picture)), min_side=PREVIEW // 2
         )
     except (InvalidImage, NoProbabilities) as error:
         return Answer(error=str(error))
     seen = io.BytesIO()
-    to_picture(result.seen).save(seen, "PNG")
+    array_to_image(result.seen).save(seen, "PNG")
     return Answer(preview, small, seen.getvalue(), result.prediction)

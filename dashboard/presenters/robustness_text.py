@@ -12,7 +12,7 @@ from model.explanation.robustness import CHANGES, Trial, held
 from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
-from model.images.thumbnails import png
+from model.images.thumbnails import encode_png
 
 KINDS = {
     "turned": marked("turned"),
@@ -67,7 +67,7 @@ def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFr
     """A row a change: the changed picture, what was done, the answer then, and how sure the network is of `label`."""
     return pd.DataFrame(
         {
-            "picture": [data_url(png(trial.image)) for trial in found],
+            "picture": [data_url(encode_png(trial.image)) for trial in found],
             "change": [change(trial) for trial in found],
             "answer": [class_name(classes[winner(trial)], classes) for trial in found],
             "sure": [float(trial.probabilities[label]) for trial in found],

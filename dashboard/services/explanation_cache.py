@@ -30,7 +30,7 @@ from model.explanation.robustness import Trial, trials
 from model.explanation.saliency import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
 from model.i18n.translations import current_language, use_language
 from model.i18n.translations import gettext as _
-from model.images.decoder import from_picture
+from model.images.decoder import image_to_array
 from model.inference.classifier import Classifier, KerasPass
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ COUNT = 5  # alike pictures that are shown
 def seen_by(answer: Answer) -> np.ndarray:
     """What the network was given of a picture, uint8 (height, width, channels)."""
     with Image.open(io.BytesIO(answer.seen)) as image:
-        return from_picture(image)
+        return image_to_array(image)
 
 
 def methods(classifier: Classifier) -> list[str]:

@@ -92,7 +92,7 @@ def answer_for(content: bytes, classifier: Classifier) -> Answer:
 @st.cache_data(show_spinner=False)
 def sample_thumbnails() -> dict[str, bytes]:
     """A JPEG square of each sample by its key."""
-    return {sample.key: thumbnail(read_image(sample.path.read_bytes(), at_least=160)) for sample in list_samples()}
+    return {sample.css_key: thumbnail(read_image(sample.path.read_bytes(), min_side=160)) for sample in list_samples()}
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -166,7 +166,7 @@ def converted(name: str, suffix: str) -> bytes:
     def make() -> bytes:
         shape = choice.card.input_shape
         pictures = [
-            to_array(read_image(sample.path.read_bytes(), at_least=shape.longest), shape) for sample in list_samples()
+            to_array(read_image(sample.path.read_bytes(), min_side=shape.longest), shape) for sample in list_samples()
         ]
         return convert(choice.folder, choice.card, suffix, np.stack(pictures))
 

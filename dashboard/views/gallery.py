@@ -40,7 +40,7 @@ def show_grid(samples: list[Sample]) -> None:
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
             label, name = phrases.plain(class_name(sample.truth, CIFAR10_CLASSES)), phrases.plain(sample.name)
-            st.button(label, key=sample.key, help=name, on_click=choose, args=(sample.name,))
+            st.button(label, key=sample.css_key, help=name, on_click=choose, args=(sample.name,))
 
 
 def show_samples(model: str) -> None:

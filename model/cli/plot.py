@@ -77,7 +77,7 @@ def draw_bar(pen: ImageDraw.ImageDraw, left: int, top: int, score: ClassScore, c
 def shrunk(content: bytes) -> Image.Image:
     """The picture within a square of SIDE; a grey square for one that only the server could read."""
     try:
-        picture = read_image(content, at_least=SIDE)
+        picture = read_image(content, min_side=SIDE)
     except InvalidImage:
         return Image.new("RGB", (SIDE, SIDE), "#d5dddd")
     scale = SIDE / max(picture.size)

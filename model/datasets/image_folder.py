@@ -199,4 +199,4 @@ def read_picture(path: Path, size: PictureSize) -> np.ndarray:
     """One picture file as uint8 (height, width, channels). Raises OSError or InvalidImage."""
     from model.images.decoder import read_image, to_array
 
-    return to_array(read_image(path.read_bytes(), at_least=shape_of(size).longest), size)
+    return to_array(read_image(path.read_bytes(), min_side=shape_of(size).longest), size)

@@ -59,9 +59,9 @@ class Split:
         """RGB pictures as a network takes them: with 1 for channels, their luminance."""
         if channels == 3:
             return self
-        from model.images.decoder import from_picture, to_picture
+        from model.images.decoder import array_to_image, image_to_array
 
-        grey = [from_picture(to_picture(image).convert("L")) for image in self.images]
+        grey = [image_to_array(array_to_image(image).convert("L")) for image in self.images]
         return replace(self, images=np.stack(grey) if grey else self.images[..., :1])
 
     def take(self, indices: np.ndarray | slice) -> Split:

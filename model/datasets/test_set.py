@@ -18,8 +18,8 @@ from model.datasets.image_folder import check_memory, image_folders, read_class_
 from model.datasets.known_folders import is_folder
 from model.datasets.splits import DataError, Split, data_key, readable, shortened
 from model.i18n.translations import gettext as _
-from model.images.image_files import walk
-from model.images.thumbnails import png
+from model.images.image_files import walk_pictures
+from model.images.thumbnails import encode_png
 from model.signature.shapes import PictureSize, shape_of
 
 Walk = list[tuple[str, list[str]]]  # folders, each with the names of its files
@@ -54,7 +54,7 @@ class PictureSet:
     def file(self, place: int) -> tuple[str, bytes]:
         """A picture's file name and bytes: its own file, else a PNG of its pixels. Raises DataError."""
         if not self.paths:
-            return f"{self.name}-{place}.png", png(self.split.images[place])
+            return f"{self.name}-{place}.png", encode_png(self.split.images[place])
         try:
             return readable(self.paths[place].name), self.paths[place].read_bytes()
         except OSError as error:
@@ -133,7 +133,7 @@ def walked(source: Path) -> Iterator[tuple[str, list[str]]]:
         return
     for split in list(image_folders(source).values()) or [source]:
         for top in subfolders(split):  # a class may be a link, which a walk from further up does not follow
-            for place, files in walk(top):
+            for place, files in walk_pictures(top):
                 yield str(place), files
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from model.images.decoder import from_picture, to_picture
+from model.images.decoder import array_to_image, image_to_array
 from model.inference.prediction import LIKELY
 
 Change = Callable[[np.ndarray, float], np.ndarray]
@@ -35,9 +35,9 @@ def turned(image: np.ndarray, degrees: float) -> np.ndarray:
     """Turned about its middle, mirrored at the edges; positive is counter-clockwise."""
     height, width = image.shape[:2]
     pad = max(height, width) // 2
-    wide = to_picture(np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect"))
+    wide = array_to_image(np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect"))
     rotated = wide.rotate(degrees, Image.Resampling.BICUBIC)
-    return from_picture(rotated)[pad : pad + height, pad : pad + width]
+    return image_to_array(rotated)[pad : pad + height, pad : pad + width]
 
 
 def moved(image: np.ndarray, share: float) -> np.ndarray:
@@ -51,14 +51,14 @@ def moved(image: np.ndarray, share: float) -> np.ndarray:
 
 def blurred(image: np.ndarray, share: float) -> np.ndarray:
     """Gaussian blur whose radius is a share of the shorter side."""
-    return from_picture(to_picture(image).filter(ImageFilter.GaussianBlur(share * min(image.shape[:2]))))
+    return image_to_array(array_to_image(image).filter(ImageFilter.GaussianBlur(share * min(image.shape[:2]))))
 
 
 def compressed(image: np.ndarray, quality: float) -> np.ndarray:
     """Once through JPEG at a quality of 1 to 100."""
     buffer = io.BytesIO()
-    to_picture(image).save(buffer, "JPEG", quality=round(quality))
-    return from_picture(Image.open(buffer))
+    array_to_image(image).save(buffer, "JPEG", quality=round(quality))
+    return image_to_array(Image.open(buffer))
 
 
 # Kind of change -> how it is made, and the strengths that are tried, weakest last for JPEG.

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, String, and_, case, cast, delete, func, in
 from model.common.errors import StoreError
 from model.datasets.class_matching import spelled
 from model.i18n.translations import gettext as _
-from model.images.decoder import made_of
-from model.images.thumbnails import SIDE
+from model.images.decoder import process_image
+from model.images.thumbnails import THUMBNAIL_SIDE
 from model.images.thumbnails import thumbnail as small
 from model.inference.classifier import check_probabilities
 from model.inference.prediction import Prediction
@@ -73,7 +73,7 @@ def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: b
     row = {
         "time": time.time(),
         "picture_sha256": hashlib.sha256(content).hexdigest(),
-        "thumbnail": made_of(content, small, at_least=SIDE) if thumbnail is None else thumbnail,
+        "thumbnail": process_image(content, small, min_side=THUMBNAIL_SIDE) if thumbnail is None else thumbnail,
         "model": prediction.model,
         "model_sha256": model_sha256,
         "probabilities": [[score.label, score.probability] for score in prediction.scores],

@@ -1,6 +1,6 @@
-"""From the bytes of a picture's file to upright RGB pixels, whatever is in the file.
+"""From the bytes of a picture file to upright RGB pixels.
 
-All that knows image formats is here.
+Everything that knows image formats is here.
 """
 
 __all__ = ["decoder", "image_files", "samples", "thumbnails"]

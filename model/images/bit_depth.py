@@ -1,4 +1,4 @@
-"""Pictures of more than eight bits a value as eight: by what a file could hold, or by what it holds if that is less."""
+"""Convert pictures with more than 8 bits per value to 8 bits, by the depth their values need."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from PIL import Image, ImageFile, TiffImagePlugin
 from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 
-TILE_PIXELS = 2**18  # worked on at once where numbers need more memory than the picture does
-DEPTHS = (8, 10, 12, 14)  # bits that cameras and scanners give; files have 8, 16 or 32
-FULL = 16
-INVERTED = 0  # TIFF's photometric interpretation where 0 is white
-# Pillow keeps the upper byte of each value of a colour picture; read in the other order, it keeps the lower one.
-ORDERS = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
-GREY_ALPHA = "LA;16B"  # to be read as RGBA, four bytes: both of the grey value, both of the transparency
-SWAPPED = {f"{mode};{one}": f"{mode};{two}" for mode in ("RGB", "RGBA", "RGBX") for one, two in ORDERS.items()}
-SWAPPED[GREY_ALPHA] = "RGBA"
-DARK = 2**6  # an upper byte below it is that of 14 bits or less
+TILE_PIXELS = 2**18  # processed at once; floats take more memory than the picture itself
+_DEPTHS = (8, 10, 12, 14)  # bits per value that cameras and scanners deliver; files store 8, 16 or 32
+_FULL_DEPTH = 16
+_WHITE_IS_ZERO = 0  # TIFF's photometric interpretation if 0 is white
+# Pillow keeps only the high byte of each 16-bit colour value. Reading with the opposite byte order gives the low byte.
+_BYTE_ORDERS = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+_GREY_ALPHA = "LA;16B"  # read as RGBA: two bytes of grey, two bytes of alpha
+SWAPPED_MODES = {
+    f"{mode};{one}": f"{mode};{two}" for mode in ("RGB", "RGBA", "RGBX") for one, two in _BYTE_ORDERS.items()
+}
+SWAPPED_MODES[_GREY_ALPHA] = "RGBA"
+_DARK_LIMIT = 2**6  # high bytes below this mean 14 bits or fewer
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a picture is grey with values of 16 or 32 bits."""
+    """Return whether a picture is greyscale with 16 or 32 bits per value."""
     return image.mode.startswith("I;16") or image.mode in ("I", "F")
 
 
-def eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
-    """A greyscale picture of 16 or 32 bits as 8 bits, and a sentence on the range where it was not the file's own."""
-    low, high, note = value_range(image)
-    if is_inverted(image):
+def to_eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
+    """Convert a 16- or 32-bit greyscale picture to 8 bits.
+
+    Returns:
+        The picture in mode L, and a note for the user if its value range had to be guessed (else empty).
+    """
+    low, high, note = _value_range(image)
+    if _is_inverted(image):
         low, high = high, low
     result = Image.new("L", image.size)
     for box in tiles(image.size):
@@ -43,26 +49,29 @@ def eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
     return result, note
 
 
-def is_inverted(image: Image.Image) -> bool:
-    """Whether 0 is white, as in X-ray pictures: Pillow turns round only the values of 8 bits."""
+def _is_inverted(image: Image.Image) -> bool:
+    """Return whether 0 is white, as in X-ray pictures: Pillow inverts only 8-bit values."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.mode.startswith("I;16"):
         return False
-    return bool(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == INVERTED)
+    return bool(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO)
 
 
-def value_range(image: Image.Image) -> tuple[float, float, str]:
-    """What is black and what is white in a greyscale picture of 16 or 32 bits, and a sentence if that is a guess.
+def _value_range(image: Image.Image) -> tuple[float, float, str]:
+    """Find which values of a 16- or 32-bit greyscale picture are black and white.
 
-    Whole numbers from 0 to 65,535 are read by the smallest depth that holds them all, decimals from 0 to 1 as such,
-    others by their own range.
+    Integers from 0 to 65,535 are read with the smallest depth that holds them all, floats from 0 to 1 as such, anything
+    else by its own minimum and maximum.
+
+    Returns:
+        The values of black and white, and a note for the user if they are a guess (else empty).
     """
     ends = [(part.min(), part.max()) for part in (np.asarray(image.crop(box)) for box in tiles(image.size))]
     low, high = float(np.min(ends)), float(np.max(ends))  # NaN where any value is
     if image.mode == "F" and low >= 0 and high <= 1:
         return 0.0, 1.0, ""
-    if image.mode != "F" and low >= 0 and high < 2**FULL:
-        bits = depth_of(high)
-        return 0.0, 2.0**bits - 1, stretched(bits, high, 32 if image.mode == "I" else FULL)
+    if image.mode != "F" and low >= 0 and high < 2**_FULL_DEPTH:
+        bits = _bit_depth(high)
+        return 0.0, 2.0**bits - 1, _brightening_note(bits, high, 32 if image.mode == "I" else _FULL_DEPTH)
     text = _("This picture's values go from {low} to {high}, which were read as black and white.")
     return (
         low,
@@ -71,21 +80,21 @@ def value_range(image: Image.Image) -> tuple[float, float, str]:
     )
 
 
-def depth_of(highest: float) -> int:
-    """The bits that values need, of those in use. A picture that is black throughout is as its file says."""
-    return next((bits for bits in DEPTHS if 0 < highest < 2**bits), FULL)
+def _bit_depth(highest: float) -> int:
+    """Return the smallest usual number of bits that holds the values; 16 for a picture that is black throughout."""
+    return next((bits for bits in _DEPTHS if 0 < highest < 2**bits), _FULL_DEPTH)
 
 
-def stretched(bits: int, highest: float, width: int = FULL) -> str:
-    """The sentence for a picture whose values end far below the range of its file; width: bits a value there."""
-    if bits == FULL:
+def _brightening_note(bits: int, highest: float, width: int = _FULL_DEPTH) -> str:
+    """Return the note for a picture that uses few of its `width` bits per value; empty for any other."""
+    if bits == _FULL_DEPTH:
         return ""
     text = _("No value in this {width}-bit file is above {highest:.0f}: it was brightened as a picture of {bits} bits.")
     return text.format(width=width, highest=highest, bits=bits)
 
 
 def tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover a picture, TILE_PIXELS at most in each, however long and thin it is."""
+    """Yield boxes (left, top, right, bottom) of at most TILE_PIXELS that cover a picture of any proportions."""
     width, height = size
     across = min(width, TILE_PIXELS)
     down = TILE_PIXELS // across
@@ -95,44 +104,50 @@ def tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def raw_mode(image: ImageFile.ImageFile) -> str:
-    """How Pillow is going to read a picture that it has not loaded yet."""
+    """Return the raw mode in which Pillow will decode a picture that is not loaded yet."""
     args = image.tile[0].args if image.tile else ""
     return args if isinstance(args, str) else str(args[0]) if args else ""
 
 
-def brightened(upper: Image.Image, lower: ImageFile.ImageFile, raw: str) -> str:
-    """Bring a colour picture of 16 bits, loaded as its upper bytes, to the depth that its values need, in place.
+def brighten(upper: Image.Image, lower: ImageFile.ImageFile, raw: str) -> str:
+    """Scale a 16-bit colour picture, in place, to the bit depth that its values need.
 
-    lower: the same picture, not loaded yet; raw: its `raw_mode`. Returns a sentence where anything was done.
+    Args:
+        upper: The picture as Pillow loads it: the high byte of each value.
+        lower: The same picture, not loaded yet; it is used to read the low bytes.
+        raw: The `raw_mode` of `lower`.
+
+    Returns:
+        A note for the user if the picture was brightened, else empty.
     """
-    if raw not in SWAPPED or brightest(upper) >= DARK:
+    if raw not in SWAPPED_MODES or _max_value(upper) >= _DARK_LIMIT:
         return ""
-    lower.tile = [tile._replace(args=swapped(tile.args)) for tile in lower.tile]
+    lower.tile = [tile._replace(args=_swap_raw_mode(tile.args)) for tile in lower.tile]
     lower.load()
-    whole = (colours(upper, lower, raw, box) for box in tiles(upper.size))
+    whole = (_combine_bytes(upper, lower, raw, box) for box in tiles(upper.size))
     highest = np.max([values.max(axis=(0, 1)) for values in whole], axis=0)
-    bits = depth_of(highest[:3].max())
-    if bits == FULL:
+    bits = _bit_depth(highest[:3].max())
+    if bits == _FULL_DEPTH:
         return ""
-    whites = np.where(highest < 2**bits, 2**bits - 1, 2**FULL - 1)  # transparency may have a range of its own
+    whites = np.where(highest < 2**bits, 2**bits - 1, 2**_FULL_DEPTH - 1)  # alpha may have a range of its own
     for box in tiles(upper.size):
-        values = colours(upper, lower, raw, box) * (255.0 / whites)
+        values = _combine_bytes(upper, lower, raw, box) * (255.0 / whites)
         upper.paste(Image.fromarray(values.round().astype(np.uint8)), box)
-    return stretched(bits, highest[:3].max())
+    return _brightening_note(bits, highest[:3].max())
 
 
-def brightest(image: Image.Image) -> int:
-    """The highest number in any colour of an RGB or RGBA picture."""
+def _max_value(image: Image.Image) -> int:
+    """Return the highest value in any colour channel of an RGB or RGBA picture."""
     return max(int(np.asarray(image.crop(box))[..., :3].max()) for box in tiles(image.size))
 
 
-def swapped(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str:
-    """A decoder's arguments with the raw mode of the lower bytes."""
+def _swap_raw_mode(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str:
+    """Return a decoder's arguments with the raw mode that yields the low bytes."""
     assert args
-    return SWAPPED[args] if isinstance(args, str) else (SWAPPED[args[0]], *args[1:])
+    return SWAPPED_MODES[args] if isinstance(args, str) else (SWAPPED_MODES[args[0]], *args[1:])
 
 
-def colours(upper: Image.Image, lower: Image.Image, raw: str, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The 16-bit values of a part of a picture: uint16 (height, width, channels)."""
+def _combine_bytes(upper: Image.Image, lower: Image.Image, raw: str, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Return the 16-bit values inside a box: uint16 (height, width, channels)."""
     high, low = (np.asarray(image.crop(box)).astype(np.uint16) for image in (upper, lower))
-    return high << 8 | (low[..., [1, 1, 1, 3]] if raw == GREY_ALPHA else low)
+    return high << 8 | (low[..., [1, 1, 1, 3]] if raw == _GREY_ALPHA else low)

@@ -1,4 +1,4 @@
-"""Bytes from outside -> an upright RGB picture -> the small uint8 array that a network sees."""
+"""From bytes to an upright RGB picture, and to the uint8 array that a network takes."""
 
 from __future__ import annotations
 
@@ -18,24 +18,31 @@ from model.common.errors import VitrineError
 from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
-from model.images.bit_depth import SWAPPED, brightened, eight_bit, is_deep, raw_mode
+from model.images.bit_depth import SWAPPED_MODES, brighten, is_deep, raw_mode, to_eight_bit
 from model.images.color_spaces import to_srgb
 from model.images.heif import NoDecoder, is_heif, open_heif
-from model.images.truncated_files import END, JPEG_START, PNG, has_too_many_parts, share_missing, without_metadata
+from model.images.truncated_files import (
+    JPEG_END,
+    JPEG_START,
+    PNG_SIGNATURE,
+    has_too_many_parts,
+    missing_fraction,
+    strip_metadata,
+)
 from model.signature.shapes import InputShape, PictureSize, shape_of
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF")
-OF_PILLOW = tuple(name for name in FORMATS if name != "HEIF")
-TAKEN = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are taken")
-CALLED = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats whose users know another name
-JPEGS = ("JPEG", "MPO")  # the second is two in one file, as an iPhone's portraits are; the first of them counts
-MOST_MISSING = 0.25  # of a JPEG that was cut off
-MOST_TILES = 100_000  # of a TIFF: a strip a row is fewer, and each costs time, however few pixels it has
+_PILLOW_FORMATS = tuple(name for name in FORMATS if name != "HEIF")
+_SUPPORTED_FORMATS = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are taken")
+_FORMAT_NAMES = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats that users know by another name
+_JPEG_FORMATS = ("JPEG", "MPO")  # MPO holds several JPEGs, as iPhone portraits do; the first is used
+_MAX_MISSING = 0.25  # fraction of a truncated JPEG that may be missing
+MAX_TILES = 100_000  # of a TIFF; each costs time. One strip per row is far fewer
 
-# What people drop by mistake, by its first bytes.
-LOOKALIKES = (
+# Files that people drop by mistake, by their first bytes.
+_LOOKALIKES = (
     (b"%PDF", marked("a PDF")),
     (b"<svg", marked("an SVG drawing")),
     (b"<!doctype html", marked("a web page")),
@@ -61,9 +68,9 @@ LOOKALIKES = (
     (b"\x1aE\xdf\xa3", marked("a video")),
     (b"version https://git-lfs", marked("the note that Git LFS leaves in a picture's place")),
 )
-VIDEO = re.compile(rb"....ftyp(qt|mp4|isom|iso2|M4V|3gp)", re.DOTALL)
-# How the pictures begin that are taken, for those whose beginning cannot be read all the same.
-BEGINNINGS = (
+_VIDEO_SIGNATURE = re.compile(rb"....ftyp(qt|mp4|isom|iso2|M4V|3gp)", re.DOTALL)
+# The first bytes of supported formats, to recognize files that are damaged further on.
+_SIGNATURES = (
     ("PNG", re.compile(rb"\x89PNG")),
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
     ("GIF", re.compile(rb"GIF8")),
@@ -74,104 +81,117 @@ BEGINNINGS = (
     ("BMP", re.compile(rb"BM")),
 )
 
-# More decoders than cores are not faster together, and each may hold a picture of 50 million pixels.
-DECODERS = threading.BoundedSemaphore(os.cpu_count() or 2)
-Made = TypeVar("Made")
+# More decoders than cores are not faster, and each may hold a picture of 50 million pixels.
+DECODER_SLOTS = threading.BoundedSemaphore(os.cpu_count() or 2)
+_Result = TypeVar("_Result")
 
-# Pillow warns of sizes that `open_checked` refuses anyway. Once and for all: filters are shared by all threads.
+# `_open_checked` refuses oversized pictures itself. Set once here, because warning filters are shared by all threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class InvalidImage(VitrineError, ValueError):
-    """Bytes that cannot be shown to a network; the message is a sentence for people."""
+    """Bytes that are not a usable picture; the message tells users why."""
 
 
-def read_image(content: bytes, at_least: int = 0) -> Image.Image:
-    """Decode a picture: first frame, upright, RGB with transparency laid over white.
+def read_image(content: bytes, min_side: int = 0) -> Image.Image:
+    """Decode a picture: its first frame, upright, RGB, transparency blended with white.
 
-    at_least: pixels that the shorter side will be needed at. A JPEG much larger than that is decoded at a half, a
-    quarter or an eighth of its size; 0 decodes at full size. Raises InvalidImage.
+    Args:
+        content: The bytes of the file.
+        min_side: Pixels that the shorter side will be needed at. Much larger JPEGs are decoded at 1/2, 1/4 or 1/8 of
+            their size, which is faster. 0 decodes at full size.
+
+    Raises:
+        InvalidImage: The bytes are not a picture that can be read.
     """
-    return made_of(content, lambda image: image, at_least)
+    return process_image(content, lambda image: image, min_side)
 
 
-def made_of(content: bytes, make: Callable[[Image.Image], Made], at_least: int = 0) -> Made:
-    """What `make` makes of a picture that is decoded as by `read_image`, for those who then need it no more.
+def process_image(content: bytes, process: Callable[[Image.Image], _Result], min_side: int = 0) -> _Result:
+    """Decode a picture as `read_image` does, and return what `process` makes of it.
 
-    No more pictures than DECODERS has places are held in full at the same time; `make` must not decode another.
-    Raises InvalidImage.
+    At most DECODER_SLOTS pictures are held in memory at once, so `process` must not decode another one.
+
+    Raises:
+        InvalidImage: The bytes are not a picture that can be read.
     """
-    return noted(content, make, at_least)[0]
+    return process_image_with_note(content, process, min_side)[0]
 
 
-def noted(content: bytes, make: Callable[[Image.Image], Made], at_least: int = 0) -> tuple[Made, str]:
-    """The same, and a sentence where the answer is not to be taken for that of a whole, ordinary picture."""
-    with DECODERS:
-        image, note = decode(content, at_least)
-        return make(image), note
+def process_image_with_note(
+    content: bytes, process: Callable[[Image.Image], _Result], min_side: int = 0
+) -> tuple[_Result, str]:
+    """Do the same as `process_image`, and return a note for the user if the picture is incomplete or was brightened."""
+    with DECODER_SLOTS:
+        image, note = _decode(content, min_side)
+        return process(image), note
 
 
-def decode(content: bytes, at_least: int) -> tuple[Image.Image, str]:
-    """The picture, and a sentence on what had to be guessed or is missing, empty for most."""
-    opened = open_checked(content)
+def _decode(content: bytes, min_side: int) -> tuple[Image.Image, str]:
+    """Decode a picture; return it with a note on what was guessed or is missing (empty for most)."""
+    opened = _open_checked(content)
     try:
         try:
-            image, note = loaded(opened, content, at_least)
+            image, note = _load_pixels(opened, content, min_side)
         except OSError:
-            if opened.format not in JPEGS:
+            if opened.format not in _JPEG_FORMATS:
                 raise
-            image, note = without_end(content, at_least)
-        check_pixels(image)  # the decoder of HEIC may find another size than the file's header said
-        image, guess = to_rgb(upright(image))
+            image, note = _load_truncated(content, min_side)
+        _check_pixels(image)  # the HEIC decoder may find another size than the header says
+        image, guess = to_rgb(_rotate_upright(image))
         return image, note or guess
     except InvalidImage:
         raise
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
+    except Exception as error:  # decoders raise nearly anything on malicious files
         raise InvalidImage(
-            _("This {format} picture is damaged or cut off and cannot be read.").format(format=called(opened))
+            _("This {format} picture is damaged or cut off and cannot be read.").format(format=_format_name(opened))
         ) from error
 
 
-def loaded(image: ImageFile.ImageFile, content: bytes, at_least: int) -> tuple[Image.Image, str]:
-    """The picture's pixels, its first frame's where there are several, and a sentence if they were brightened."""
-    if len(image.tile) > MOST_TILES:
+def _load_pixels(image: ImageFile.ImageFile, content: bytes, min_side: int) -> tuple[Image.Image, str]:
+    """Load the pixels of the first frame; return the picture and a note if it was brightened."""
+    if len(image.tile) > MAX_TILES:
         raise OSError("far too many pieces")
-    if at_least and image.format in JPEGS:
-        # Twice the size wanted: what remains is reduced by an antialiased filter, not by the decoder alone.
-        image.draft(None, (2 * at_least, 2 * at_least))
+    if min_side and image.format in _JPEG_FORMATS:
+        # Twice the size needed, so that the final step is an antialiased resize and not the decoder's reduction.
+        image.draft(None, (2 * min_side, 2 * min_side))
     raw = raw_mode(image)
     image.load()
-    return image, brightened(image, open_any(content), raw) if raw in SWAPPED else ""
+    return image, brighten(image, _open_by_content(content), raw) if raw in SWAPPED_MODES else ""
 
 
-def without_end(content: bytes, at_least: int) -> tuple[Image.Image, str]:
-    """A JPEG that was cut off, if most of its picture is there. Raises OSError if not."""
-    missing = share_missing(content)
-    if missing > MOST_MISSING:
+def _load_truncated(content: bytes, min_side: int) -> tuple[Image.Image, str]:
+    """Load a truncated JPEG if most of it is there; raise OSError if not."""
+    missing = missing_fraction(content)
+    if missing > _MAX_MISSING:
         raise OSError("cut off")
-    image, _brightened = loaded(open_any(content + END), content, at_least)
+    image, _brightened = _load_pixels(_open_by_content(content + JPEG_END), content, min_side)
     text = _("This file is cut off: the last {share} of the picture are missing and show grey.")
     return image, text.format(share=percentage(max(missing, 0.001))) if missing else ""
 
 
-def called(image: Image.Image) -> str:
-    """A picture's format by the name that people know."""
-    return CALLED.get(image.format or "", image.format or "")
+def _format_name(image: Image.Image) -> str:
+    """Return the name that people know a picture's format by."""
+    return _FORMAT_NAMES.get(image.format or "", image.format or "")
 
 
-def open_any(content: bytes) -> ImageFile.ImageFile:
-    """Open a file of one of FORMATS, by its content, without decoding it."""
+def _open_by_content(content: bytes) -> ImageFile.ImageFile:
+    """Open a file in one of FORMATS, recognized by its content, without decoding it."""
     if is_heif(content):
         return open_heif(content)
-    if content.startswith(PNG):
-        content = without_metadata(content)
+    if content.startswith(PNG_SIGNATURE):
+        content = strip_metadata(content)
     elif content.startswith(JPEG_START) and has_too_many_parts(content):
         raise SyntaxError("a JPEG of far too many parts")
-    return Image.open(io.BytesIO(content), formats=OF_PILLOW)
+    return Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS)
 
 
-def open_checked(content: bytes) -> ImageFile.ImageFile:
-    """Open without decoding and hold the limits: bytes, format by content, pixels. Raises InvalidImage."""
+def _open_checked(content: bytes) -> ImageFile.ImageFile:
+    """Open a file without decoding it, and check its size, format and number of pixels.
+
+    Raises:
+        InvalidImage: The file is empty, too large, or not a supported picture.
+    """
     if not content:
         raise InvalidImage(_("This file is empty."))
     if len(content) > MAX_BYTES:
@@ -181,7 +201,7 @@ def open_checked(content: bytes) -> ImageFile.ImageFile:
             )
         )
     try:
-        image = open_any(content)
+        image = _open_by_content(content)
     except NoDecoder as error:
         raise InvalidImage(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -190,16 +210,22 @@ def open_checked(content: bytes) -> ImageFile.ImageFile:
                 number=MAX_PIXELS // 10**6
             )
         ) from None
-    except Exception as error:  # Pillow's parsers raise nearly anything on hostile bytes
+    except Exception as error:  # Pillow's parsers raise nearly anything on malicious files
         raise InvalidImage(
-            _("This file is not an image: {guess}. {taken}.").format(guess=looks_like(content), taken=_(TAKEN))
+            _("This file is not an image: {guess}. {taken}.").format(
+                guess=_describe_content(content), taken=_(_SUPPORTED_FORMATS)
+            )
         ) from error
-    check_pixels(image)
+    _check_pixels(image)
     return image
 
 
-def check_pixels(image: Image.Image) -> None:
-    """Raises InvalidImage for more than MAX_PIXELS."""
+def _check_pixels(image: Image.Image) -> None:
+    """Check the number of pixels.
+
+    Raises:
+        InvalidImage: There are more than MAX_PIXELS.
+    """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImage(
@@ -209,17 +235,17 @@ def check_pixels(image: Image.Image) -> None:
         )
 
 
-def looks_like(content: bytes) -> str:
-    """What the file is instead of a picture, as the end of a sentence."""
+def _describe_content(content: bytes) -> str:
+    """Describe what the file is instead of a picture, as a clause for an error message."""
     head = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for start, name in LOOKALIKES:
+    for start, name in _LOOKALIKES:
         if head.startswith(start.lower()):
             if start == b"<?xml" and b"<svg" in content[:4096].lower():
                 return _("it starts like {name}").format(name=_("an SVG drawing"))
             return _("it starts like {name}").format(name=_(name))
-    if VIDEO.match(content):
+    if _VIDEO_SIGNATURE.match(content):
         return _("it starts like {name}").format(name=_("a video"))
-    for name, beginning in BEGINNINGS:
+    for name, beginning in _SIGNATURES:
         if beginning.match(content):
             return _("it starts as {name} pictures do, but is damaged or cut off").format(name=name)
     if b"\0" in content[:4096]:
@@ -231,46 +257,57 @@ def looks_like(content: bytes) -> str:
     return _("it looks like a text file")
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says; broken EXIF turns nothing."""
+def _rotate_upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation, in place; broken EXIF data is ignored."""
     with suppress(Exception):  # a picture with unreadable EXIF is still a picture
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
-    """Any mode as RGB, transparency laid over white, and a sentence if the range of its values was a guess."""
+    """Convert any mode to RGB, with transparency blended with white.
+
+    Returns:
+        The picture, and a note for the user if its value range had to be guessed (else empty).
+    """
     note = ""
     if is_deep(image):
-        image, note = eight_bit(image)
+        image, note = to_eight_bit(image)
     image = to_srgb(image)
     if image.has_transparency_data:
         clear = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.new("RGB", image.size, "white")
         image.paste(clear, mask=clear)
-    return image if image.mode == "RGB" else image.convert("RGB"), note  # a copy of 50 million pixels is 200 MB
+    return image if image.mode == "RGB" else image.convert(
+        "RGB"
+    ), note  # no needless copy: 50 million pixels take 200 MB
 
 
 def to_array(image: Image.Image, size: PictureSize) -> np.ndarray:
-    """The centre of an RGB picture in a network's proportions, made its size by one antialiased resize.
+    """Crop an RGB picture at its centre to a network's proportions, and resize it once with antialiasing.
 
-    uint8 (height, width, channels); size: the side of RGB squares, or any shape. Grey is luminance (ITU-R BT.601).
+    Args:
+        image: An RGB picture of any size.
+        size: The side of square RGB pictures, or any input shape. Grey is luminance (ITU-R BT.601).
+
+    Returns:
+        uint8 (height, width, channels).
     """
     shape = shape_of(size)
-    small = centre(image, shape)
-    return from_picture(small if shape.channels == 3 else small.convert("L"))
+    small = centre_crop(image, shape)
+    return image_to_array(small if shape.channels == 3 else small.convert("L"))
 
 
-def centre(image: Image.Image, shape: InputShape) -> Image.Image:
-    """The largest part of a picture at its centre that has a shape's proportions, made its height and width."""
+def centre_crop(image: Image.Image, shape: InputShape) -> Image.Image:
+    """Crop the largest centred area with a shape's proportions, and resize it to the shape."""
     # reducing_gap lets Pillow shrink by whole factors first, which keeps large pictures quick.
     return image.resize(
-        (shape.width, shape.height), Image.Resampling.BICUBIC, box=centre_box(image.size, shape), reducing_gap=3.0
+        (shape.width, shape.height), Image.Resampling.BICUBIC, box=_centre_crop_box(image.size, shape), reducing_gap=3.0
     )
 
 
-def centre_box(size: tuple[int, int], shape: InputShape) -> tuple[float, float, float, float]:
-    """Where that part of a picture of this size (width, height) is: left, top, right, bottom."""
+def _centre_crop_box(size: tuple[int, int], shape: InputShape) -> tuple[float, float, float, float]:
+    """Return the box (left, top, right, bottom) of that area in a picture of `size` (width, height)."""
     width, height = size
     across: float = width
     down: float = height
@@ -282,12 +319,12 @@ def centre_box(size: tuple[int, int], shape: InputShape) -> tuple[float, float, 
     return left, top, left + across, top + down
 
 
-def from_picture(image: Image.Image) -> np.ndarray:
-    """An RGB or grey picture as uint8 (height, width, 3 or 1)."""
+def image_to_array(image: Image.Image) -> np.ndarray:
+    """Convert an RGB or grey picture to uint8 (height, width, 3 or 1)."""
     array = np.asarray(image)
     return array if array.ndim == 3 else array[..., None]
 
 
-def to_picture(array: np.ndarray) -> Image.Image:
-    """The same back: uint8 (height, width, 3 or 1) as an RGB or grey picture."""
+def array_to_image(array: np.ndarray) -> Image.Image:
+    """Convert uint8 (height, width, 3 or 1) to an RGB or grey picture."""
     return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])

@@ -1,4 +1,4 @@
-"""HEIC and other HEIF pictures, as iPhones save them; what reads them is imported when the first one comes."""
+"""HEIC and other HEIF pictures, as iPhones save them; the decoder is imported when the first one comes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from PIL import ImageFile
 from model.common.errors import VitrineError
 from model.i18n.translations import gettext as _
 
-HEVC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-ANY = {b"mif1", b"msf1", b"mif2"}  # HEIF of any coding
-AVIF = {b"avif", b"avis"}  # which Pillow reads by itself
-OPENING = threading.Lock()  # two threads do not import at once; reading a header takes no time
+_HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_HEIF_BRANDS = {b"mif1", b"msf1", b"mif2"}  # HEIF with any codec
+_AVIF_BRANDS = {b"avif", b"avis"}  # Pillow reads AVIF itself
+_IMPORT_LOCK = threading.Lock()  # so that two threads do not import at once; reading a header is quick
 
 
 class NoDecoder(VitrineError):
-    """The package that reads HEIC is not there; the message is a sentence that says what to do."""
+    """The package that decodes HEIC is not installed; the message says what to do."""
 
 
 def is_heif(content: bytes) -> bool:
-    """Whether a file says that it is HEIF and not AVIF, which is a kind of it."""
+    """Return whether a file is HEIF but not AVIF, which is a kind of HEIF."""
     length, kind = int.from_bytes(content[:4], "big"), content[4:8]
     if kind != b"ftyp":
         return False
     box = content[8 : min(max(length, 12), 1024)]
-    brands = {box[:4], *(box[place : place + 4] for place in range(8, len(box), 4))}
-    return bool(brands & HEVC) or bool(brands & ANY and not brands & AVIF)
+    brands = {box[:4], *(box[position : position + 4] for position in range(8, len(box), 4))}
+    return bool(brands & _HEVC_BRANDS) or bool(brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS)
 
 
 def open_heif(content: bytes) -> ImageFile.ImageFile:
-    """Its main picture, upright, not decoded yet. Raises NoDecoder, and SyntaxError for what is damaged."""
-    with OPENING:
+    """Open the main picture of a HEIF file, upright, without decoding it.
+
+    Raises:
+        NoDecoder: The decoder is not installed.
+        SyntaxError: The file is damaged.
+    """
+    with _IMPORT_LOCK:
         try:
             from pillow_heif import HeifImageFile
 

@@ -1,4 +1,4 @@
-"""The pictures that come with Vitrine; each file's name begins with its true class."""
+"""The sample pictures that come with Vitrine; the name of each file begins with its true class."""
 
 from __future__ import annotations
 
@@ -16,31 +16,35 @@ FOLDER = Path(__file__).parent.parent.parent / "sample_images"
 
 @dataclass(frozen=True)
 class Sample:
+    """One sample picture."""
+
     path: Path
 
     @property
     def name(self) -> str:
+        """The name of the file."""
         return self.path.name
 
     @property
     def truth(self) -> str:
+        """The true class."""
         return self.path.stem.partition("-")[0]
 
     def pixels(self, size: PictureSize) -> np.ndarray:
-        """The picture as a network of that size gets it, uint8 (height, width, channels)."""
-        return to_array(read_image(self.path.read_bytes(), at_least=shape_of(size).longest), size)
+        """Return the picture at a network's input size: uint8 (height, width, channels)."""
+        return to_array(read_image(self.path.read_bytes(), min_side=shape_of(size).longest), size)
 
     @property
-    def key(self) -> str:
-        """A name that can stand in a style sheet."""
+    def css_key(self) -> str:
+        """The picture's name in style sheets and widget keys."""
         return f"tile-{self.path.stem}"
 
 
 def list_samples() -> list[Sample]:
-    """Every sample picture, sorted by name: class by class."""
+    """List the sample pictures, sorted by name and therefore class by class."""
     return [Sample(path) for path in sorted(FOLDER.iterdir()) if is_picture(path.name)]
 
 
-def one_a_class(samples: list[Sample]) -> list[Sample]:
-    """The first sample of each class."""
+def first_of_each_class(samples: list[Sample]) -> list[Sample]:
+    """Return the first sample of each class."""
     return list({sample.truth: sample for sample in reversed(samples)}.values())[::-1]

@@ -1,4 +1,4 @@
-"""Pictures as files for a page and for the history: small JPEGs, and pixels as they are."""
+"""Encode pictures for the page and the history: small JPEGs, and PNGs of exact pixels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import io
 import numpy as np
 from PIL import Image
 
-from model.images.decoder import centre, to_picture
+from model.images.decoder import array_to_image, centre_crop
 from model.signature.shapes import InputShape
 
-SIDE = 160
+THUMBNAIL_SIDE = 160
 
 
-def jpeg(picture: Image.Image, side: int) -> bytes:
-    """The whole picture with its longer side at most `side`."""
+def encode_jpeg(picture: Image.Image, side: int) -> bytes:
+    """Encode the whole picture as a JPEG whose longer side is at most `side` pixels."""
     small = picture.copy()
     small.thumbnail((side, side), reducing_gap=2.0)
     buffer = io.BytesIO()
@@ -22,13 +22,13 @@ def jpeg(picture: Image.Image, side: int) -> bytes:
     return buffer.getvalue()
 
 
-def thumbnail(picture: Image.Image, side: int = SIDE) -> bytes:
-    """The centre square of the picture, side x side."""
-    return jpeg(centre(picture, InputShape(side, side)), side)
+def thumbnail(picture: Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
+    """Encode the centre of the picture as a square JPEG of side x side pixels."""
+    return encode_jpeg(centre_crop(picture, InputShape(side, side)), side)
 
 
-def png(image: np.ndarray) -> bytes:
-    """A picture, uint8 (height, width, 3 or 1), with every pixel as it is."""
+def encode_png(image: np.ndarray) -> bytes:
+    """Encode an image, uint8 (height, width, 3 or 1), as a PNG that keeps every pixel."""
     buffer = io.BytesIO()
-    to_picture(image).save(buffer, "PNG", compress_level=1)
+    array_to_image(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What can still be shown of a picture's file that is not whole: what is missing is measured, never guessed."""
+"""Decide what can still be shown of an incomplete file: the missing part is measured, not guessed."""
 
 from __future__ import annotations
 
@@ -12,50 +12,55 @@ from itertools import takewhile
 import numpy as np
 from PIL import Image, ImageChops
 
-PNG = b"\x89PNG\r\n\x1a\n"
-# Of what a PNG says beside its pixels, these change how they look. Programs write megabytes of the rest.
-ANCILLARY = 0x20  # the bit of a chunk's first letter that says so
-KEPT = (b"tRNS", b"eXIf", b"iCCP")
-MAX_PROFILE = 2**20  # bytes of a colour profile, unpacked; Pillow takes no more
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# The ancillary PNG chunks that change how pixels look. Programs write megabytes of the others.
+_ANCILLARY = 0x20  # this bit of the first letter marks a chunk as ancillary
+_KEPT_CHUNKS = (b"tRNS", b"eXIf", b"iCCP")
+_MAX_PROFILE = 2**20  # bytes of a colour profile once unpacked; Pillow's own limit
 
 JPEG_START = b"\xff\xd8\xff"
-END = b"\xff\xd9"  # the marker that ends a JPEG
-MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # other than those inside a scan
-ALONE = b"\x01\xd8"  # markers without a segment
-SCAN = 0xDA
-COEFFICIENTS = 64  # of a block
-MOST_SEGMENTS = 10_000  # of a JPEG; a colour profile or a film strip of thumbnails makes hundreds
-MOST_SCANS = 200  # programs write about ten
-# Decodes to noise, and so to anything but the plain blocks that stand where a file ends too soon.
-FILLER = bytes((7 * number * number + 3 * number) % 251 for number in range(2**16))
-MEASURED = 512  # pixels of the shorter side that are enough to measure
+JPEG_END = b"\xff\xd9"  # end-of-image marker
+_JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # without the markers inside a scan
+_LONE_MARKERS = b"\x01\xd8"  # markers that no segment follows
+_SCAN_MARKER = 0xDA
+_COEFFICIENTS = 64  # per block
+MAX_SEGMENTS = 10_000  # a colour profile or a strip of thumbnails takes hundreds
+MAX_SCANS = 200  # a progressive JPEG has about ten
+# Decodes to noise, unlike the plain blocks that a decoder puts where a file is cut off.
+_FILLER = bytes((7 * number * number + 3 * number) % 251 for number in range(2**16))
+_MEASURED_SIDE = 512  # pixels; enough for the shorter side to measure
 
 
-def without_metadata(content: bytes) -> bytes:
-    """A PNG without texts, animation and whatever else does not change its picture, or that is damaged.
+def strip_metadata(content: bytes) -> bytes:
+    """Remove the chunks of a PNG that do not change its picture or that are damaged.
 
-    Such chunks need not be unpacked, and a wrong checksum in one harms no pixel.
+    They then need not be unpacked, and a wrong checksum in them does no harm.
     """
-    kept, start, place = [PNG], len(PNG), len(PNG)
-    once = set(KEPT)  # a picture has one of each, and a file that has thousands is to cost no more than that
-    while place + 8 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, place)
-        end = place + length + 12
-        if end > len(content) and not kind[0] & ANCILLARY:
-            break  # pixels are cut off: the decoder says whether the rest is enough
+    kept, start, position = [PNG_SIGNATURE], len(PNG_SIGNATURE), len(PNG_SIGNATURE)
+    once = set(_KEPT_CHUNKS)  # a PNG has one of each; a file with thousands must not cost more
+    while position + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        end = position + length + 12
+        if end > len(content) and not kind[0] & _ANCILLARY:
+            break  # the pixels are cut off; the decoder decides whether the rest is enough
         is_first = kind in once
         once.discard(kind)
-        if kind[0] & ANCILLARY and not (is_first and is_sound(kind, content[place + 8 : end])):
-            kept.append(content[start:place])
+        if kind[0] & _ANCILLARY and not (is_first and _is_valid_chunk(kind, content[position + 8 : end])):
+            kept.append(content[start:position])
             start = min(end, len(content))
-        place = end
+        position = end
         if kind == b"IEND":
             break
     return b"".join([*kept, content[start:]]) if len(kept) > 1 else content
 
 
-def is_sound(kind: bytes, rest: bytes) -> bool:
-    """Whether a chunk's checksum is right and, of a colour profile, that it is not huge. rest: content and checksum."""
+def _is_valid_chunk(kind: bytes, rest: bytes) -> bool:
+    """Return whether a chunk's checksum is right and, for a colour profile, its unpacked size acceptable.
+
+    Args:
+        kind: The four letters of the chunk type.
+        rest: The chunk's content and checksum.
+    """
     content, checksum = rest[:-4], rest[-4:]
     if zlib.crc32(kind + content) != int.from_bytes(checksum, "big"):
         return False
@@ -63,68 +68,68 @@ def is_sound(kind: bytes, rest: bytes) -> bool:
         return True
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(content.partition(b"\0")[2][1:], MAX_PROFILE)
+        unpacker.decompress(content.partition(b"\0")[2][1:], _MAX_PROFILE)
     except zlib.error:
         return False
     return not unpacker.unconsumed_tail
 
 
-def share_missing(content: bytes) -> float:
-    """Which part of a JPEG's picture is not in a file that was cut off, 0 to 1; 1 where details are missing everywhere.
+def missing_fraction(content: bytes) -> float:
+    """Measure which fraction of a truncated JPEG's picture is missing: 0 to 1.
 
-    The file is decoded twice, with noise behind it the second time: what comes out the same both times was in the
-    file. Raises whatever Pillow's decoder does.
+    The file is decoded twice, the second time with noise appended; pixels that are equal both times were in the file. A
+    progressive JPEG that lacks details everywhere counts as 1. Raises whatever Pillow's decoder raises.
     """
     if not has_all_scans(content):
         return 1.0
-    plain, other = (small(content + tail + END) for tail in (b"", FILLER))
+    plain, other = (_decode_small(content + tail + JPEG_END) for tail in (b"", _FILLER))
     difference = np.asarray(ImageChops.difference(plain, other)).reshape(plain.height, plain.width, -1)
     changed = difference.max(axis=2) > 0
     first = np.where(changed.any(axis=1), changed.argmax(axis=1), plain.width)
     return float(1 - np.minimum.accumulate(first).mean() / plain.width)
 
 
-def small(content: bytes) -> Image.Image:
-    """A JPEG decoded at about MEASURED pixels, so that even a large one needs little memory."""
+def _decode_small(content: bytes) -> Image.Image:
+    """Decode a JPEG at about _MEASURED_SIDE pixels, so that a large one needs little memory."""
     image = Image.open(io.BytesIO(content), formats=["JPEG"])
-    image.draft(None, (MEASURED, MEASURED))
+    image.draft(None, (_MEASURED_SIDE, _MEASURED_SIDE))
     image.load()
     return image
 
 
-def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """A JPEG's segments, MOST_SEGMENTS at most, up to the end of its first picture: marker and content of each."""
-    place = 2
-    for _ in range(MOST_SEGMENTS):
-        found = MARKER.search(content, place)
-        if not found or found[1] == END[1:]:
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the marker and content of a JPEG's segments, at most MAX_SEGMENTS, up to the end of its first picture."""
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        found = _JPEG_MARKER.search(content, position)
+        if not found or found[1] == JPEG_END[1:]:
             return
-        place = found.end()
-        length = 0 if found[1][0] in ALONE else int.from_bytes(content[place : place + 2], "big")
-        yield found[1][0], content[place + 2 : place + length]
-        place += length
+        position = found.end()
+        length = 0 if found[1][0] in _LONE_MARKERS else int.from_bytes(content[position : position + 2], "big")
+        yield found[1][0], content[position + 2 : position + length]
+        position += length
 
 
 def has_too_many_parts(content: bytes) -> bool:
-    """Whether a JPEG has far more segments or scans than programs write: each costs time, and its pixels are few."""
-    before = takewhile(lambda one: one[0] != SCAN, segments(content))
-    if sum(1 for _ in before) >= MOST_SEGMENTS:
+    """Return whether a JPEG has far more segments or scans than any program writes, each of which costs time."""
+    before = takewhile(lambda one: one[0] != _SCAN_MARKER, _segments(content))
+    if sum(1 for _ in before) >= MAX_SEGMENTS:
         return True
-    may_have = content.count(bytes([0xFF, SCAN])) > MOST_SCANS  # what stands behind the picture counts here, too
-    return may_have and sum(marker == SCAN for marker, _ in segments(content)) > MOST_SCANS
+    may_have = content.count(bytes([0xFF, _SCAN_MARKER])) > MAX_SCANS  # also counts what follows the picture
+    return may_have and sum(marker == _SCAN_MARKER for marker, _ in _segments(content)) > MAX_SCANS
 
 
 def has_all_scans(content: bytes) -> bool:
-    """Whether each coefficient of each component is in a scan that has begun: a progressive JPEG has about ten."""
+    """Return whether every coefficient of every component is in a scan: a progressive JPEG has about ten scans."""
     sent: dict[int, set[int]] = {}
     components = 1
-    for marker, segment in segments(content):
+    for marker, segment in _segments(content):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(segment) > 5:
             components = segment[5]
-        elif marker == SCAN and segment:
+        elif marker == _SCAN_MARKER and segment:
             count = segment[0]
             first, last, bits = segment[1 + 2 * count : 4 + 2 * count].ljust(3, b"\xff")
-            if bits & 15 == 0:  # no bit of these is left for a later scan
+            if bits & 15 == 0:  # no later scan refines these
                 for component in segment[1 : 1 + 2 * count : 2]:
-                    sent.setdefault(component, set()).update(range(first, min(last + 1, COEFFICIENTS)))
-    return len(sent) == components and all(len(which) == COEFFICIENTS for which in sent.values())
+                    sent.setdefault(component, set()).update(range(first, min(last + 1, _COEFFICIENTS)))
+    return len(sent) == components and all(len(which) == _COEFFICIENTS for which in sent.values())

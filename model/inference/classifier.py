@@ -19,7 +19,7 @@ from model.common.keras_import import ignore_outdated_arguments, import_keras
 from model.common.stderr_filter import quiet
 from model.formats.class_output import lite_row, with_one_row
 from model.i18n.translations import gettext as _
-from model.images.decoder import noted, to_array
+from model.images.decoder import process_image_with_note, to_array
 from model.inference.prediction import Prediction
 from model.inference.shared_batches import Forward, SharedPass
 from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Card, read_card
@@ -117,7 +117,7 @@ class Classifier:
         """
         start = perf_counter()
         shape = self.card.input_shape
-        seen, note = noted(content, lambda picture: to_array(picture, shape), at_least=shape.longest)
+        seen, note = process_image_with_note(content, lambda picture: to_array(picture, shape), min_side=shape.longest)
         row = self.probabilities(seen[None])[0]
         milliseconds = (perf_counter() - start) * 1000
         prediction = Prediction.from_probabilities(

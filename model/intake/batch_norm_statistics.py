@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.i18n.translations import gettext as _
-from model.images.samples import list_samples, one_a_class
+from model.images.samples import first_of_each_class, list_samples
 from model.intake.keras_preprocessing import Apply, first_of, nodes_of, part_of
 from model.intake.scaling_evidence import ALIKE, Finding
 from model.signature.scaling import GUESSED, SCALINGS, TRIED, as_numbers
@@ -32,7 +32,7 @@ def by_memory(network: keras.Model, shape: InputShape) -> Finding | None:
     layers = list(islice(normalisers(network, first_of(network)), MOST))
     if not layers:
         return None
-    pictures = np.stack([sample.pixels(shape) for sample in one_a_class(list_samples())])
+    pictures = np.stack([sample.pixels(shape) for sample in first_of_each_class(list_samples())])
     distances = {}
     for name, scaling in SCALINGS.items():
         numbers = as_numbers(pictures, scaling)

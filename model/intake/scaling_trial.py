@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.i18n.translations import gettext as _
-from model.images.samples import Sample, list_samples, one_a_class
+from model.images.samples import Sample, first_of_each_class, list_samples
 from model.inference.shared_batches import Forward
 from model.intake.scaling_evidence import ALIKE, Finding, guess
 from model.signature.outputs import MISS, OUTPUTS, kind_of_output
@@ -49,7 +49,7 @@ def try_out(
 def asked(forward: Forward, shape: InputShape) -> Answers:
     """The answers to as many samples as there is time for, one of each class first."""
     samples = list_samples()
-    first = one_a_class(samples)
+    first = first_of_each_class(samples)
     until = time.monotonic() + SECONDS
     done, rows = [], []
     for sample in first + [sample for sample in samples if sample not in first]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dashboard.presenters.file_answers import PREVIEW, Answer, answer
-from model.images.thumbnails import SIDE
+from model.images.thumbnails import THUMBNAIL_SIDE
 from model.inference.classifier import Classifier
 from tests.drawn import encode
 
@@ -26,7 +26,7 @@ def test_page_pictures_are_our_own_and_small(classifier: Classifier) -> None:
     assert max(preview.size) <= PREVIEW
     assert b"secret" in given
     assert b"secret" not in result.preview
-    assert Image.open(io.BytesIO(result.thumbnail)).size == (SIDE, SIDE)
+    assert Image.open(io.BytesIO(result.thumbnail)).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     assert Image.open(io.BytesIO(result.seen)).size == (32, 32)
 
 

@@ -53,7 +53,7 @@ def asked(model: str) -> AppTest:
     """The page Classify after a click on a sample picture."""
     test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=120)
     test.query_params["model"] = model
-    return test.run().button(key=list_samples()[0].key).click().run()
+    return test.run().button(key=list_samples()[0].css_key).click().run()
 
 
 @pytest.mark.parametrize("shape", [OBLONG, GREY, STRIP])

@@ -223,7 +223,7 @@ def photographs() -> np.ndarray:
     paths = sorted(path for path in SAMPLES.iterdir() if path.suffix in {".jpg", ".png"})
     pieces = []
     for number in range(200):
-        picture = np.asarray(read_image(paths[number % len(paths)].read_bytes(), at_least=64))
+        picture = np.asarray(read_image(paths[number % len(paths)].read_bytes(), min_side=64))
         side = int(min(picture.shape[:2]) * rng.uniform(0.8, 1.0))
         top, left = (int(rng.integers(0, length - side + 1)) for length in picture.shape[:2])
         piece = to_array(Image.fromarray(picture[top : top + side, left : left + side]), 32)

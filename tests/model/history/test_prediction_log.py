@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from model.common.errors import SettingError, StoreError
 from model.common.settings import history_enabled
 from model.history import prediction_log
-from model.images.thumbnails import SIDE
+from model.images.thumbnails import THUMBNAIL_SIDE
 from model.inference.classifier import NoProbabilities
 from model.inference.prediction import Prediction
 from model.registry.database import writing
@@ -50,7 +50,7 @@ def test_a_thumbnail_is_made_of_the_picture() -> None:
     content = encode(Image.linear_gradient("L").convert("RGB").resize((900, 300)), "PNG")
     prediction_log.keep(content, PREDICTION, "")
     small = Image.open(io.BytesIO(prediction_log.list_answers()[0].thumbnail))
-    assert (small.format, small.size) == ("JPEG", (SIDE, SIDE))
+    assert (small.format, small.size) == ("JPEG", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
 
 
 def test_a_tally_counts_answers_verdicts_and_right_ones() -> None:

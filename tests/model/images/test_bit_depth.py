@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.images.decoder import noted
+from model.images.decoder import process_image_with_note
 from tests.drawn import encode
 from tests.png_chunks import chunk
 
@@ -57,7 +57,7 @@ def tiff(content: np.ndarray, order: str, photometric: int, strips: int = 1) -> 
 
 def seen(content: bytes) -> tuple[np.ndarray, str]:
     """The picture, 0 to 1, and what is said of it."""
-    image, note = noted(content, lambda image: image)
+    image, note = process_image_with_note(content, lambda image: image)
     return np.asarray(image) / 255, note
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from dashboard.presenters.file_answers import answer
 from model.history import prediction_log
 from model.images import bit_depth, decoder
-from model.images.bit_depth import eight_bit, tiles
-from model.images.decoder import FORMATS, MOST_TILES, InvalidImage, made_of, read_image, to_array
+from model.images.bit_depth import tiles, to_eight_bit
+from model.images.decoder import FORMATS, MAX_TILES, InvalidImage, process_image, read_image, to_array
 from model.inference.classifier import Classifier
 from tests.drawn import draw, encode
 from tests.hostile import BAD
@@ -70,7 +70,7 @@ def test_exif_rotation_comes_out_upright() -> None:
     stored.paste(RED, (0, 0, 32, 32))
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright: its left is the picture's top
-    image = read_image(encode(stored, "JPEG", exif=exif, quality=95), at_least=8)
+    image = read_image(encode(stored, "JPEG", exif=exif, quality=95), min_side=8)
     assert image.width * 2 == image.height
     assert near(image.getpixel((image.width // 2, 1)), RED)
     assert near(image.getpixel((image.width // 2, image.height - 2)), BLUE)
@@ -99,7 +99,7 @@ def test_tiles_change_nothing_of_eight_bits(
     low, high = (0.0, 65535.0) if whole else (float(pixels.min()), float(pixels.max()))
     with np.errstate(invalid="ignore"):
         expected = np.nan_to_num((pixels - low) * (255.0 / max(high - low, 1e-12))).round().clip(0, 255)
-        assert np.array_equal(np.asarray(eight_bit(image)[0]), expected)
+        assert np.array_equal(np.asarray(to_eight_bit(image)[0]), expected)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (50_000_000, 1), (1, 50_000_000), (7000, 7000), (300_000, 3)])
@@ -114,7 +114,7 @@ def test_sixteen_bits_need_little_memory_beside_the_picture() -> None:
     image = Image.fromarray(np.zeros((2000, 2000), np.uint16))
     tracemalloc.start()
     try:
-        eight_bit(image)
+        to_eight_bit(image)
         assert tracemalloc.get_traced_memory()[1] < 4 * 2000 * 2000
     finally:
         tracemalloc.stop()
@@ -138,7 +138,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(taken(places))
         return real(image)
 
-    monkeypatch.setattr(decoder, "DECODERS", places)
+    monkeypatch.setattr(decoder, "DECODER_SLOTS", places)
     monkeypatch.setattr(decoder, "to_rgb", to_rgb)
     return found
 
@@ -152,12 +152,12 @@ def taken(places: threading.BoundedSemaphore) -> bool:
 
 def test_a_picture_has_a_decoders_place_until_it_is_made_smaller(held: list[bool]) -> None:
     content = encode(picture(), "PNG")
-    assert made_of(content, lambda image: (image.size, taken(decoder.DECODERS))) == ((64, 64), True)
+    assert process_image(content, lambda image: (image.size, taken(decoder.DECODER_SLOTS))) == ((64, 64), True)
     assert read_image(content).size == (64, 64)
     with pytest.raises(InvalidImage, match="empty"):
         read_image(b"")
     assert held == [True, True]
-    assert not taken(decoder.DECODERS)
+    assert not taken(decoder.DECODER_SLOTS)
 
 
 def test_page_and_history_decode_in_a_decoders_place(
@@ -185,7 +185,7 @@ def test_odd_sizes_become_squares() -> None:
     assert (dot == GREEN).all()
     strip = Image.new("RGB", (10_000, 20), BLUE)
     strip.paste(RED, (4_990, 0, 5_010, 20))
-    inner = to_array(read_image(encode(strip, "PNG"), at_least=32), 32)[
+    inner = to_array(read_image(encode(strip, "PNG"), min_side=32), 32)[
         :, 2:-2
     ]  # the filter sees a little of what lies beside
     assert (inner == RED).all()
@@ -227,7 +227,7 @@ def test_damaged_bytes_raise_nothing_but_invalid_image(file_format: str) -> None
         if rng.random() < 0.3:
             del content[int(rng.integers(len(whole))) :]
         try:
-            read += to_array(read_image(bytes(content), at_least=32), 32).shape == (32, 32, 3)
+            read += to_array(read_image(bytes(content), min_side=32), 32).shape == (32, 32, 3)
         except InvalidImage as error:
             assert str(error).endswith(".")
     assert read < 60
@@ -267,4 +267,4 @@ def test_a_tiff_of_far_more_strips_than_rows_is_refused_before_they_are_read() -
 
     assert read_image(strips(30)).size == (40, 30)
     with pytest.raises(InvalidImage, match="This TIFF picture is damaged or cut off"):
-        read_image(strips(MOST_TILES + 1))
+        read_image(strips(MAX_TILES + 1))

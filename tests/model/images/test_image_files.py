@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from model.images.image_files import is_picture, is_picture_below, picture_paths
+from model.images.image_files import is_picture, is_picture_path, picture_paths
 
 
 @pytest.mark.parametrize("name", ["a.JFIF", "b.jpe", "c.HEIC", "d.hif", "e.PnG", "f.tif", "g h.jpeg", "thumbs.png"])
 def test_pictures_of_all_kinds_count(name: str) -> None:
     assert is_picture(name)
-    assert is_picture_below(f"holiday/{name}")
+    assert is_picture_path(f"holiday/{name}")
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_pictures_of_all_kinds_count(name: str) -> None:
 )
 def test_what_is_no_picture_or_hidden_does_not_count(name: str) -> None:
     assert not is_picture(name)
-    assert not is_picture_below(f"holiday/{name}")
+    assert not is_picture_path(f"holiday/{name}")
 
 
 @pytest.mark.parametrize("folder", ["__MACOSX", ".ipynb_checkpoints", "@eaDir", "$RECYCLE.BIN", ".git", "__macosx"])
@@ -28,15 +28,15 @@ def test_nothing_in_a_hidden_folder_counts_at_any_depth(tmp_path: Path, folder: 
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         (tmp_path / place / "x.jpg").write_bytes(b"x")
     assert picture_paths(tmp_path) == [tmp_path / "a" / "x.jpg"]
-    assert not is_picture_below(f"holiday/a/{folder}/x.jpg")
-    assert not is_picture_below(f"holiday\\{folder}\\x.jpg")
+    assert not is_picture_path(f"holiday/a/{folder}/x.jpg")
+    assert not is_picture_path(f"holiday\\{folder}\\x.jpg")
 
 
 def test_a_folder_that_somebody_names_may_be_hidden(tmp_path: Path) -> None:
     (tmp_path / ".trip").mkdir()
     (tmp_path / ".trip" / "x.jpg").write_bytes(b"x")
     assert picture_paths(tmp_path / ".trip") == [tmp_path / ".trip" / "x.jpg"]
-    assert is_picture_below(".trip/x.jpg")
+    assert is_picture_path(".trip/x.jpg")
     assert picture_paths(tmp_path) == []
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.images.decoder import InvalidImage, noted, read_image
-from model.images.truncated_files import MOST_SCANS, MOST_SEGMENTS, has_all_scans, has_too_many_parts, without_metadata
+from model.images.decoder import InvalidImage, process_image_with_note, read_image
+from model.images.truncated_files import MAX_SCANS, MAX_SEGMENTS, has_all_scans, has_too_many_parts, strip_metadata
 from tests.drawn import encode, picture
 from tests.png_chunks import chunk
 
@@ -36,7 +36,7 @@ HUGE = {
 def test_texts_and_profiles_of_any_size_do_not_keep_a_png_from_being_read(kind: str) -> None:
     content = with_chunk(HUGE[kind])
     assert read_image(content).getpixel((20, 15)) == RED
-    assert without_metadata(content) == with_chunk(b"")
+    assert strip_metadata(content) == with_chunk(b"")
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"gAMA", b"cHRM", b"pHYs", b"tIME", b"vpAg"])
@@ -80,7 +80,7 @@ def photo(size: int) -> Image.Image:
 def test_a_jpeg_without_its_last_two_bytes_is_whole(cut: int, progressive: bool, file_format: str) -> None:
     for image in (photo(100), Image.new("RGB", (32, 32), RED), Image.new("L", (50, 20), 77)):
         whole = encode(image, file_format, progressive=progressive)
-        cut_off, note = noted(whole[:-cut], lambda image: image)
+        cut_off, note = process_image_with_note(whole[:-cut], lambda image: image)
         assert cut_off.tobytes() == read_image(whole).tobytes()
         assert note == ""
 
@@ -88,7 +88,7 @@ def test_a_jpeg_without_its_last_two_bytes_is_whole(cut: int, progressive: bool,
 @pytest.mark.parametrize("size", [160, 1200])
 def test_a_jpeg_that_lacks_a_little_is_read_and_says_how_much(size: int) -> None:
     whole = encode(photo(size), "JPEG")
-    image, note = noted(whole[: int(len(whole) * 0.9)], lambda image: image, at_least=32)
+    image, note = process_image_with_note(whole[: int(len(whole) * 0.9)], lambda image: image, min_side=32)
     found = re.fullmatch(r"This file is cut off: the last (\d+\.\d)% of the picture are missing and show grey\.", note)
     assert found
     assert float(found[1]) == pytest.approx(10, abs=4)
@@ -121,13 +121,13 @@ def test_a_progressive_jpeg_needs_all_its_scans() -> None:
 def test_a_png_has_one_colour_profile_and_one_exif_however_many_there_are() -> None:
     profile = chunk(b"iCCP", b"scanner\0\0" + zlib.compress(b"\0" * 1_000_000))
     exif = chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\0")
-    assert without_metadata(with_chunk((profile + exif) * 50)) == with_chunk(profile + exif)
+    assert strip_metadata(with_chunk((profile + exif) * 50)) == with_chunk(profile + exif)
 
 
 def test_a_jpeg_of_thousands_of_parts_is_refused_before_they_are_read() -> None:
     whole = encode(photo(64), "JPEG")
     for marker in (b"\xff\xe1\0\2", b"\xff\xfe\0\2"):
-        content = whole[:2] + marker * MOST_SEGMENTS + whole[2:]
+        content = whole[:2] + marker * MAX_SEGMENTS + whole[2:]
         with pytest.raises(InvalidImage, match="it starts as JPEG pictures do, but is damaged or cut off"):
             read_image(content)
         assert read_image(whole[:2] + marker * 1000 + whole[2:]).size == (64, 64)
@@ -136,6 +136,6 @@ def test_a_jpeg_of_thousands_of_parts_is_refused_before_they_are_read() -> None:
 def test_a_jpeg_of_hundreds_of_scans_is_refused() -> None:
     whole = encode(photo(64), "JPEG", progressive=True)
     scan = b"\xff\xda\0\x08\1\1\0\1\x3f\x10"
-    assert has_too_many_parts(whole[:-2] + scan * (MOST_SCANS + 1) + whole[-2:])
+    assert has_too_many_parts(whole[:-2] + scan * (MAX_SCANS + 1) + whole[-2:])
     assert not has_too_many_parts(whole[:-2] + scan * 20 + whole[-2:])
-    assert not has_too_many_parts(whole + scan * (MOST_SCANS + 1))  # what stands behind the picture is not read
+    assert not has_too_many_parts(whole + scan * (MAX_SCANS + 1))  # what stands behind the picture is not read
