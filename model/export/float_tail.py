@@ -36,7 +36,7 @@ class Step:
 
 
 def tail_results(content: bytes) -> list[str]:
-    """The names of all that the operations of the tail give, in a float .tflite file with one answer a picture.
+    """The names of all that the operations of the tails give, in a float .tflite file with rows of numbers as answers.
 
     The way back from the answer ends at the first layers with weights, which belong to the tail unless they are too
     much work. Layers that only calibrate the logits have hardly more weights than there are classes: it goes on there.
@@ -48,17 +48,17 @@ def tail_results(content: bytes) -> list[str]:
     steps = [read_step(operator, model) for operator in graph.operators]
     makers = {tensor: step for step in steps for tensor in step.gives}
     affordable = max(FREE_MULTIPLICATIONS, FREE_SHARE * sum(step.multiplications for step in steps))
-    answer = int(graph.outputs[0])
-    classes = int(graph.tensors[answer].shape[-1])
     tail: list[Step] = []
-    waiting = [answer]
-    while waiting:
-        step = makers.get(waiting.pop())
-        if step is None or step in tail or (step.places > 1 and step.multiplications > affordable):
-            continue
-        tail.append(step)
-        if step.weights <= 2 * classes:
-            waiting += step.given
+    for answer in map(int, graph.outputs):
+        classes = int(graph.tensors[answer].shape[-1])
+        waiting = [answer]
+        while waiting:
+            step = makers.get(waiting.pop())
+            if step is None or step in tail or (step.places > 1 and step.multiplications > affordable):
+                continue
+            tail.append(step)
+            if step.weights <= 2 * classes:
+                waiting += step.given
     return [graph.tensors[tensor].name.decode() for step in tail for tensor in step.gives]
 
 
@@ -87,8 +87,23 @@ def refined(content: bytes) -> bytes:
     from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
 
     model = convert_bytearray_to_object(content)
-    changes = skip_rounding(model) + store_as_int8(model)
+    changes = skip_rounding(model) + store_as_int8(model) + put_in_order(model)
     return bytes(convert_object_to_bytearray(model)) if changes else content
+
+
+def put_in_order(model: Any) -> int:
+    """Put a file's outputs into the network's own order, which the converter keeps in their names alone.
+
+    It calls them `output_0`, `output_1` and so on. Returns how many changed their place.
+    """
+    graph = model.subgraphs[0]
+    if len(graph.outputs) < 2:
+        return 0
+    named = {int(entry.tensorIndex): entry.name.decode() for entry in model.signatureDefs[0].outputs}
+    before = list(map(int, graph.outputs))
+    after = sorted(before, key=lambda tensor: int(named[tensor].rpartition("_")[2]))
+    graph.outputs = np.array(after, np.int32)
+    return sum(old != new for old, new in zip(before, after, strict=True))
 
 
 def skip_rounding(model: Any) -> int:

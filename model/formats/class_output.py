@@ -60,6 +60,36 @@ def with_one_row(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs[0], network.outputs[place], name=network.name)
 
 
+def with_rows(network: keras.Model, count: int) -> keras.Model:
+    """Return a network of ours with `count` rows of numbers, as a list. Raises UnsafeModelError for any other count."""
+    import keras
+
+    shapes = [tuple(output.shape) for output in network.outputs]
+    if len(shapes) != count or any(len(shape) != 2 for shape in shapes):
+        raise UnsafeModelError(
+            _("it has {found} outputs; its card names {count} rows of numbers").format(found=len(shapes), count=count)
+        )
+    return keras.Model(network.inputs[0], list(network.outputs), name=network.name)
+
+
+def feature_tensor(network: keras.Model, classes: int) -> Any:
+    """What the layer of the logits is given, (n, features); of a map of features, their means over the map.
+
+    That is the last layer with more weights than a calibration of the logits has, two for each class. Raises
+    UnsafeModelError where there is none.
+    """
+    import keras
+
+    for layer in reversed(network.layers):
+        if layer.count_params() > 2 * classes:
+            given = layer.input
+            rank = len(given.shape) if isinstance(given, keras.KerasTensor) else 0
+            if rank in (2, 4) and given.shape[-1] is not None:
+                return given if rank == 2 else keras.layers.GlobalAveragePooling2D()(given)
+            break
+    raise UnsafeModelError(_("it has no layer whose input is a row of features"))
+
+
 def last_activation(network: keras.Model) -> str:
     """What Keras calls the activation that made a network's numbers, such as `softmax`; empty where that is unknown."""
     tensor = network.outputs[0]
@@ -84,6 +114,17 @@ def lite_row(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The details of a .tflite file's row of numbers among those of all its outputs. Raises UnsafeModelError."""
     names = [str(output["name"]) for output in outputs]
     return outputs[only_row(names, [tuple(output["shape"]) for output in outputs])]
+
+
+def lite_rows(outputs: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The details of the rows of numbers in a .tflite file of ours, in its card's order. Raises UnsafeModelError."""
+    if count == 1:
+        return [lite_row(outputs)]
+    if len(outputs) != count or any(len(output["shape"]) != 2 for output in outputs):
+        raise UnsafeModelError(
+            _("it has {found} outputs; its card names {count} rows of numbers").format(found=len(outputs), count=count)
+        )
+    return list(outputs)
 
 
 def lite_activation(operations: Sequence[Operation], tensor: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -17,7 +17,7 @@ from model.common.errors import BundleError
 from model.common.extras import is_installed
 from model.common.keras_import import ignore_outdated_arguments, import_keras
 from model.common.stderr_filter import quiet
-from model.formats.class_output import lite_row, with_one_row
+from model.formats.class_output import feature_tensor, lite_rows, with_one_row, with_rows
 from model.i18n.translations import gettext as _
 from model.images.decoder import process_image_with_note, to_array
 from model.inference.prediction import Prediction
@@ -26,6 +26,7 @@ from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Car
 from model.registry.checksums import checked_copy
 from model.registry.resolution import find_bundle
 from model.signature.outputs import OUTPUTS
+from model.signature.rows import FEATURES, PROBABILITIES, given_by_keras, split_rows
 from model.signature.scaling import SCALINGS, Scaling, as_function, as_numbers
 
 if TYPE_CHECKING:
@@ -102,13 +103,24 @@ class Classifier:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, classes), of uint8 pictures (n, height, width, channels). n may be 0."""
-        shape = self.card.input_shape
-        if images.dtype != np.uint8 or images.shape[1:] != shape:
-            wanted = ", ".join(map(str, ("n", *shape)))
-            raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 ({wanted})")
-        finish = OUTPUTS[self.card.output]
-        parts = [finish(self.forward(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
+        parts = [rows[PROBABILITIES] for rows in self.each_rows(images)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.card.classes)), np.float32)
+
+    def rows(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """All that one pass gives, by the names that the card has for it, float32 (n, width) each; n is 1 or more."""
+        parts = list(self.each_rows(images))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def each_rows(self, images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+        """The same for BATCH pictures at a time."""
+        card = self.card
+        if images.dtype != np.uint8 or images.shape[1:] != card.input_shape:
+            wanted = ", ".join(map(str, ("n", *card.input_shape)))
+            raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 ({wanted})")
+        for start in range(0, len(images), BATCH):
+            joined = self.forward(images[start : start + BATCH])
+            rows = split_rows(joined, card.outputs, len(card.classes), card.output)
+            yield rows | {PROBABILITIES: OUTPUTS[card.output](rows[PROBABILITIES])}
 
     def classify(self, content: bytes) -> Look:
         """A picture file's bytes to an answer, timed from first byte to last probability.
@@ -137,14 +149,15 @@ def check_probabilities(prediction: Prediction) -> None:
 
 def load_keras(path: Path, card: Card) -> Forward:
     """A .keras file, or an .h5 file of Keras 2 or 3, as a compiled function with a fixed signature."""
-    return compiled(read_network(path), card)
+    return compiled(read_network(path, card.outputs), card)
 
 
-def read_network(path: Path) -> keras.Model:
+def read_network(path: Path, outputs: Sequence[str] = ()) -> keras.Model:
     """A network of Keras 2 or 3 without its optimizer, from one tensor of pictures to one row of numbers for each.
 
-    It is built by what is left of its description after all that has been checked; the file's own is never given to
-    Keras. Raises UnsafeModelError for one that needs more than Keras's own parts, or has several such rows.
+    outputs: those of its card; of several that are the network's own, it has all, in that order. It is built by what
+    is left of its description after all that has been checked; the file's own is never given to Keras. Raises
+    UnsafeModelError for one that needs more than Keras's own parts, or has other rows.
     """
     from model.formats.keras2.weights import fill
     from model.formats.keras_files import open_weights, read_source
@@ -160,20 +173,42 @@ def read_network(path: Path) -> keras.Model:
             fill(network, source.given, weights)
     else:
         network.load_weights(path)
-    return with_one_row(network)
+    count = len(given_by_keras(outputs))
+    return with_one_row(network) if count == 1 else with_rows(network, count)
+
+
+def only_probabilities(network: keras.Model) -> keras.Model:
+    """A network of ours with its first row alone."""
+    import keras
+
+    if len(network.outputs) == 1:
+        return network
+    return keras.Model(network.inputs, network.outputs[0], name=network.name)
+
+
+def all_rows(network: keras.Model, card: Card) -> keras.Model:
+    """A network with each row of its card's `outputs` as an output, its features too. Raises UnsafeModelError."""
+    import keras
+
+    if FEATURES not in card.outputs:
+        return network
+    rows = dict(zip(given_by_keras(card.outputs), network.outputs, strict=True))
+    rows[FEATURES] = feature_tensor(network, len(card.classes))
+    return keras.Model(network.inputs, [rows[name] for name in card.outputs])
 
 
 def compiled(network: keras.Model, card: Card) -> Forward:
     """The network as a function of uint8 pictures, what it wants for their 0 to 255 included."""
     # A batch of one, the usual case, gets a graph whose shapes are all known.
-    one, many = (as_function(network, card.input_shape, card.scaling, batch) for batch in (1, None))
+    whole = all_rows(network, card)
+    one, many = (as_function(whole, card.input_shape, card.scaling, batch) for batch in (1, None))
 
     def forward(images: np.ndarray) -> np.ndarray:
         return one(images) if len(images) == 1 else many(images)
 
     # Traced now, not by the first two who ask at the same time.
     forward(np.zeros((2, *card.input_shape), np.uint8))
-    return KerasPass(forward, network)
+    return KerasPass(forward, only_probabilities(network))
 
 
 def load_tflite(path: Path, card: Card) -> Forward:
@@ -183,7 +218,8 @@ def load_tflite(path: Path, card: Card) -> Forward:
     with quiet():  # the first one in a process says what it computes with
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    given, result = interpreter.get_input_details()[0], lite_row(interpreter.get_output_details())
+    given = interpreter.get_input_details()[0]
+    results = lite_rows(interpreter.get_output_details(), max(1, len(card.outputs)))
     # A network of grey pictures may have no axis for their one channel.
     shape = (1, *card.input_shape)[: len(given["shape"])]
     if tuple(given["shape"]) != shape:
@@ -198,7 +234,8 @@ def load_tflite(path: Path, card: Card) -> Forward:
             for image in images:
                 interpreter.set_tensor(given["index"], to_tensor(image[None], scaling, given).reshape(shape))
                 interpreter.invoke()
-                rows.append(from_tensor(interpreter.get_tensor(result["index"]), result)[0])
+                answers = [from_tensor(interpreter.get_tensor(one["index"]), one)[0] for one in results]
+                rows.append(answers[0] if len(answers) == 1 else np.concatenate(answers))
         return np.stack(rows)
 
     return forward

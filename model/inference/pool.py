@@ -20,7 +20,7 @@ from model.signature.shapes import InputShape
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 BYTES = 4 * 2**30  # of their files at most
 TRIES = 3  # a bundle that is being replaced is read again
-Key = tuple[str, str, InputShape, int, str, str]
+Key = tuple[str, str, InputShape, int, str, str, tuple[str, ...]]
 
 
 class UnknownEngine(BundleError):
@@ -40,7 +40,7 @@ class Choice:
         """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
         card = self.card
         digest = card.files[file_of(card, self.engine)].sha256
-        return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output
+        return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output, card.outputs
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:

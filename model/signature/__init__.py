@@ -3,4 +3,4 @@
 Cards name these; whoever runs or builds a network follows them.
 """
 
-__all__ = ["outputs", "scaling", "shapes"]
+__all__ = ["imagenet", "outputs", "rows", "scaling", "shapes"]

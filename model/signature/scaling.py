@@ -113,13 +113,17 @@ def as_function(
     """A network as a compiled function: pictures (n, height, width, channels) in, its answers (n, …) out.
 
     scaling: as `as_wanted` has it; batch: how many pictures it takes at a time, None for any number, which is slower;
-    dtype: theirs. It is traced when it is first called.
+    dtype: theirs. The answers of a network with several outputs stand side by side in one row, float32. It is traced
+    when it is first called.
     """
     import tensorflow as tf
 
     def answer(pictures: tf.Tensor) -> tf.Tensor:
         # Some layers would change pictures at random while training.
-        return network(as_wanted(pictures, scaling, network.inputs[0]), training=False)
+        answers = network(as_wanted(pictures, scaling, network.inputs[0]), training=False)
+        if not isinstance(answers, list):
+            return answers
+        return tf.concat([tf.cast(one, tf.float32) for one in answers], axis=1)
 
     function = tf.function(answer, input_signature=[tf.TensorSpec((batch, *shape), dtype)], autograph=False)
     return lambda pictures: np.asarray(function(tf.constant(pictures)))

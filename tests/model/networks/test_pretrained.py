@@ -17,16 +17,10 @@ from model.formats.torch_checkpoint import CheckpointError
 from model.inference.classifier import Classifier
 from model.networks import pretrained
 from model.networks.efficientnet_lite import VARIANTS, efficientnet_lite, load_arrays, parts_of, torch_name
-from model.networks.pretrained import (
-    PACKAGES,
-    Package,
-    PretrainedError,
-    imagenet_classes,
-    load_pretrained,
-    make_pretrained,
-)
+from model.networks.pretrained import PACKAGES, Package, PretrainedError, load_pretrained, make_pretrained
 from model.registry.card import read_card
 from model.registry.resolution import find_bundle
+from model.signature.imagenet import imagenet_classes
 from tests.drawn import draw_images
 
 # Parameters of the published networks, with a thousand classes and the statistics of batch normalisation.
