@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -11,15 +12,22 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from benchmarks.browser import launch
 from benchmarks.servers import Server, serve
+from tests.dashboard.browser_page import PATIENCE, POLICY
 from tests.fake_server import Handler, Stand
+from tests.server_log import without_traceback
 
 NO_BROWSER = "no Chromium"
 NO_NAMESPACE = "no network namespace"
-POLICY = "Content Security Policy"
 SKIPPED = {
     NO_BROWSER: "NO BROWSER: {count} BROWSER TESTS WERE SKIPPED; install Chromium to run them",
     NO_NAMESPACE: "NO NETWORK NAMESPACE: {count} TESTS OF ANOTHER ADDRESS WERE SKIPPED; root with iproute2 runs them",
 }
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C, even where a shell runs them in the background and has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -43,16 +51,25 @@ def without_data(no_data: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture(scope="session")
-def server(no_data: dict[str, str]) -> Iterator[Server]:
-    """The dashboard as `make run` starts it, with the shipped bundle."""
+def shared_server(no_data: dict[str, str]) -> Iterator[Server]:
     with serve(no_data) as running:
         yield running
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """The dashboard as `make run` starts it, with the shipped networks; no test may have it print a traceback.
+
+    Many test files share it and its home. So a test gives what it makes there a name of its own, and takes it away.
+    """
+    with without_traceback(shared_server.log):
+        yield shared_server
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; without one the test is skipped loudly, or fails where VITRINE_REQUIRE_BROWSER is set."""
-    expect.set_options(timeout=60_000)  # a busy machine is slow, which is no failure
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         try:
             launched = launch(playwright)
@@ -68,6 +85,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh visitor."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
     page, refused = context.new_page(), list[str]()
     page.on("console", lambda message: refused.append(message.text) if POLICY in message.text else None)
     yield page

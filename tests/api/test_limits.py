@@ -105,7 +105,7 @@ def test_a_declared_length_is_refused_before_the_body_comes(pool: Pool) -> None:
 
 
 def test_all_bodies_together_have_a_limit_and_give_their_place_back(pool: Pool) -> None:
-    app = app_with(pool, body_mb=32, body_seconds=0.5)
+    app = app_with(pool, body_mb=32)
 
     async def large(hold: float) -> Messages:
         yield {"type": "http.request", "body": PART + bytes(18 * 2**20), "more_body": True}

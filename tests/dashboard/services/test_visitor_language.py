@@ -5,10 +5,12 @@ from __future__ import annotations
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server
+from tests.dashboard.browser_page import PATIENCE
 
 
 def test_a_brazilian_browser_gets_portuguese(browser: Browser, server: Server) -> None:
     context = browser.new_context(locale="pt-BR")
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(server.url + "/?sample=horse-zaniskari.jpg")
     expect(page.get_by_role("heading", name="Cavalo")).to_be_visible()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server
-from tests.dashboard.browser_page import BARS, SAMPLES, open_page, upload
+from tests.dashboard.browser_page import BARS, SAMPLES, open_page, open_phone, upload
 from tests.drawn import encode, picture
 
 
@@ -85,13 +85,6 @@ def test_a_strange_file_name_is_shown_as_it_is(page: Page, server: Server, tmp_p
 def test_the_page_fits_a_phone(browser: Browser, server: Server) -> None:
     phone = browser.new_page(viewport={"width": 390, "height": 844})
     for path in ("/?sample=horse-zaniskari.jpg", "/gallery", "/training", "/models?name=fast", "/history"):
-        phone.goto(server.url + path)
-        phone.locator(".stMainBlockContainer").wait_for()
-        phone.wait_for_timeout(1500)
+        open_phone(phone, server, path)
         assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
     phone.close()
-
-
-def test_no_traceback_in_the_log(server: Server) -> None:
-    """Runs last in this file: whatever the visitors above did, the log holds no traceback."""
-    assert "Traceback" not in server.log.read_text()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.servers import Server
 from model.datasets.loader import load_dataset
-from tests.dashboard.browser_page import SAMPLES, open_page, upload
+from tests.dashboard.browser_page import SAMPLES, open_page, open_phone, upload
 from tests.drawn import encode, picture
 
 COPY = """async ([content, type]) => {
@@ -26,13 +26,6 @@ PASTE_FILE = """([content, name, type]) => {
   parcel.items.add(new File([bytes], name, { type }))
   document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: parcel, bubbles: true, cancelable: true }))
 }"""
-
-
-@pytest.fixture
-def page(page: Page) -> Page:
-    """A fresh visitor with patience: a busy machine is slow, which is no failure."""
-    page.set_default_timeout(120_000)
-    return page
 
 
 def copied(page: Page, content: bytes, kind: str = "image/png") -> None:
@@ -131,22 +124,11 @@ def test_what_was_said_of_answers_comes_back_as_data_to_train_on(page: Page, ser
 
 def test_the_panel_and_the_comparison_fit_a_phone(browser: Browser, server: Server) -> None:
     phone = browser.new_page(viewport={"width": 390, "height": 844})
-    open_page_on(phone, server.url + "/?sample=frog-brown.png")
+    open_phone(phone, server, "/?sample=frog-brown.png")
     phone.get_by_text("Why this answer").click()
     phone.get_by_role("slider", name="Strength of the map").wait_for()
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    open_page_on(phone, server.url + "/compare?sample=frog-brown.png")
+    open_phone(phone, server, "/compare?sample=frog-brown.png")
     phone.get_by_role("heading", name="Both say").or_(phone.get_by_role("heading", name="They disagree")).wait_for()
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     phone.close()
-
-
-def open_page_on(page: Page, address: str) -> None:
-    page.set_default_timeout(90_000)
-    page.goto(address)
-    page.locator(".stMainBlockContainer").wait_for()
-
-
-def test_no_traceback_in_the_log(server: Server) -> None:
-    """Runs last in this file: whatever the visitors above did, the log holds no traceback."""
-    assert "Traceback" not in server.log.read_text()

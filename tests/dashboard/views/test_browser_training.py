@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,19 +42,23 @@ def open_page(page: Page, server: Server, path: str = "/training") -> None:
 
 
 @pytest.fixture
-def ended(server: Server) -> Iterator[None]:
-    """Whatever a test starts has ended after it."""
-    yield
-    for path in (server.home / "runs").glob("*/process.json"):
-        end(path.parent)
+def runs(server: Server) -> Iterator[Path]:
+    """The server's folder of runs. After the test what was started has ended, and is gone with the network it made."""
+    folder = server.home / "runs"
+    yield folder
+    for run in folder.glob("*"):
+        end(run)
+    for left in (folder, server.home / "bundles"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
-def end(folder: Path) -> None:
-    said = read_json(folder / "process.json")
-    if "pid" in said and psutil.pid_exists(said["pid"]):
-        process = psutil.Process(said["pid"])
-        if abs(process.create_time() - said["started"]) < 2:
+def end(run: Path) -> None:
+    said = read_json(run / "process.json")
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(said["pid"]) if "pid" in said else None
+        if process and abs(process.create_time() - said["started"]) < 2:
             process.kill()
+            process.wait(60)
 
 
 def test_training_shows_the_curves_of_the_shipped_run(page: Page, server: Server) -> None:
@@ -63,19 +69,19 @@ def test_training_shows_the_curves_of_the_shipped_run(page: Page, server: Server
     )  # accuracy and loss of training and validation, and the rate
 
 
-def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page, server: Server) -> None:
+def test_a_run_in_another_process_is_followed_while_the_page_is_open(page: Page, server: Server, runs: Path) -> None:
     open_page(page, server)
     expect(page.locator(CURVES)).to_have_count(5, timeout=SECONDS)
-    folder = server.home / "runs" / "mine"
+    folder = runs / "followed"
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
     progress = {"epochs": 11, "step": 3, "steps": 47, "eta_seconds": 1200}
-    write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 1})
-    expect(page.get_by_text("mine: epoch 1 of 11, about 20 min left")).to_be_visible(timeout=60_000)
-    write_json(folder / "progress.json", progress | {"updated": time.time(), "epoch": 2})
-    expect(page.get_by_text("mine: epoch 2 of 11")).to_be_visible(timeout=60_000)
+    write_json(folder / "progress.json", progress | {"updated": time.time() + SECONDS, "epoch": 1})
+    expect(page.get_by_text("followed: epoch 1 of 11, about 20 min left")).to_be_visible(timeout=SECONDS)
+    write_json(folder / "progress.json", progress | {"updated": time.time() + SECONDS, "epoch": 2})
+    expect(page.get_by_text("followed: epoch 2 of 11")).to_be_visible(timeout=SECONDS)
     write_json(folder / "metrics.json", {"status": "finished"})
-    expect(page.get_by_text("mine: epoch")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("followed: epoch")).to_have_count(0, timeout=SECONDS)
 
 
 def start(page: Page, data: Path, name: str) -> None:
@@ -102,15 +108,14 @@ def wait_for_an_epoch(folder: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.usefixtures("ended")
-def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: Path) -> None:
+def test_start_follow_stop_go_on_and_use(page: Page, server: Server, runs: Path, tmp_path: Path) -> None:
     data = draw_folder(tmp_path / "shapes", 30)
-    folder = server.home / "runs" / "tiny"
+    folder = runs / "begun"
     open_page(page, server)
-    start(page, data, "tiny")
+    start(page, data, "begun")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_text("tiny: reads the data and builds the network")).to_be_visible(timeout=SECONDS)
-    expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000, about .* left"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("begun: reads the data and builds the network")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(r"begun: epoch \d+ of 5000, about .* left"))).to_be_visible(timeout=SECONDS)
     expect(page.locator(CURVES)).to_have_count(5, timeout=SECONDS)  # the new run is the one shown
 
     # The run is a process of its own: it lives on without the page.
@@ -122,7 +127,7 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
     page = page.context.new_page()
     open_page(page, server)
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_text("tiny · stopped")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("begun · stopped")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_text(re.compile(r"It was stopped after \d+ of 5000 epochs"))).to_be_visible(timeout=SECONDS)
     deadline = time.monotonic() + 60
     while psutil.pid_exists(first) and time.monotonic() < deadline:
@@ -130,23 +135,23 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, tmp_path: P
     assert not psutil.pid_exists(first)  # nor does it stay as a zombie
 
     page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(r"begun: epoch \d+ of 5000"))).to_be_visible(timeout=SECONDS)
     wait_for_an_epoch(folder)
     assert read_json(folder / "process.json")["pid"] != first
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_text("tiny · stopped")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("begun · stopped")).to_be_visible(timeout=SECONDS)
     history = read_run(folder).history
     assert history.epoch == tuple(range(1, len(history) + 1))  # nothing twice, nothing left out
 
     page.get_by_role("link", name="Use its network").click()
     expect(page.get_by_text("What will it be?")).to_be_visible(timeout=SECONDS)
     page.locator('input[type="file"]').first.set_input_files(str(next((data / "circle").iterdir())))
-    expect(page.get_by_text(re.compile(r"ms · tiny"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(r"ms · begun"))).to_be_visible(timeout=SECONDS)
 
 
-@pytest.mark.timeout(300)
-def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server) -> None:
-    folder = server.home / "runs" / "passing"
+@pytest.mark.timeout(900)
+def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server, runs: Path) -> None:
+    folder = runs / "passing"
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text(to_toml(load_recipe("fast")))
     open_page(page, server, "/training?show=passing")
@@ -168,7 +173,7 @@ def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server) -
     expect(page.get_by_role("button", name="Change")).to_have_count(0)  # the shipped run stays as it is
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_run_outlives_the_server_that_started_it(page: Page, tmp_path: Path) -> None:
     data, home = draw_folder(tmp_path / "shapes", 30), tmp_path / "home"
     folder = home / "runs" / "tiny"
@@ -178,7 +183,7 @@ def test_a_run_outlives_the_server_that_started_it(page: Page, tmp_path: Path) -
             start(page, data, "tiny")
             expect(page.get_by_text(re.compile(r"tiny: epoch \d+ of 5000"))).to_be_visible(timeout=SECONDS)
             server.process.send_signal(signal.SIGINT)
-            server.process.wait(60)
+            server.process.wait(SECONDS / 1000)
         assert read_run(folder).alive
         with serve({"VITRINE_HOME": str(home)}) as server:
             open_page(page, server)

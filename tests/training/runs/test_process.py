@@ -206,7 +206,7 @@ process.trainer = slow
 print("ready", flush=True); sys.stdin.readline()
 try:
     with process.claimed(folder):
-        print("training", flush=True); time.sleep(3)
+        print("training", flush=True); sys.stdin.readline()
 except process.RunError:
     print("refused", flush=True)
 """
@@ -217,4 +217,7 @@ except process.RunError:
     for one in both:
         one.stdin.write("\n")
         one.stdin.flush()
-    assert sorted(one.communicate(timeout=60)[0] for one in both) == ["refused\n", "training\n"]
+    said = [one.stdout.readline() for one in both]  # who trains goes on with it until its input ends
+    for one in both:
+        one.communicate(timeout=60)
+    assert sorted(said) == ["refused\n", "training\n"]
