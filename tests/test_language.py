@@ -160,7 +160,7 @@ def portuguese(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_numbers_plurals_and_class_names_are_portuguese() -> None:
     from dashboard.presenters.phrases import headline, percent
     from model.datasets.cifar10 import CIFAR10_CLASSES
-    from model.datasets.display_names import test_set
+    from model.datasets.display_names import test_set_title
     from model.inference.prediction import Prediction
 
     assert number_format.decimal(97.06) == "97,1"
@@ -168,7 +168,7 @@ def test_numbers_plurals_and_class_names_are_portuguese() -> None:
     assert [translations.gettext(name) for name in CIFAR10_CLASSES] == (
         ["avião", "automóvel", "pássaro", "gato", "cervo", "cachorro", "sapo", "cavalo", "navio", "caminhão"]
     )
-    assert test_set("cifar10 test, all 10,000") == "CIFAR-10, todas as 10.000 imagens de teste"
+    assert test_set_title("cifar10 test, all 10,000") == "CIFAR-10, todas as 10.000 imagens de teste"
     shares = [0.9 if name == "frog" else 0.01 for name in CIFAR10_CLASSES]
     sure = Prediction.from_probabilities(shares, CIFAR10_CLASSES, "net", 1.0)
     one = "Removed {name} and its earlier version.", "Removed {name} and its {count} earlier versions."

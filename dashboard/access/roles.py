@@ -14,7 +14,7 @@ from dashboard.access.visitors import MARK, OTHER, Visitor
 from model.common.errors import BundleError
 from model.common.paths import home
 from model.datasets.known_folders import known_folders
-from model.datasets.splits import readable
+from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 
 PROGRAM = Path(__file__).parent.parent.parent
@@ -42,7 +42,7 @@ def told(text: str) -> str:
     """
     if is_owner():
         return text
-    places = {readable(str(path)): name for name, path in known_folders().items()}
+    places = {utf8_name(str(path)): name for name, path in known_folders().items()}
     places |= {f"{folder.parent}{os.sep}": "" for folder in (home().resolve(), PROGRAM)}
     for place in sorted(places, key=len, reverse=True):
         text = text.replace(place, places[place])

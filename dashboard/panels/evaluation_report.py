@@ -11,9 +11,9 @@ import streamlit as st
 from dashboard.components import confusion_matrix, query_params
 from dashboard.panels import test_set_browser
 from dashboard.presenters import reliability_diagram, test_set_figures
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
-from model.datasets.test_set import PictureSet
+from model.datasets.test_set import TestSet
 from model.evaluation.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
 from model.evaluation.scores import Evaluation
 from model.evaluation.test_set_predictions import Question, Survey, select
@@ -99,7 +99,7 @@ def chosen_cell(survey: Survey) -> tuple[int, int]:
     return question.true, question.predicted
 
 
-def show_cell(survey: Survey, pictures: PictureSet) -> None:
+def show_cell(survey: Survey, pictures: TestSet) -> None:
     """The pictures of the chosen cell, and the way to all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(_("**Pictures of a cell**: click one, or choose"), width="content")
@@ -114,7 +114,7 @@ def show_cell(survey: Survey, pictures: PictureSet) -> None:
         link_to_gallery(
             pictures,
             _("All of them in the gallery"),
-            true=spelled(given("true"), pictures.classes),  # the gallery offers the set's classes
+            true=canonical_name(given("true"), pictures.classes),  # the gallery offers the set's classes
             answer=given("answer"),
             sort="most sure",
         )
@@ -124,7 +124,7 @@ def given(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
-def show_strip(title: str, key: str, survey: Survey, pictures: PictureSet, places: np.ndarray) -> None:
+def show_strip(title: str, key: str, survey: Survey, pictures: TestSet, places: np.ndarray) -> None:
     """The first of some pictures under a line of text."""
     st.caption(title)
     cells = test_set_browser.answered_cells(pictures, survey, places[:STRIP])
@@ -132,7 +132,7 @@ def show_strip(title: str, key: str, survey: Survey, pictures: PictureSet, place
         test_set_browser.show_cells(title, pictures, cells, f"strip-{key}")
 
 
-def link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
+def link_to_gallery(pictures: TestSet, label: str, **values: str) -> None:
     st.page_link(
         "views/gallery.py",
         label=label,
@@ -181,7 +181,7 @@ def show_classes(found: Evaluation, survey: Survey) -> None:
     show_twin("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
 
 
-def show_mistakes(survey: Survey, pictures: PictureSet) -> None:
+def show_mistakes(survey: Survey, pictures: TestSet) -> None:
     """The surest mistakes, and pictures whose label is probably wrong."""
     probabilities, labels = survey.probabilities, survey.split.labels
     wrong, doubtful = mistakes(probabilities, labels), label_errors(probabilities, labels)

@@ -16,7 +16,7 @@ from dashboard.presenters import phrases, robustness_text, saliency_text
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import explanation_cache
 from dashboard.services.explanation_cache import GRADIENT, OCCLUSION
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
 from model.explanation.feature_index import Index
@@ -128,7 +128,7 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     with st.spinner(_("Looking for pictures that are alike")):
         found = explanation_cache.alike(answer, classifier, index)
     known = classifier.card.classes
-    classes = [spelled(label, known) for label in index.classes]
+    classes = [canonical_name(label, known) for label in index.classes]
     labels = [classes[int(index.labels[neighbor.index])] for neighbor in found]
     best = answer.prediction.best.label
     if learnt := index.name == classifier.card.dataset:

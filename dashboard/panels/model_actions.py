@@ -14,7 +14,7 @@ from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.class_name_files import MAX_BYTES as MAX_NAMES
 from model.datasets.class_name_files import Names, NamesError, parse_names
-from model.datasets.class_names import typed_names
+from model.datasets.class_names import parse_typed_names
 from model.export.conversion import KINDS, can_convert, own_file
 from model.i18n.translations import gettext as _
 from model.intake.add_model import MAX_BYTES, Wishes, add_file
@@ -133,7 +133,7 @@ def names_of(typed: str, file: tuple[str, bytes] | None) -> Names:
     """The classes' names as they were typed, or from a file; no path is followed here. Raises NamesError."""
     if file and not typed:
         return parse_names(file[1], phrases.file_name(file[0]))
-    return typed_names(typed, _("Classes, in their order")) if typed else []
+    return parse_typed_names(typed, _("Classes, in their order")) if typed else []
 
 
 def take(file: str, content: bytes, wishes: Wishes) -> None:

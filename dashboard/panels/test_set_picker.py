@@ -15,9 +15,9 @@ from dashboard.components import query_params
 from dashboard.panels import network_choice
 from dashboard.presenters import phrases
 from dashboard.services import resources, test_set_jobs
-from model.datasets.known_folders import add_folder, folders_added, forget_folder
-from model.datasets.splits import SHOWN, DataError, left_out
-from model.datasets.test_set import PictureSet
+from model.datasets.known_folders import add_folder, added_folders, forget_folder
+from model.datasets.splits import NAMED_PICTURES, DataError, left_out_note
+from model.datasets.test_set import TestSet
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.inference.classifier import DEFAULT_ENGINE, engines_of, file_of
@@ -68,7 +68,7 @@ def offer_folders(folders: dict[str, Path]) -> None:
         st.text_input(
             _("Add a data folder of this machine"), placeholder="/data/cifar-10-batches-py", key="folder", on_change=add
         )
-        added = folders_added()
+        added = added_folders()
         for name, path in folders.items():
             if path in added:
                 label = _("Take {name} off the list").format(name=phrases.plain(name))
@@ -93,7 +93,7 @@ def forget(name: str) -> None:
         st.session_state.folder_problem = str(error)
 
 
-def read(name: str, folder: Path, card: Card) -> PictureSet:
+def read(name: str, folder: Path, card: Card) -> TestSet:
     """The set's pictures at the network's size; where they cannot be had, a sentence, and the page ends there."""
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):
@@ -103,16 +103,16 @@ def read(name: str, folder: Path, card: Card) -> PictureSet:
         st.stop()
 
 
-def say_left_out(pictures: PictureSet) -> None:
+def say_left_out(pictures: TestSet) -> None:
     """A warning where files of the set cannot be read: every figure is of the others."""
     broken = pictures.split.broken
     # Whoever looked at the set first may have read another language.
-    named = tuple(replace(one, reason=resources.why_broken(one)) for one in broken[:SHOWN])
-    if said := left_out((*named, *broken[SHOWN:]), len(pictures)):
+    named = tuple(replace(one, reason=resources.why_broken(one)) for one in broken[:NAMED_PICTURES])
+    if said := left_out_note((*named, *broken[NAMED_PICTURES:]), len(pictures)):
         st.warning(phrases.plain(roles.told(said)))
 
 
-def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:
+def ask(name: str, card: Card, engine: str, pictures: TestSet, wanted: bool = False) -> np.ndarray | None:
     """The network's answers where they are kept; else how far they are, or the button that has them computed.
 
     wanted: begin without the button, for an address that asks for what only the answers can tell.
@@ -147,7 +147,7 @@ def say_what_counts(*networks: Card) -> None:
         st.caption(_("The classes do not exclude each other: here, the likeliest one counts as the answer."))
 
 
-def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
+def begin(name: str, card: Card, engine: str, pictures: TestSet) -> None:
     test_set_jobs.start(name, card, engine, pictures)
 
 

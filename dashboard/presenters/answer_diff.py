@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboard.presenters.charts import MOST_BARS, bars, class_color, shown
 from dashboard.presenters.phrases import INCLUSIVE, certainty, headline
 from model.common.errors import BundleError
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
@@ -78,7 +78,7 @@ class Contrast:
 def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -> Contrast:
     """Two answers, the second's classes written as the first's, as long as they stay apart."""
     known = first.labels
-    labels = [spelled(label, known) for label in second.labels]
+    labels = [canonical_name(label, known) for label in second.labels]
     if len(set(labels)) == len(labels):
         pairs = zip(second.scores, labels, strict=True)
         second = replace(second, scores=tuple(replace(score, label=label) for score, label in pairs))
@@ -156,7 +156,7 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
 def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
     """Which of the two is right."""
     right = [
-        spelled(truth, answer.labels) in {score.label for score in answer.answers}
+        canonical_name(truth, answer.labels) in {score.label for score in answer.answers}
         for answer in (contrast.first, contrast.second)
     ]
     if all(right):

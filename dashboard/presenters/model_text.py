@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from dashboard.presenters.phrases import INCLUSIVE, plain
-from model.datasets.display_names import class_name, test_set
+from model.datasets.display_names import class_name, test_set_title
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -35,7 +35,7 @@ def accuracy(card: Card) -> tuple[str, str]:
         return "–", _("accuracy not measured") if card.recipe else _("made elsewhere, accuracy not measured")
     title, figures = card.headline
     share = figures.get("keras", figures.get("int8", 0.0))
-    return percentage(share), _("right on {data}").format(data=test_set(title))
+    return percentage(share), _("right on {data}").format(data=test_set_title(title))
 
 
 def megabytes(count: int) -> str:

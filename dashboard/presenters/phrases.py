@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dashboard.presenters.charts import SURE
-from model.datasets.display_names import class_name, test_set
+from model.datasets.display_names import class_name, test_set_title
 from model.i18n.number_format import percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
@@ -92,7 +92,7 @@ def measured(card: Card, engine: str) -> str:
     if engine not in figures:
         return network
     return _("{network} · {share} right on {data}").format(
-        network=network, share=percentage(figures[engine]), data=test_set(title)
+        network=network, share=percentage(figures[engine]), data=test_set_title(title)
     )
 
 

@@ -20,9 +20,9 @@ import streamlit as st
 from dashboard.presenters.file_answers import Answer, answer
 from model.common.cache import Cache
 from model.common.errors import BundleError
-from model.datasets.image_folder import MAX_BYTES, why_unread
-from model.datasets.splits import Broken
-from model.datasets.test_set import PictureSet, read_testset, stamp
+from model.datasets.image_folder import MAX_BYTES, read_error
+from model.datasets.splits import BrokenPicture
+from model.datasets.test_set import TestSet, folder_fingerprint, read_test_set
 from model.evaluation.paired_test import speeds
 from model.export.conversion import convert
 from model.i18n.translations import current_language
@@ -40,7 +40,7 @@ from model.signature.shapes import PictureSize
 log = logging.getLogger(__name__)
 # What is worked out of pictures, for all visitors; Streamlit's own caches, which count, hold what is small.
 WORKED_OUT: Cache[Any] = Cache(2**29)
-TESTSETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
+TESTSETS: Cache[TestSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
 SPEEDS: Cache[float] = Cache(2**20)  # milliseconds a picture, by network
 SPEED_PASSES = 7
 PAIRS: Cache[list[float]] = Cache(2**20)  # the same for networks that were measured in turns
@@ -110,15 +110,15 @@ def layers(name: str) -> list[Layer]:
     return _layers(fingerprint(choice.card), choice)
 
 
-def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
+def testset(name: str, folder: Path, size: PictureSize) -> TestSet:
     """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
-    return TESTSETS.get((name, folder, size, stamp(folder)), lambda: read_testset(name, folder, size))
+    return TESTSETS.get((name, folder, size, folder_fingerprint(folder)), lambda: read_test_set(name, folder, size))
 
 
-def why_broken(one: Broken) -> str:
+def why_broken(one: BrokenPicture) -> str:
     """Why a test set's picture cannot be read, in the reader's language."""
     key = "broken", one, current_language()
-    kept: str = WORKED_OUT.get(key, lambda: why_unread(one.path) or one.reason)
+    kept: str = WORKED_OUT.get(key, lambda: read_error(one.path) or one.reason)
     return kept
 
 

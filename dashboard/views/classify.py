@@ -11,7 +11,7 @@ from dashboard.panels import answer_details, network_choice, picture_sources
 from dashboard.panels.explanation import show_why
 from dashboard.panels.results_grid import show_many
 from dashboard.panels.selected_picture import opened_engine, opened_picture
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
@@ -45,7 +45,7 @@ if not files:
 classifier = network_choice.warm(model, opened_engine(card) if opened else None)
 items = answer_details.answer_all(files, classifier)
 if len(items) == 1:
-    item = replace(items[0], truth=spelled(named.truth, classifier.card.classes) if named else "")
+    item = replace(items[0], truth=canonical_name(named.truth, classifier.card.classes) if named else "")
     answer_details.show_answer(item, classifier)
     show_why(item, classifier)
 else:

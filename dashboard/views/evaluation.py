@@ -10,17 +10,17 @@ from dashboard.panels import evaluation_report, network_choice, network_comparis
 from dashboard.presenters import phrases
 from dashboard.services import resources
 from model.common.errors import BundleError
-from model.datasets.class_matching import places_of
+from model.datasets.class_matching import match_classes
 from model.datasets.known_folders import known_folders
-from model.datasets.splits import DataError, Split, absent
-from model.datasets.test_set import PictureSet, match_labels
+from model.datasets.splits import DataError, Split, absent_classes_note
+from model.datasets.test_set import TestSet, match_labels
 from model.evaluation.scores import Evaluation, check_count, score
 from model.evaluation.test_set_predictions import Survey
 from model.i18n.translations import gettext as _
 from model.registry.card import Card
 
 
-def matched(pictures: PictureSet, card: Card) -> np.ndarray:
+def matched(pictures: TestSet, card: Card) -> np.ndarray:
     """The set's labels by the network's classes; where they do not fit, a sentence, and the page ends there."""
     try:
         check_count(card.classes)
@@ -31,7 +31,7 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
         st.stop()
 
 
-def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
+def say_where_trained(pictures: TestSet, *networks: Card) -> None:
     """A warning where figures are partly of pictures that a network has learnt by heart."""
     if not pictures.held_out:
         for card in {card.name: card for card in networks if card.dataset == pictures.name}.values():
@@ -42,7 +42,7 @@ def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
             )
 
 
-def show_one(survey: Survey, pictures: PictureSet, card: Card) -> None:
+def show_one(survey: Survey, pictures: TestSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     say_where_trained(pictures, card)
     test_set_picker.say_what_counts(card)
@@ -54,7 +54,7 @@ def show_one(survey: Survey, pictures: PictureSet, card: Card) -> None:
 
 
 @st.fragment
-def show_cells(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
+def show_cells(found: Evaluation, survey: Survey, pictures: TestSet) -> None:
     """What it takes for what, with the pictures of a cell; another cell leaves the rest of the page alone."""
     left, right = st.columns(2, gap="medium")
     with left:
@@ -64,13 +64,13 @@ def show_cells(found: Evaluation, survey: Survey, pictures: PictureSet) -> None:
     evaluation_report.show_cell(survey, pictures)
 
 
-def show_two(first: Survey, pictures: PictureSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
+def show_two(first: Survey, pictures: TestSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
     """Two networks side by side, once the second has answered as well."""
     try:
         their_card = resources.card(other[0])
     except BundleError as error:
         network_choice.refuse(error)
-    order = places_of(card.classes, their_card.classes)
+    order = match_classes(card.classes, their_card.classes)
     if sorted(order) != list(range(len(their_card.classes))):
         st.error(
             _("{first} and {second} cannot be compared: they do not know the same classes").format(
@@ -116,7 +116,7 @@ with body:
     pictures = test_set_picker.read(source, folders[source], card)
     test_set_picker.say_left_out(pictures)
     labels = matched(pictures, card)
-    if missing := absent(labels, card.classes):
+    if missing := absent_classes_note(labels, card.classes):
         st.caption(phrases.plain(f"{missing[:1].upper()}{missing[1:]}."))
     rows = test_set_picker.ask(model, card, engine, pictures)
     if rows is not None:

@@ -17,11 +17,11 @@ from dashboard.panels.test_set_browser import Filter
 from dashboard.presenters import phrases
 from dashboard.services import resources, test_set_jobs
 from model.datasets.cifar10 import CIFAR10_CLASSES
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split
-from model.datasets.test_set import PictureSet, match_labels
+from model.datasets.test_set import TestSet, match_labels
 from model.evaluation.test_set_predictions import Survey, select
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
@@ -59,7 +59,7 @@ def show_samples(model: str) -> None:
     else:
         classifier = network_choice.warm(model)
         (item,) = answer_details.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
-        truth = spelled(chosen.truth, classifier.card.classes)
+        truth = canonical_name(chosen.truth, classifier.card.classes)
         answer_details.show_answer(replace(item, truth=truth), classifier)
         show_why(item, classifier)
         st.divider()
@@ -67,7 +67,7 @@ def show_samples(model: str) -> None:
     st.caption(_("Source and licence of each picture: CREDITS.md in the folder sample_images."))
 
 
-def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
+def show_set(model: str, card: Card, engine: str, pictures: TestSet, wanted: Filter) -> None:
     """The pictures that the filter lets through; where there are no answers yet, those that need none."""
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
@@ -89,14 +89,14 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
         test_set_picker.ask(model, card, engine, pictures, wanted.needs_answers)
 
 
-def show_plain(pictures: PictureSet, wanted: Filter) -> None:
+def show_plain(pictures: TestSet, wanted: Filter) -> None:
     """The pictures of the true class that is wanted, whatever a network says."""
     truth = pictures.classes.index(wanted.true) if wanted.true else -1
     places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
     show_page(pictures, places, lambda shown: test_set_browser.plain_cells(pictures, shown))
 
 
-def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
+def show_page(pictures: TestSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
     """How many pictures there are, and one page of them."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")

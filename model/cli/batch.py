@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.common.errors import BundleError
 from model.datasets.class_name_files import Names, NamesError
-from model.datasets.class_names import Tell, rename_classes
+from model.datasets.class_names import Log, rename_classes
 from model.i18n.translations import gettext as _
 from model.images.decoder import MAX_BYTES, InvalidImage
 from model.images.image_files import picture_paths
@@ -52,7 +52,7 @@ def remote(url: str) -> Ask:
     return lambda content: ask(url, content)
 
 
-def renamed(asker: Ask, names: Names, tell: Tell) -> Ask:
+def renamed(asker: Ask, names: Names, tell: Log) -> Ask:
     """Asks the same with other names for the classes; the answer raises NamesError when they do not fit.
 
     `tell` hears, answer for answer, of names that had to be told apart.

@@ -1,6 +1,6 @@
-"""Labelled pictures: CIFAR-10 and folders, in splits, and what their classes are called.
+"""Labelled pictures: CIFAR-10 and image folders, their splits, and the names of their classes.
 
-A new kind of data set is read here.
+A reader for a new kind of data set goes here.
 """
 
 __all__ = [

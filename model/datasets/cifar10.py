@@ -1,4 +1,4 @@
-"""CIFAR-10 from its official files, or downloaded."""
+"""Read CIFAR-10 from its official files, or download it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.datasets.splits import DataError, Dataset, Split, empty_split
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
-FIRST = 1000  # test pictures that get figures of their own; the official order mixes the classes
+_FIRST_SUBSET = 1000  # the first test pictures, a sample of their own: the official order mixes the classes
 CIFAR10_CLASSES = (
     marked("airplane"),
     marked("automobile"),
@@ -29,8 +29,8 @@ CIFAR10_CLASSES = (
 )
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles numbers, strings, lists, dicts and NumPy arrays; any other name in the file is refused, not run."""
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickles numbers, strings, lists, dicts and NumPy arrays; refuses any other name in the file."""
 
     ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"): "numpy._core.multiarray",
@@ -41,24 +41,29 @@ class ArrayUnpickler(pickle.Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed class; raise UnpicklingError for any other."""
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it wants to run {module}.{name}, which no CIFAR-10 file does")
         return super().find_class(self.ALLOWED[module, name], name)
 
 
 def cifar10_folder(source: Path) -> Path | None:
-    """The folder of CIFAR-10's official files: `source` itself or inside it; None where it holds something else."""
+    """Return the folder with CIFAR-10's official files, `source` itself or one inside it; None if there is none."""
     for folder in (source, source / "cifar-10-batches-py"):
         if (folder / "batches.meta").exists() or (folder.name == "cifar-10-batches-py" and folder.is_dir()):
             return folder
     return None
 
 
-def read_pickle(path: Path) -> dict[bytes, Any]:
-    """One official CIFAR-10 file as a dict, without running code from it. Raises DataError."""
+def _read_pickle(path: Path) -> dict[bytes, Any]:
+    """Read one official CIFAR-10 file as a dict, without running code from it.
+
+    Raises:
+        DataError: The file is missing, or not one of CIFAR-10's.
+    """
     try:
         with path.open("rb") as file:
-            content = ArrayUnpickler(file, encoding="bytes").load()
+            content = _ArrayUnpickler(file, encoding="bytes").load()
     except FileNotFoundError:
         raise DataError(
             _(
@@ -66,7 +71,7 @@ def read_pickle(path: Path) -> dict[bytes, Any]:
                 "test_batch and batches.meta"
             ).format(path=path)
         ) from None
-    except Exception as error:  # a damaged pickle raises nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly anything
         raise DataError(_("{path} is not an official CIFAR-10 file: {error}").format(path=path, error=error)) from error
     if not isinstance(content, dict):
         raise DataError(
@@ -74,13 +79,17 @@ def read_pickle(path: Path) -> dict[bytes, Any]:
                 path=path, name=type(content).__name__
             )
         )
-    # Written with Python 2, the keys are bytes; copies made with Python 3 have strings.
+    # The official files come from Python 2 and have bytes as keys; copies made with Python 3 have strings.
     return {key.encode() if isinstance(key, str) else key: value for key, value in content.items()}
 
 
 def read_batch(path: Path) -> Split:
-    """One batch file: planes of red, green and blue, uint8 (n, 3072), turned into (n, 32, 32, 3)."""
-    content = read_pickle(path)
+    """Read one batch file; its colour planes, uint8 (n, 3072), become images, uint8 (n, 32, 32, 3).
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    content = _read_pickle(path)
     data, labels = content.get(b"data"), content.get(b"labels")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
         raise DataError(_("{path}: 'data' is not a uint8 array of 3,072 numbers a picture").format(path=path))
@@ -97,31 +106,39 @@ def read_batch(path: Path) -> Split:
 
 
 def read_cifar10(folder: Path) -> Dataset:
-    """CIFAR-10 from its official Python files. Raises DataError."""
+    """Read CIFAR-10 from its official Python files.
+
+    Raises:
+        DataError: A file is missing or damaged.
+    """
     batches = [read_batch(folder / f"data_batch_{number}") for number in range(1, 6)]
     train = Split(
         np.concatenate([batch.images for batch in batches]), np.concatenate([batch.labels for batch in batches])
     )
-    return as_dataset(train, read_batch(folder / "test_batch"))
+    return _build_dataset(train, read_batch(folder / "test_batch"))
 
 
-def as_dataset(train: Split, test: Split) -> Dataset:
-    """CIFAR-10 in its official order, of which alone the first test pictures are a sample."""
-    return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), replace(test, first=FIRST))
+def _build_dataset(train: Split, test: Split) -> Dataset:
+    """Build the data set in its official order, in which the first test pictures are a random sample."""
+    return Dataset("cifar10", CIFAR10_CLASSES, train, empty_split(32), replace(test, first=_FIRST_SUBSET))
 
 
 def download_cifar10() -> Dataset:
-    """CIFAR-10 through Keras, which keeps it under ~/.keras. Raises DataError without a network."""
+    """Load CIFAR-10 through Keras, which caches it under ~/.keras.
+
+    Raises:
+        DataError: The download failed.
+    """
     import_keras()
     import keras
 
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
-    except Exception as error:  # Keras raises a bare Exception when a download fails
+    except Exception as error:  # Keras raises a bare Exception if the download fails
         raise DataError(
             _("CIFAR-10 could not be downloaded ({error}); check the network, or give a folder with --data").format(
                 error=error
             )
         ) from error
     train = Split(x_train, y_train.ravel().astype(np.int64))
-    return as_dataset(train, Split(x_test, y_test.ravel().astype(np.int64)))
+    return _build_dataset(train, Split(x_test, y_test.ravel().astype(np.int64)))

@@ -1,6 +1,6 @@
-"""Classes of a data set found among a network's, whose names may be written with other capitals or other accents.
+"""Match class names of a data set to those of a network, ignoring case and Unicode form.
 
-A Mac's files spell `ã` as an `a` and a tilde, most others as one sign: both are one name.
+macOS stores `ã` as `a` and a combining tilde, most other systems as one character: both are the same name.
 """
 
 from __future__ import annotations
@@ -9,42 +9,42 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 
-def composed(name: str) -> str:
-    """A name in Unicode's composed form (NFC), in which accents are part of their letters."""
+def normalize_name(name: str) -> str:
+    """Return a name in Unicode's composed form (NFC), in which an accent is part of its letter."""
     return unicodedata.normalize("NFC", name)
 
 
-def folded(name: str) -> str:
-    """A name without the difference between capitals and small letters."""
-    return composed(composed(name).casefold())
+def _case_folded(name: str) -> str:
+    """Return a name in a form that ignores case."""
+    return normalize_name(normalize_name(name).casefold())
 
 
-SPELLINGS: tuple[Callable[[str], str], ...] = (str, composed, folded)
+_NORMALIZERS: tuple[Callable[[str], str], ...] = (str, normalize_name, _case_folded)
 
 
-def places_of(labels: Sequence[str], known: Sequence[str]) -> list[int]:
-    """The place of each label among `known`, -1 where it is none of them.
+def match_classes(labels: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Return the index of each label in `known`, or -1.
 
-    A label is the class of exactly its name, else the only one whose name differs from it by the form of its accents
-    alone, else the only one that differs by capitals too.
+    A label matches the class of exactly its name; else the only class whose name is the same in NFC; else the only
+    class whose name is the same when case is ignored.
     """
-    places = [-1] * len(labels)
-    for spelling in SPELLINGS:
+    indices = [-1] * len(labels)
+    for spelling in _NORMALIZERS:
         found: dict[str, int] = {}
-        for place, name in enumerate(known):
-            found[spelling(name)] = -1 if spelling(name) in found else place
-        places = [
-            found.get(spelling(label), -1) if place < 0 else place for label, place in zip(labels, places, strict=True)
+        for index, name in enumerate(known):
+            found[spelling(name)] = -1 if spelling(name) in found else index
+        indices = [
+            found.get(spelling(label), -1) if index < 0 else index for label, index in zip(labels, indices, strict=True)
         ]
-    return places
+    return indices
 
 
-def place_of(label: str, known: Sequence[str]) -> int:
-    """The same for one label."""
-    return places_of([label], known)[0]
+def match_class(label: str, known: Sequence[str]) -> int:
+    """Return the index of one label in `known`, or -1."""
+    return match_classes([label], known)[0]
 
 
-def spelled(label: str, known: Sequence[str]) -> str:
-    """A label as `known` writes it; as it is where it is none of them."""
-    place = place_of(label, known)
-    return known[place] if place >= 0 else label
+def canonical_name(label: str, known: Sequence[str]) -> str:
+    """Return a label as `known` writes it; unchanged if it matches none."""
+    index = match_class(label, known)
+    return known[index] if index >= 0 else label

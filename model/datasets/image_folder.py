@@ -1,4 +1,4 @@
-"""Folders of pictures with one sub-folder a class, directly or in a folder a split."""
+"""Read folders of pictures with one sub-folder per class, directly or inside a folder per split."""
 
 from __future__ import annotations
 
@@ -8,56 +8,63 @@ from pathlib import Path
 
 import numpy as np
 
-from model.datasets.class_matching import composed, places_of
-from model.datasets.splits import Broken, DataError, Dataset, Split, empty_split, readable, unreadable
+from model.datasets.class_matching import match_classes, normalize_name
+from model.datasets.splits import BrokenPicture, DataError, Dataset, Split, empty_split, unreadable_note, utf8_name
 from model.i18n.translations import gettext as _
 from model.images.image_files import SUFFIXES, is_hidden, picture_paths
 from model.signature.shapes import PictureSize, shape_of
 
-SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
-MAX_BYTES = 2**31  # of pictures that are held in memory to be looked at
+_SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
+MAX_BYTES = 2**31  # of pixels held in memory
 
 
 def read_image_folder(root: Path, size: PictureSize) -> Dataset:
-    """Pictures in one sub-folder a class, directly in `root` or inside its train/, val/ and test/.
+    """Read pictures from one sub-folder per class, directly in `root` or inside its train/, val/ and test/.
 
-    A class needs pictures to learn from; val/ and test/ may lack it. Raises DataError.
+    Every class needs training pictures; val/ and test/ may lack classes.
+
+    Raises:
+        DataError: The folder has no such structure, or no readable pictures.
     """
-    train = train_folder(root)
+    train = find_train_folder(root)
     classes = class_names(train)
-    splits = {name: empty_split(size) for name in SPLITS}
-    for name, folder in ({"train": train} | image_folders(root)).items():
-        check_classes(folder, classes, train)
-        splits[name] = read_class_folders(folder, classes, size, whole=name == "train")
+    splits = {name: empty_split(size) for name in _SPLITS}
+    for name, folder in ({"train": train} | split_folders(root)).items():
+        _check_classes(folder, classes, train)
+        splits[name] = read_class_folders(folder, classes, size, require_all=name == "train")
     return Dataset(folder_name(root), classes, splits["train"], splits["validation"], splits["test"])
 
 
 def folder_name(folder: Path) -> str:
-    """What a data folder is called, also where it is given as `.` or `..`; model.folders names the same ones so."""
+    """Return a name for a data folder, also if it is given as `.` or `..`."""
     path = folder.resolve()
-    return readable(path.name or str(path))
+    return utf8_name(path.name or str(path))
 
 
-def image_folders(root: Path) -> dict[str, Path]:
-    """The folders of the splits that a folder of pictures brings, by name; none where classes lie directly in it.
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders of the splits by name; empty if the class folders are directly in `root`.
 
-    A split has sub-folders: without any, a folder `test` is a class of that name.
+    A split has sub-folders: a folder `test` without any is a class of that name.
     """
-    places = {name: [root / folder for folder in folders] for name, folders in SPLITS.items()}
-    return {name: path for name, paths in places.items() if (path := next(filter(subfolders, paths), None))}
+    candidates = {name: [root / folder for folder in folders] for name, folders in _SPLITS.items()}
+    return {name: path for name, paths in candidates.items() if (path := next(filter(class_folders, paths), None))}
 
 
-def subfolders(folder: Path) -> list[Path]:
-    """What may be classes, sorted by name, in whatever form its accents are written."""
+def class_folders(folder: Path) -> list[Path]:
+    """List the sub-folders that may be classes, sorted by normalized name."""
     if not folder.is_dir():
         return []
     found = (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
-    return sorted(found, key=lambda path: (Path(composed(path.name)), path))
+    return sorted(found, key=lambda path: (Path(normalize_name(path.name)), path))
 
 
-def train_folder(root: Path) -> Path:
-    """The folder whose sub-folders hold the training pictures. Raises DataError where there are other splits alone."""
-    found = image_folders(root)
+def find_train_folder(root: Path) -> Path:
+    """Return the folder whose sub-folders hold the training pictures.
+
+    Raises:
+        DataError: There are only other splits.
+    """
+    found = split_folders(root)
     if found and "train" not in found:
         raise DataError(
             _("{folder} has {names} but no train/; pictures to learn from lie there, one sub-folder a class").format(
@@ -67,24 +74,27 @@ def train_folder(root: Path) -> Path:
     return found.get("train", root)
 
 
-def test_folder(root: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder whose sub-folders hold the test pictures, and the classes in the order of their numbers.
+def find_test_folder(root: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder whose sub-folders hold the test pictures, and the classes in order.
 
-    It is test/, else val/, else whatever there is. Raises DataError.
+    It is test/, else val/, else train/, else `root` itself.
+
+    Raises:
+        DataError: There are fewer than two classes, or unknown ones.
     """
-    found = image_folders(root)
+    found = split_folders(root)
     folder = found.get("test") or found.get("validation") or found.get("train") or root
     train = found.get("train", folder)
     classes = class_names(train)
-    check_classes(folder, classes, train)
+    _check_classes(folder, classes, train)
     return folder, classes
 
 
-def check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
-    """Raise DataError for a class that the training pictures lack."""
-    found = subfolders(folder)
-    places = places_of([path.name for path in found], classes)
-    if unknown := [path for path, place in zip(found, places, strict=True) if place < 0]:
+def _check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
+    """Raise DataError if a folder has a class that the training pictures lack."""
+    found = class_folders(folder)
+    indices = match_classes([path.name for path in found], classes)
+    if unknown := [path for path, index in zip(found, indices, strict=True) if index < 0]:
         raise DataError(
             _("{path} is a class that {found} does not have; its classes: {names}").format(
                 path=unknown[0], found=train, names=", ".join(classes)
@@ -93,18 +103,19 @@ def check_classes(folder: Path, classes: tuple[str, ...], train: Path) -> None:
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    """The sub-folders' names, sorted, in Unicode's composed form: the classes in the order of their indices.
+    """Return the names of the sub-folders, sorted and in NFC: the classes in the order of their indices.
 
-    Raises DataError for under two, and for a name that cannot be shown.
+    Raises:
+        DataError: There are fewer than two, or one has a name that is not UTF-8.
     """
-    names = tuple(dict.fromkeys(composed(path.name) for path in subfolders(folder)))
+    names = tuple(dict.fromkeys(normalize_name(path.name) for path in class_folders(folder)))
     if len(names) < 2:
         raise DataError(
             _("{folder} has {count} sub-folders; it needs one a class, at least two").format(
                 folder=folder, count=len(names)
             )
         )
-    if strange := [name for name in names if name != readable(name)]:
+    if strange := [name for name in names if name != utf8_name(name)]:
         raise DataError(
             _("{path} is not named in UTF-8, so it cannot be a class; give it another name").format(
                 path=folder / strange[0]
@@ -114,9 +125,9 @@ def class_names(folder: Path) -> tuple[str, ...]:
 
 
 def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> None:
-    """Raise DataError for more pictures than MAX_BYTES hold, before any is read."""
+    """Raise DataError if the pictures would take more than MAX_BYTES, before any is read."""
     shape = shape_of(size)
-    count, most = sum(map(len, class_members(folder, classes))), MAX_BYTES // math.prod(shape)
+    count, most = sum(map(len, _pictures_by_class(folder, classes))), MAX_BYTES // math.prod(shape)
     if count > most:
         raise DataError(
             _(
@@ -126,54 +137,65 @@ def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> N
         )
 
 
-def class_members(folder: Path, classes: tuple[str, ...]) -> list[list[Path]]:
-    """The pictures of each class below folder/CLASS, however that name is spelled there; none where it is absent."""
+def _pictures_by_class(folder: Path, classes: tuple[str, ...]) -> list[list[Path]]:
+    """List the picture files of each class below `folder`, whatever the case of its name; empty for absent classes."""
     members: list[list[Path]] = [[] for _name in classes]
-    found = subfolders(folder)
-    for path, place in zip(found, places_of([path.name for path in found], classes), strict=True):
-        if place >= 0:
-            members[place] += picture_paths(path)
+    found = class_folders(folder)
+    for path, index in zip(found, match_classes([path.name for path in found], classes), strict=True):
+        if index >= 0:
+            members[index] += picture_paths(path)
     return members
 
 
-def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize, whole: bool = False) -> Split:
-    """Every picture below folder/CLASS that can be read, cropped and resized to a size; the others are listed.
+def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize, require_all: bool = False) -> Split:
+    """Read all pictures below folder/CLASS, cropped and resized; those that cannot be read are listed in `broken`.
 
-    whole: each class needs a picture. Raises DataError where it has none, or where there is none at all.
+    Args:
+        folder: The folder with the class folders.
+        classes: The names of the classes.
+        size: The input size of the network.
+        require_all: Every class needs at least one picture.
+
+    Raises:
+        DataError: There is no picture, or with `require_all` none of a class.
     """
-    members = class_members(folder, classes)
-    check_members(folder, classes, [len(paths) for paths in members], whole)
+    members = _pictures_by_class(folder, classes)
+    _check_counts(folder, classes, [len(paths) for paths in members], require_all)
     paths = [path for found in members for path in found]
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in members])
     images = np.empty((len(paths), *shape_of(size)), np.uint8)
 
-    def read(place: int) -> Broken | None:
+    def read(index: int) -> BrokenPicture | None:
         try:
-            images[place] = read_picture(paths[place], size)
+            images[index] = read_picture(paths[index], size)
         except (OSError, ValueError) as error:
-            return Broken(paths[place], reason_of(error))
+            return BrokenPicture(paths[index], _error_reason(error))
         return None
 
-    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+    with ThreadPoolExecutor() as pool:  # decoding releases the GIL
         outcomes = list(pool.map(read, range(len(paths))))
     broken = tuple(outcome for outcome in outcomes if outcome)
-    kept = [place for place, outcome in enumerate(outcomes) if outcome is None]
+    kept = [index for index, outcome in enumerate(outcomes) if outcome is None]
     if broken:
         labels = labels[kept]
         counts = np.bincount(labels, minlength=len(classes)).tolist()
-        check_members(folder, classes, counts, whole, unreadable(broken, len(paths)))
-        for place, old in enumerate(kept):  # in place: the pictures may take half of the memory
-            images[place] = images[old]
-    return Split(images[: len(kept)], labels, paths=tuple(paths[place] for place in kept), broken=broken)
+        _check_counts(folder, classes, counts, require_all, unreadable_note(broken, len(paths)))
+        for index, old in enumerate(kept):  # in-index: the pictures may take half of the memory
+            images[index] = images[old]
+    return Split(images[: len(kept)], labels, paths=tuple(paths[index] for index in kept), broken=broken)
 
 
-def check_members(folder: Path, classes: tuple[str, ...], counts: list[int], whole: bool, why: str = "") -> None:
-    """Raise DataError where no picture is there, or with `whole` none of a class; why: what became of them."""
+def _check_counts(
+    folder: Path, classes: tuple[str, ...], counts: list[int], require_all: bool, reason: str = ""
+) -> None:
+    """Raise DataError if there is no picture, or with `require_all` none of a class; `reason`: why they are missing."""
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if len(empty) < len(classes) and not (whole and empty):
+    if len(empty) < len(classes) and not (require_all and empty):
         return
-    if why:
-        raise DataError(_("{path} holds no picture that can be read ({why})").format(path=folder / empty[0], why=why))
+    if reason:
+        raise DataError(
+            _("{path} holds no picture that can be read ({why})").format(path=folder / empty[0], why=reason)
+        )
     raise DataError(
         _("{path} holds no picture; a class folder needs at least one ({names})").format(
             path=folder / empty[0], names=", ".join(sorted(SUFFIXES))
@@ -181,22 +203,27 @@ def check_members(folder: Path, classes: tuple[str, ...], counts: list[int], who
     )
 
 
-def reason_of(error: OSError | ValueError) -> str:
-    """Why a file could not be read, without its name."""
+def _error_reason(error: OSError | ValueError) -> str:
+    """Return why a file could not be read, without the name of the file."""
     return getattr(error, "strerror", None) or str(error)
 
 
-def why_unread(path: Path) -> str:
-    """Why a picture's file cannot be read, in the language of now; empty for one that can be."""
+def read_error(path: Path) -> str:
+    """Return why a picture file cannot be read, in the current language; empty if it can."""
     try:
         read_picture(path, 1)
     except (OSError, ValueError) as error:
-        return reason_of(error)
+        return _error_reason(error)
     return ""
 
 
 def read_picture(path: Path, size: PictureSize) -> np.ndarray:
-    """One picture file as uint8 (height, width, channels). Raises OSError or InvalidImage."""
+    """Read one picture file as uint8 (height, width, channels).
+
+    Raises:
+        OSError: The file cannot be read.
+        InvalidImage: It is not a picture.
+    """
     from model.images.decoder import read_image, to_array
 
     return to_array(read_image(path.read_bytes(), min_side=shape_of(size).longest), size)

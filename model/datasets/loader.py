@@ -1,4 +1,4 @@
-"""Data sets: CIFAR-10 and any folder of pictures with one sub-folder a class."""
+"""Load a data set into memory: CIFAR-10, or any folder of pictures with one sub-folder per class."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from model.datasets.cifar10 import cifar10_folder, download_cifar10, read_cifar1
 from model.datasets.image_folder import (
     check_memory,
     class_names,
+    find_test_folder,
+    find_train_folder,
     folder_name,
     read_class_folders,
     read_image_folder,
-    test_folder,
-    train_folder,
 )
 from model.datasets.splits import DataError, Dataset, Split
 from model.i18n.translations import gettext as _
@@ -25,25 +25,31 @@ from model.signature.shapes import PictureSize, shape_of
 def load_dataset(
     source: Path | None, size: PictureSize = 32, validation: float = 0.1, test: float = 0.1, seed: int = 0
 ) -> Dataset:
-    """Read a data set whole into memory.
+    """Load a whole data set into memory.
 
-    `source` is a `cifar-10-batches-py` folder or its parent, or a folder of pictures with one sub-folder a class,
-    directly or inside train/, val/ and test/; None downloads CIFAR-10 through Keras. Splits that it does not bring are
-    drawn from the training pictures by `seed`: `validation` and `test` are their shares. size: the side of RGB squares,
-    or any shape.
+    Splits that the source lacks are drawn at random from its training pictures.
 
-    Raises DataError.
+    Args:
+        source: A `cifar-10-batches-py` folder or its parent; or a folder of pictures with one sub-folder per class,
+            directly or inside train/, val/ and test/. None downloads CIFAR-10 through Keras.
+        size: The side of square RGB pictures, or any input shape.
+        validation: Fraction of the training pictures to hold out for validation.
+        test: Fraction of the training pictures to hold out for testing.
+        seed: Seed of the random draw.
+
+    Raises:
+        DataError: The data is missing or cannot be used.
     """
     if source is None:
-        return split_off(of_size(download_cifar10(), size), validation, 0.0, seed)
+        return _draw_missing_splits(_match_input_shape(download_cifar10(), size), validation, 0.0, seed)
     check_source(source)
     if folder := cifar10_folder(source):
-        return split_off(of_size(read_cifar10(folder), size), validation, 0.0, seed)
-    return split_off(read_image_folder(source, size), validation, test, seed)
+        return _draw_missing_splits(_match_input_shape(read_cifar10(folder), size), validation, 0.0, seed)
+    return _draw_missing_splits(read_image_folder(source, size), validation, test, seed)
 
 
 def check_source(source: Path) -> None:
-    """Raise DataError for data that is not there."""
+    """Raise DataError if `source` is not a folder."""
     if not source.is_dir():
         raise DataError(
             _(
@@ -53,10 +59,14 @@ def check_source(source: Path) -> None:
 
 
 def load_test(source: Path | None, size: PictureSize = 32) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and test pictures of a data set: test/, else val/, else all there are. Raises DataError."""
+    """Load the name, the classes and the test pictures of a data set: test/, else val/, else all pictures.
+
+    Raises:
+        DataError: The data is missing or cannot be used.
+    """
     if source is not None and not cifar10_folder(source):
         check_source(source)
-        folder, classes = test_folder(source)
+        folder, classes = find_test_folder(source)
         return folder_name(source), classes, read_class_folders(folder, classes, size)
     dataset = load_dataset(source, size, validation=0.0, test=0.0)
     if not len(dataset.test):
@@ -65,22 +75,23 @@ def load_test(source: Path | None, size: PictureSize = 32) -> tuple[str, tuple[s
 
 
 def load_train(source: Path, size: PictureSize) -> tuple[str, tuple[str, ...], Split]:
-    """Name, classes and training pictures of a data set, and no other picture is read: all of a folder without splits.
+    """Load the name, the classes and only the training pictures of a data set; all pictures if it has no splits.
 
-    Raises DataError, also for more of them than MAX_BYTES.
+    Raises:
+        DataError: The data cannot be used, or the pictures take more than MAX_BYTES.
     """
     check_source(source)
     if folder := cifar10_folder(source):
-        dataset = of_size(read_cifar10(folder), size)
+        dataset = _match_input_shape(read_cifar10(folder), size)
         return dataset.name, dataset.classes, dataset.train
-    folder = train_folder(source)
+    folder = find_train_folder(source)
     classes = class_names(folder)
     check_memory(folder, classes, size)
-    return folder_name(source), classes, read_class_folders(folder, classes, size, whole=True)
+    return folder_name(source), classes, read_class_folders(folder, classes, size, require_all=True)
 
 
-def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:
-    """Draw the splits that are empty from the training pictures, class by class, so that each class keeps its share."""
+def _draw_missing_splits(dataset: Dataset, validation: float, test: float, seed: int) -> Dataset:
+    """Draw empty splits from the training pictures, class by class, so that each class keeps its proportion."""
     train, held = dataset.train, {"validation": dataset.validation, "test": dataset.test}
     for offset, (name, share) in enumerate((("test", test), ("validation", validation))):
         if len(held[name]) or not share:
@@ -94,8 +105,12 @@ def split_off(dataset: Dataset, validation: float, test: float, seed: int) -> Da
     return Dataset(dataset.name, dataset.classes, train, held["validation"], held["test"])
 
 
-def of_size(dataset: Dataset, size: PictureSize) -> Dataset:
-    """The data set itself if its pictures are of this size, in grey where that is wanted. Raises DataError."""
+def _match_input_shape(dataset: Dataset, size: PictureSize) -> Dataset:
+    """Return the data set in colour or grey, as `size` asks for.
+
+    Raises:
+        DataError: The pictures have another height or width.
+    """
     own, shape = dataset.train.images.shape[1], shape_of(size)
     if (own, own) != shape[:2]:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What a data set is: pictures and their classes, in splits."""
+"""The structure of a data set: labelled pictures in splits."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 import numpy as np
 
 from model.common.errors import VitrineError
-from model.common.text import printable
+from model.common.text import printable, shorten_list
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from model.signature.shapes import PictureSize, shape_of
 
-SHOWN = 3  # pictures that a sentence names
+NAMED_PICTURES = 3  # files that a message names
 
 
 class DataError(VitrineError, ValueError):
-    """Data that cannot be used; the message names the path and what was expected."""
+    """Data that cannot be used; the message names the path and says what was expected."""
 
     def __str__(self) -> str:
-        return readable(super().__str__())
+        return utf8_name(super().__str__())
 
 
-def readable(name: str) -> str:
-    """A file's name as it can be shown: what is not UTF-8 in it comes from the system as signs that no text holds."""
+def utf8_name(name: str) -> str:
+    """Return a file name that can be displayed: bytes that are not UTF-8 become question marks."""
     return name.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A picture's file that cannot be read, and the sentence that says why."""
+class BrokenPicture:
+    """A picture file that cannot be read, and the reason."""
 
     path: Path
     reason: str
@@ -40,23 +40,25 @@ class Broken:
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and their classes: images uint8 (n, height, width, channels), labels int64 (n,).
+    """Labelled pictures: images uint8 (n, height, width, channels), labels int64 (n,).
 
-    first: so many of its first pictures get figures of their own; 0 where they are no sample, as class after class.
-    paths: the pictures' files, one each, or none where they are not files of their own; broken: what was left out.
+    Attributes:
+        first: How many pictures at the beginning are a sample to be evaluated separately; 0 if the order is not random.
+        paths: The file of each picture; empty if the pictures do not come from files of their own.
+        broken: The files that could not be read and were left out.
     """
 
     images: np.ndarray
     labels: np.ndarray
     first: int = 0
     paths: tuple[Path, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPicture, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def with_channels(self, channels: int) -> Split:
-        """RGB pictures as a network takes them: with 1 for channels, their luminance."""
+        """Return RGB pictures (3 channels) unchanged, or their luminance (1 channel)."""
         if channels == 3:
             return self
         from model.images.decoder import array_to_image, image_to_array
@@ -65,12 +67,13 @@ class Split:
         return replace(self, images=np.stack(grey) if grey else self.images[..., :1])
 
     def take(self, indices: np.ndarray | slice) -> Split:
+        """Return the pictures and labels at the given indices."""
         return Split(self.images[indices], self.labels[indices])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its splits; a split that the source does not bring and nobody asked for is empty."""
+    """A data set with its splits; a split that the source lacks and nobody asked for is empty."""
 
     name: str
     classes: tuple[str, ...]
@@ -79,63 +82,64 @@ class Dataset:
     test: Split
 
     @property
-    def broken(self) -> tuple[Broken, ...]:
-        """The pictures that could not be read and are in none of the splits."""
+    def broken(self) -> tuple[BrokenPicture, ...]:
+        """The files of all splits that could not be read."""
         return self.train.broken + self.validation.broken + self.test.broken
 
     @property
     def count(self) -> int:
-        """The pictures in all splits."""
+        """The number of pictures in all splits."""
         return len(self.train) + len(self.validation) + len(self.test)
 
 
 def empty_split(size: PictureSize) -> Split:
+    """Return a split without pictures."""
     return Split(np.zeros((0, *shape_of(size)), np.uint8), np.zeros(0, np.int64))
 
 
-def unreadable(broken: Sequence[Broken], total: int) -> str:
-    """How many of `total` pictures cannot be read, and the first of them, as the beginning of a sentence."""
-    listed = ", ".join(f"{one.path} ({one.reason.rstrip('.')})" for one in broken[:SHOWN])
+def unreadable_note(broken: Sequence[BrokenPicture], total: int) -> str:
+    """Say how many of `total` pictures cannot be read, and name the first of them."""
+    listed = ", ".join(f"{one.path} ({one.reason.rstrip('.')})" for one in broken[:NAMED_PICTURES])
     text = ngettext(
         "{count} of {total} pictures cannot be read: {names}",
         "{count} of {total} pictures cannot be read: {names}",
         len(broken),
     )
-    said = readable(text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > SHOWN else "")))
-    return printable(said)  # a name may hold anything
+    said = utf8_name(
+        text.format(count=len(broken), total=total, names=listed + (", …" if len(broken) > NAMED_PICTURES else ""))
+    )
+    return printable(said)  # a file name may contain anything
 
 
-def left_out(broken: Sequence[Broken], kept: int) -> str:
-    """The sentence that says which pictures were left out beside those kept; empty where none was."""
-    return _("{unreadable}; left out").format(unreadable=unreadable(broken, len(broken) + kept)) if broken else ""
+def left_out_note(broken: Sequence[BrokenPicture], kept: int) -> str:
+    """Say which pictures were left out because they cannot be read; empty if none was. `kept`: how many were read."""
+    return _("{unreadable}; left out").format(unreadable=unreadable_note(broken, len(broken) + kept)) if broken else ""
 
 
-def refuse_broken(broken: Sequence[Broken], kept: int) -> None:
-    """Raise DataError if there is a picture that cannot be read."""
+def require_readable(broken: Sequence[BrokenPicture], kept: int) -> None:
+    """Raise DataError if any picture could not be read."""
     if broken:
-        raise DataError(unreadable(broken, len(broken) + kept))
+        raise DataError(unreadable_note(broken, len(broken) + kept))
 
 
-def absent(labels: np.ndarray, classes: tuple[str, ...]) -> str:
-    """The sentence that says which classes no picture is of; empty where there are some of each.
+def absent_classes_note(labels: np.ndarray, classes: tuple[str, ...]) -> str:
+    """Say which classes have no picture; empty if each has some.
 
-    labels: int (n,), counting in `classes`.
+    Args:
+        labels: int (n,), indices into `classes`.
+        classes: The names of the classes.
     """
     there = set(np.unique(labels).tolist())
-    missing = [name for place, name in enumerate(classes) if place not in there]
+    missing = [name for index, name in enumerate(classes) if index not in there]
     if not missing or not there:
         return ""
     return _("no picture is of {names}: measured on the other {count} of {total} classes").format(
-        names=shortened(missing), count=len(there), total=len(classes)
+        names=shorten_list(missing), count=len(there), total=len(classes)
     )
 
 
-def shortened(names: Sequence[str], most: int = 12) -> str:
-    return ", ".join(name[:40] for name in names[:most]) + (", …" if len(names) > most else "")
-
-
-def data_key(split: Split) -> str:
-    """Changes with any pixel or label of a test set."""
+def split_fingerprint(split: Split) -> str:
+    """Return a hash of all pixels and labels of a split."""
     digest = hashlib.sha256(np.ascontiguousarray(split.labels).tobytes())
     digest.update(np.ascontiguousarray(split.images).data)
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A test set to look through: its pictures as a network takes them, and each one as the file that it is."""
+"""A test set to browse: its pictures as a network takes them, and the original file of each."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from pathlib import Path
 import numpy as np
 
 from model.common.cache import Cache
+from model.common.text import shorten_list
 from model.datasets.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
-from model.datasets.class_matching import places_of
-from model.datasets.image_folder import check_memory, image_folders, read_class_folders, subfolders, test_folder
+from model.datasets.class_matching import match_classes
+from model.datasets.image_folder import check_memory, class_folders, find_test_folder, read_class_folders, split_folders
 from model.datasets.known_folders import is_folder
-from model.datasets.splits import DataError, Split, data_key, readable, shortened
+from model.datasets.splits import DataError, Split, split_fingerprint, utf8_name
 from model.i18n.translations import gettext as _
 from model.images.image_files import walk_pictures
 from model.images.thumbnails import encode_png
 from model.signature.shapes import PictureSize, shape_of
 
-Walk = list[tuple[str, list[str]]]  # folders, each with the names of its files
-REST = 20  # no more than a part in so many of the time goes into looking at files: a page asks at every click
-# By data folder: until when what was seen there holds.
-SEEN: Cache[tuple[float, Walk, tuple[int, ...]]] = Cache(2**27)
+_Listing = list[tuple[str, list[str]]]  # folders, each with the names of its files
+_RESCAN_FACTOR = 20  # a scan that took t seconds is reused for 20 t, because the page asks at every click
+# Data folder -> when its scan expires, the files found, and their digest.
+_scans: Cache[tuple[float, _Listing, tuple[int, ...]]] = Cache(2**27)
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """The test pictures of a data folder at a network's size, uint8 (n, height, width, channels), labels by place.
+class TestSet:
+    """The test pictures of a data folder at a network's input size.
 
-    classes: what the labels count; paths: the pictures' files in the set's order, none where they are not files of
-    their own; key: changes with any pixel or label; held_out: whether the folder keeps them apart from its training
-    pictures.
+    Attributes:
+        classes: The names that the labels are indices into.
+        paths: The file of each picture; empty if the pictures do not come from files of their own.
+        key: A hash of all pixels and labels.
+        held_out: Whether the folder keeps these pictures apart from its training pictures.
     """
 
     name: str
@@ -47,27 +50,38 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.split)
 
-    def truth(self, place: int) -> str:
-        """The true class of a picture."""
-        return self.classes[int(self.split.labels[place])]
+    def truth(self, index: int) -> str:
+        """Return the true class of a picture."""
+        return self.classes[int(self.split.labels[index])]
 
-    def file(self, place: int) -> tuple[str, bytes]:
-        """A picture's file name and bytes: its own file, else a PNG of its pixels. Raises DataError."""
+    def file(self, index: int) -> tuple[str, bytes]:
+        """Return a picture's file name and bytes: the original file, or a PNG of its pixels.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
         if not self.paths:
-            return f"{self.name}-{place}.png", encode_png(self.split.images[place])
+            return f"{self.name}-{index}.png", encode_png(self.split.images[index])
         try:
-            return readable(self.paths[place].name), self.paths[place].read_bytes()
+            return utf8_name(self.paths[index].name), self.paths[index].read_bytes()
         except OSError as error:
             raise DataError(
-                _("{path} cannot be read: {reason}").format(path=self.paths[place], reason=error.strerror)
+                _("{path} cannot be read: {reason}").format(path=self.paths[index], reason=error.strerror)
             ) from error
 
 
-def read_testset(name: str, source: Path, size: PictureSize) -> PictureSet:
-    """The test pictures of a data folder under a name of one's own; no training picture is read on the way.
+def read_test_set(name: str, source: Path, size: PictureSize) -> TestSet:
+    """Read the test pictures of a data folder, without reading any training picture.
 
-    They are CIFAR-10's test batch, or the pictures in test/, else in val/, else all that there are in a folder with one
-    sub-folder a class. Raises DataError.
+    They are CIFAR-10's test batch, or the pictures in test/, else val/, else all pictures of the folder.
+
+    Args:
+        name: The name to list the test set under.
+        source: The data folder.
+        size: The input size of the network.
+
+    Raises:
+        DataError: The data is missing or cannot be used.
     """
     if not is_folder(source):
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
@@ -75,25 +89,25 @@ def read_testset(name: str, source: Path, size: PictureSize) -> PictureSet:
     classes: tuple[str, ...]
     try:
         if folder := cifar10_folder(source):
-            classes, split = CIFAR10_CLASSES, read_cifar10_test(folder, size)
+            classes, split = CIFAR10_CLASSES, _read_cifar10_test(folder, size)
         else:
-            folder, classes = test_folder(source)
-            held_out = keeps_test_apart(source)
+            folder, classes = find_test_folder(source)
+            held_out = has_separate_test_set(source)
             check_memory(folder, classes, size)
             split = read_class_folders(folder, classes, size)
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=source, reason=error.strerror)) from error
     if not len(split):
         raise DataError(_("{folder} holds no test picture").format(folder=source))
-    return PictureSet(name, classes, split, split.paths, data_key(split), held_out)
+    return TestSet(name, classes, split, split.paths, split_fingerprint(split), held_out)
 
 
-def keeps_test_apart(source: Path) -> bool:
-    """Whether a data folder's test pictures are others than those that a network is trained on."""
-    return cifar10_folder(source) is not None or not {"test", "validation"}.isdisjoint(image_folders(source))
+def has_separate_test_set(source: Path) -> bool:
+    """Return whether a data folder's test pictures are kept apart from its training pictures."""
+    return cifar10_folder(source) is not None or not {"test", "validation"}.isdisjoint(split_folders(source))
 
 
-def read_cifar10_test(folder: Path, size: PictureSize) -> Split:
+def _read_cifar10_test(folder: Path, size: PictureSize) -> Split:
     shape = shape_of(size)
     if shape[:2] != (32, 32):
         raise DataError(
@@ -104,52 +118,52 @@ def read_cifar10_test(folder: Path, size: PictureSize) -> Split:
     return read_batch(folder / "test_batch").with_channels(shape.channels)
 
 
-def stamp(source: Path) -> tuple[int, ...]:
-    """Changes when a picture comes, goes or is renamed, and when one is written anew.
+def folder_fingerprint(source: Path) -> tuple[int, ...]:
+    """Return a value that changes when a picture is added, removed, renamed or rewritten.
 
-    The last is seen a little later where there are so many files that to look at each takes long.
+    In large folders, where looking at every file takes long, a rewritten file is noticed with a delay.
     """
     try:
         if folder := cifar10_folder(source):
-            return (state_of(folder / "test_batch")[1],)
+            return (_size_and_mtime(folder / "test_batch")[1],)
         if not is_folder(source):
             return ()
-        walk = list(walked(source))
+        walk = list(list_files(source))
     except OSError:
         return ()
     start = time.monotonic()
-    until, known, found = SEEN.peek(source) or (start, [], ())
+    until, known, found = _scans.peek(source) or (start, [], ())
     if known != walk or start >= until:
-        found = tuple(digest_of(walk))
+        found = tuple(listing_digest(walk))
         end = time.monotonic()
-        SEEN.put(source, (end + REST * (end - start), walk, found))
+        _scans.put(source, (end + _RESCAN_FACTOR * (end - start), walk, found))
     return found
 
 
-def walked(source: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each folder of a data folder that may hold pictures, with the names of its files. Raises OSError."""
+def list_files(source: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each sub-folder of a data folder that may hold pictures, with the names of its files; raise OSError."""
     if folder := cifar10_folder(source):
         yield str(folder), sorted(path.name for path in folder.iterdir())
         return
-    for split in list(image_folders(source).values()) or [source]:
-        for top in subfolders(split):  # a class may be a link, which a walk from further up does not follow
-            for place, files in walk_pictures(top):
-                yield str(place), files
+    for split in list(split_folders(source).values()) or [source]:
+        for top in class_folders(split):  # a class folder may be a link, which a walk from above would not follow
+            for folder, files in walk_pictures(top):
+                yield str(folder), files
 
 
-def digest_of(walk: Walk) -> bytes:
-    """Changes with the name, size or date of any file, and with the folders' names."""
+def listing_digest(walk: _Listing) -> bytes:
+    """Hash the names, sizes and modification times of all files."""
     digest = hashlib.sha256()
-    for place, files in walk:
-        digest.update(os.fsencode(f"{place}\n"))
+    for folder, files in walk:
+        digest.update(os.fsencode(f"{folder}\n"))
         for name in files:
-            size, date = state_of(Path(place, name))
+            size, date = _size_and_mtime(Path(folder, name))
             digest.update(os.fsencode(f"{name} {size} {date}\n"))
     return digest.digest()
 
 
-def state_of(path: Path) -> tuple[int, int]:
-    """A file's size and when it last changed, or those of what it links to; zeros where there is nothing."""
+def _size_and_mtime(path: Path) -> tuple[int, int]:
+    """Return a file's size and modification time (ns), following links; zeros if it is gone."""
     try:
         about = path.stat()
     except OSError:
@@ -158,16 +172,22 @@ def state_of(path: Path) -> tuple[int, int]:
 
 
 def match_labels(labels: np.ndarray, classes: tuple[str, ...], known: tuple[str, ...]) -> np.ndarray:
-    """Labels, int (n,), that count in `classes` as labels that count in `known`, a network's classes, by their names.
+    """Convert labels that are indices into `classes` into indices into a network's classes, by name.
 
-    Raises DataError naming a class that the network does not know.
+    Args:
+        labels: int (n,).
+        classes: The classes of the data set.
+        known: The classes of the network.
+
+    Raises:
+        DataError: The network does not have one of the classes.
     """
-    places = places_of(classes, known)
-    if -1 in places:
+    indices = match_classes(classes, known)
+    if -1 in indices:
         raise DataError(
             _("the network has no class {label}; its classes: {classes}").format(
-                label=repr(classes[places.index(-1)][:60]), classes=shortened(known)
+                label=repr(classes[indices.index(-1)][:60]), classes=shorten_list(known)
             )
         )
-    matched: np.ndarray = np.array(places, np.int64)[labels]
+    matched: np.ndarray = np.array(indices, np.int64)[labels]
     return matched

@@ -18,7 +18,7 @@ from model.common.files import atomic_file, is_unused, mark_used, remove_abandon
 from model.common.paths import home
 from model.datasets.loader import load_train
 from model.datasets.splits import Split
-from model.datasets.test_set import digest_of, walked
+from model.datasets.test_set import list_files, listing_digest
 from model.explanation.nearest_neighbors import directions
 from model.signature.shapes import PictureSize, shape_of
 
@@ -46,7 +46,7 @@ class Index:
 def stamp(source: Path, size: PictureSize) -> str:
     """Changes with the name, size or date of any picture of a data folder, and with the pictures' size."""
     digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {shape_of(size).key}"))
-    digest.update(digest_of(list(walked(source))))
+    digest.update(listing_digest(list(list_files(source))))
     return digest.hexdigest()[:16]
 
 

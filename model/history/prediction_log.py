@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, and_, case, cast, delete, func, insert, or_, select, update
 
 from model.common.errors import StoreError
-from model.datasets.class_matching import spelled
+from model.datasets.class_matching import canonical_name
 from model.i18n.translations import gettext as _
 from model.images.decoder import process_image
 from model.images.thumbnails import THUMBNAIL_SIDE
@@ -93,7 +93,7 @@ def judge(number: int, picture_sha256: str, truth: str) -> None:
         if found is None:
             raise ForgottenError(_("there is no answer number {number} in the history").format(number=number))
         classes = [label for label, _probability in found]
-        truth = spelled(truth, classes)
+        truth = canonical_name(truth, classes)
         if truth not in classes:
             raise StoreError(
                 _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from model.common.errors import StoreError, UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
-from model.datasets.class_names import classes_from, given_names
+from model.datasets.class_names import names_from_argument, resolve_class_names
 from model.formats.keras2.savedmodel import Parts, converted, parts_of_folder, parts_of_zip
 from model.formats.unsupported_formats import is_keras_archive, of_content, of_folder
 from model.i18n.number_format import decimal
@@ -145,7 +145,7 @@ def known(content: bytes) -> StoredModel | None:
 
 def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
     """Raises StoreError when more is wished of the same bytes than the model that they are already."""
-    classes = classes_from(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
+    classes = resolve_class_names(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
     if classes != model.card.classes:
         raise StoreError(
             _("{name} is stored already, as {title!r} with the classes {names}; remove that first").format(
@@ -178,7 +178,7 @@ def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
         copy.write_bytes(content)
         names = Path(folder) / "classes.json"
         if wishes.classes:
-            given = given_names(wishes.classes) if isinstance(wishes.classes, str) else wishes.classes
+            given = names_from_argument(wishes.classes) if isinstance(wishes.classes, str) else wishes.classes
             names.write_text(json.dumps(given), "utf-8")
         return inspect(
             copy, wishes.scaling, wishes.input_size, wishes.input_width, str(names) if wishes.classes else ""
@@ -189,8 +189,8 @@ def name_classes(wishes: Wishes, facts: Facts, tell: Callable[[str], object]) ->
     """The classes' names as they were given, else as the file's own labels call them. Raises NamesError."""
     if not wishes.classes and len(facts.labels) == facts.classes:
         with suppress(NamesError):
-            return classes_from(facts.labels, facts.classes, tell)
-    return classes_from(wishes.classes, facts.classes, tell)
+            return resolve_class_names(facts.labels, facts.classes, tell)
+    return resolve_class_names(wishes.classes, facts.classes, tell)
 
 
 def name_from(path: Path) -> str:

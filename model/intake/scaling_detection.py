@@ -10,7 +10,7 @@ import numpy as np
 
 from model.common.errors import UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
-from model.datasets.class_names import classes_from
+from model.datasets.class_names import resolve_class_names
 from model.i18n.translations import gettext as _
 from model.inference.classifier import load_tflite
 from model.inference.shared_batches import Forward
@@ -37,9 +37,9 @@ def names_for(classes: str, count: int, labels: Names | None = None) -> Sequence
     """The names that were given for `count` classes, or those of the file's own labels, or numbers."""
     own = labels if labels and len(labels) == count and not classes else ""
     try:
-        return classes_from(classes or own, count)
+        return resolve_class_names(classes or own, count)
     except NamesError:  # whoever stores the network says what is wrong with them
-        return classes_from("", count)
+        return resolve_class_names("", count)
 
 
 def probe_card(shape: InputShape, scaling: str) -> Card:

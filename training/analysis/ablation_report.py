@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.datasets.display_names import test_set
+from model.datasets.display_names import test_set_title
 from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, flatten
@@ -70,7 +70,7 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
         base=base.name.removeprefix(f"{title}-"),
         accuracy=percentage(before.share),
         gains="; ".join(parts),
-        test_set=test_set(where),
+        test_set=test_set_title(where),
     )
     return f"{sentence} {chance(before)}" if small else sentence
 
@@ -102,7 +102,7 @@ def of_two(one: Run, other: Run) -> str:
         "better": better.name,
         "worse": worse.name,
         "points": decimal(100 * abs(shares[0].share - shares[1].share)),
-        "test_set": test_set(where),
+        "test_set": test_set_title(where),
     }
     if not is_clear(*shares):
         return _(

@@ -151,8 +151,8 @@ def evaluate(
     from model.datasets.class_name_files import read_names
     from model.datasets.class_names import rename_classes
     from model.datasets.loader import load_test
-    from model.datasets.splits import absent, left_out, readable, refuse_broken
-    from model.datasets.test_set import keeps_test_apart, match_labels
+    from model.datasets.splits import absent_classes_note, left_out_note, require_readable, utf8_name
+    from model.datasets.test_set import has_separate_test_set, match_labels
     from model.evaluation.scores import check_count
     from model.evaluation.scores import evaluate as measure
     from model.inference.classifier import Classifier
@@ -165,11 +165,11 @@ def evaluate(
         check_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_shape)
         if strict:
-            refuse_broken(split.broken, len(split))
+            require_readable(split.broken, len(split))
         if category_names:
             classes = rename_classes(classes, read_names(category_names), partial(typer.echo, err=True))
         known = classifier.card.classes
-        if data and classifier.card.dataset == name and not keeps_test_apart(data):
+        if data and classifier.card.dataset == name and not has_separate_test_set(data):
             flattery = _("{network} was trained on most of these pictures, so the figures flatter it.")
             typer.echo(flattery.format(network=classifier.card.name), err=True)
         if not classifier.card.exclusive:
@@ -177,7 +177,7 @@ def evaluate(
                 _("The classes do not exclude each other: here, the likeliest one counts as the answer."), err=True
             )
         split = replace(split, labels=match_labels(split.labels, classes, known))
-        for said in (left_out(split.broken, len(split)), absent(split.labels, known)):
+        for said in (left_out_note(split.broken, len(split)), absent_classes_note(split.labels, known)):
             if said:
                 typer.echo(said, err=True)
         whole, *parts = measure(classifier.probabilities, name, split, known).items()
@@ -185,7 +185,7 @@ def evaluate(
         subsets = {f"first_{part.n}": {"n": part.n, "accuracy": part.accuracy} for _title, part in parts}
         answer = {"model": classifier.card.name, "engine": engine, **asdict(whole[1]), "subsets": subsets}
         if split.broken:
-            answer["left_out"] = [{"file": readable(str(one.path)), "error": one.reason} for one in split.broken]
+            answer["left_out"] = [{"file": utf8_name(str(one.path)), "error": one.reason} for one in split.broken]
         typer.echo(json.dumps(answer))
         return
     typer.echo(f"{classifier.card.name} ({engine})")

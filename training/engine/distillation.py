@@ -12,7 +12,7 @@ import numpy as np
 
 from model.common.errors import BundleError
 from model.common.files import atomic_file
-from model.datasets.class_matching import places_of
+from model.datasets.class_matching import match_classes
 from model.datasets.splits import Dataset, Split
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, compiled, file_of, read_network
@@ -97,7 +97,7 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, sa
 def class_places(card: Card, dataset: Dataset, recipe: Recipe) -> list[int]:
     """The place of each class of the data among the teacher's. Raises TrainingError for other classes or sizes."""
     wanted = shape_of(recipe.model.input_size)
-    places = places_of(dataset.classes, card.classes)
+    places = match_classes(dataset.classes, card.classes)
     if sorted(places) != list(range(len(card.classes))) or card.input_shape != wanted:
         raise TrainingError(
             _("distillation.teacher: {network} knows {classes} at {pixels}; the data has {others} at {wanted}").format(

@@ -14,7 +14,7 @@ from model.common.paths import home
 from model.datasets.class_name_files import read_names
 from model.datasets.class_names import rename_classes
 from model.datasets.loader import load_dataset
-from model.datasets.splits import Dataset, absent, left_out, refuse_broken
+from model.datasets.splits import Dataset, absent_classes_note, left_out_note, require_readable
 from training.recipes.recipe import Recipe
 from training.runs.data_provenance import Origin
 from training.runs.process import interruptible
@@ -67,13 +67,13 @@ def read_data(
     if category_names:
         dataset = dataclasses.replace(dataset, classes=rename_classes(dataset.classes, read_names(category_names), say))
     if strict:
-        refuse_broken(dataset.broken, dataset.count)
+        require_readable(dataset.broken, dataset.count)
     counts = f"{len(dataset.train):,} training, {len(dataset.validation):,} validation, {len(dataset.test):,} test"
     say(f"{dataset.name}: {counts} pictures, {len(dataset.classes)} classes")
-    if said := left_out(dataset.broken, dataset.count):
+    if said := left_out_note(dataset.broken, dataset.count):
         say(said)
     for name, split in (("validation", dataset.validation), ("test", dataset.test)):
-        if missing := absent(split.labels, dataset.classes):
+        if missing := absent_classes_note(split.labels, dataset.classes):
             say(f"{name}: {missing}")
     return dataset
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from model.common.text import did_you_mean, suggestion
-from model.datasets.splits import readable
+from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError, flatten
 
@@ -179,7 +179,7 @@ def coerce(value: Any, wanted: Any, key: str) -> Any:
         raise RecipeError(_("{key} wants {kind}, not {value!r}").format(key=key, kind=names[wanted], value=value))
     if wanted is float and not math.isfinite(value):
         raise RecipeError(_("{key} is {value}; it must be a finite number").format(key=key, value=value))
-    if wanted is str and value != readable(value):
+    if wanted is str and value != utf8_name(value):
         raise RecipeError(_("{key} is {value!r}; it must be text in UTF-8").format(key=key, value=value))
     return value
 

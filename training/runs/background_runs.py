@@ -16,7 +16,7 @@ from model.common.extras import require
 from model.common.files import locked, modified_at
 from model.common.sandbox import ROOT
 from model.common.text import printable
-from model.datasets.known_folders import resolved
+from model.datasets.known_folders import resolve_path
 from model.datasets.loader import check_source
 from model.i18n import translations
 from model.i18n.translations import gettext as _
@@ -110,7 +110,7 @@ def checked(data: str) -> str:
     """The folder's full path; empty stays empty. Raises DataError."""
     if not data.strip():
         return ""
-    source = resolved(data)
+    source = resolve_path(data)
     check_source(source)
     return str(source)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.datasets.class_matching import composed
+from model.datasets.class_matching import normalize_name
 from model.datasets.splits import Dataset
 from model.i18n.translations import gettext as _
 from training.runs.run_files import RunError, read_json, write_json
@@ -48,7 +48,7 @@ def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> No
     known = read_json(folder / DATA)
     before = {name: known[name] for name in now if name in known}
     if isinstance(before.get("classes"), list):  # earlier versions kept a Mac's names as they were
-        before["classes"] = [composed(str(name)) for name in before["classes"]]
+        before["classes"] = [normalize_name(str(name)) for name in before["classes"]]
     if resume and before.keys() == now.keys() and before != now:
         raise RunError(
             _(

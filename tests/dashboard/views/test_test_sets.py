@@ -18,7 +18,7 @@ from dashboard.services import resources, test_set_jobs
 from model.common.cache import Cache
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.known_folders import add_folder
-from model.datasets.test_set import read_testset
+from model.datasets.test_set import read_test_set
 from model.evaluation import scores
 from model.evaluation.test_set_predictions import Survey, keep, survey_file
 from model.i18n.translations import use_language
@@ -49,7 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def answer(folder: Path, engine: str = "keras", moved: int = 0) -> np.ndarray:
     """Keep invented answers of the shipped network: right but for every fifth picture, and for the first `moved`."""
-    pictures = read_testset("cifar10", folder, 32)
+    pictures = read_test_set("cifar10", folder, 32)
     rng = np.random.default_rng(0)
     rows = np.full((N, 10), 0.01, np.float32)
     answers = pictures.split.labels.copy()
@@ -327,7 +327,7 @@ def test_a_data_folder_may_hold_some_of_the_classes_only(tmp_path: Path, monkeyp
         for number in range(3):
             draw("circle", np.random.default_rng(number)).save(tmp_path / "pets" / label / f"{number}.png")
     monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "pets"))
-    pictures = read_testset("pets", tmp_path / "pets", 32)
+    pictures = read_test_set("pets", tmp_path / "pets", 32)
     rows = np.full((6, 10), 0.02, np.float32)
     rows[:, 2] = 0.82
     keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
@@ -343,7 +343,7 @@ def test_a_folder_may_write_the_classes_with_capitals(tmp_path: Path, monkeypatc
             shutil.copy(SAMPLES / sample, tmp_path / "mine" / label / f"{number}{Path(sample).suffix}")
     monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "mine"))
     assert "right, it is a frog" in texts(visit(set="mine", picture="0"))
-    pictures = read_testset("mine", tmp_path / "mine", 32)
+    pictures = read_test_set("mine", tmp_path / "mine", 32)
     rows = np.full((40, 10), 0.02, np.float32)
     rows[:, 6] = 0.82
     keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
@@ -365,7 +365,7 @@ def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
     source = draw_folder(tmp_path / "shapes", 2)
     monkeypatch.setenv("VITRINE_DATA", str(source))
     rows = np.full((6, 3), 1 / 3, np.float32)
-    keep(survey_file(read_card(folder), "keras", read_testset("shapes", source, 32).key), rows)
+    keep(survey_file(read_card(folder), "keras", read_test_set("shapes", source, 32).key), rows)
     said = "mine was trained on most of these pictures, so the figures flatter it."
     test = visit_page("evaluation").selectbox(key="model").select("mine").run()
     assert [line.value for line in test.warning] == [said]
@@ -414,7 +414,7 @@ def test_figures_say_which_pictures_and_classes_they_are_not_of(
     source = draw_folder(tmp_path / "shapes" / "test", 3, classes=("circle", "stripes")).parent
     (source / "test" / "circle" / "000.png").write_bytes(b"no picture")
     monkeypatch.setenv("VITRINE_DATA", str(source))
-    pictures = read_testset("shapes", source, 32)
+    pictures = read_test_set("shapes", source, 32)
     rows = np.full((5, 3), 0.1, np.float32)
     rows[:, 1] = 0.8  # a class that no picture is of
     rows[0] = (0.8, 0.1, 0.1)
@@ -436,7 +436,7 @@ def test_a_class_of_a_users_own_stays_as_it_is_in_portuguese(tmp_path: Path) -> 
     names = ("all", "none", "right", "wrong")
     for name in names:
         draw_folder(tmp_path / name, 1, classes=("circle",))
-    pictures = read_testset("arrows", tmp_path, 32)
+    pictures = read_test_set("arrows", tmp_path, 32)
     rows = np.roll(np.eye(4, dtype=np.float32) * 0.6 + 0.1, 1, axis=1)
     with use_language("pt"):
         plain = test_set_browser.plain_cells(pictures, np.arange(4))
@@ -469,7 +469,7 @@ def test_pictures_that_changed_between_two_networks_are_not_compared(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(data)
-    whole = read_testset("cifar10", data, 32)
+    whole = read_test_set("cifar10", data, 32)
     part = replace(whole, split=whole.split.take(slice(0, 100)), key="later")
     found = itertools.cycle((whole, part))
     monkeypatch.setattr(resources, "testset", lambda *_given: next(found))

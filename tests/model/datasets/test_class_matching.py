@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.datasets.class_matching import place_of, places_of, spelled
+from model.datasets.class_matching import canonical_name, match_class, match_classes
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from model.datasets.class_matching import place_of, places_of, spelled
 def test_a_class_is_found_by_its_name_or_by_the_only_one_of_other_capitals(
     label: str, known: tuple[str, ...], place: int
 ) -> None:
-    assert place_of(label, known) == place
-    assert spelled(label, known) == (known[place] if place >= 0 else label)
+    assert match_class(label, known) == place
+    assert canonical_name(label, known) == (known[place] if place >= 0 else label)
 
 
 def test_many_are_found_at_once() -> None:
     known = ("A", "B", "a", "b")
-    assert places_of(known, known) == [0, 1, 2, 3]
-    assert places_of(("b", "C", "A"), known) == [3, -1, 0]
+    assert match_classes(known, known) == [0, 1, 2, 3]
+    assert match_classes(("b", "C", "A"), known) == [3, -1, 0]

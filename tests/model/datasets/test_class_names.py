@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.datasets.class_name_files import NamesError, read_names
-from model.datasets.class_names import classes_from, rename_classes, typed_names
+from model.datasets.class_names import parse_typed_names, rename_classes, resolve_class_names
 
 
 def write(folder: Path, content: str) -> Path:
@@ -114,7 +114,7 @@ def test_files_of_names_as_people_have_them(
     tmp_path: Path, file: str, content: bytes, expected: tuple[str, ...]
 ) -> None:
     (tmp_path / file).write_bytes(content)
-    assert classes_from(str(tmp_path / file), 3) == expected
+    assert resolve_class_names(str(tmp_path / file), 3) == expected
     assert rename_classes(("a", "b", "c"), read_names(tmp_path / file)) == expected
 
 
@@ -132,7 +132,7 @@ def test_files_of_names_as_people_have_them(
 def test_a_file_of_lines_that_are_no_names_is_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(NamesError) as caught:
-        classes_from(str(tmp_path / "labels.txt"), 3)
+        resolve_class_names(str(tmp_path / "labels.txt"), 3)
     assert words in str(caught.value)
 
 
@@ -159,22 +159,22 @@ def test_classes_of_one_name_are_told_apart_and_it_is_said() -> None:
 )
 def test_a_path_is_never_a_class(path: str) -> None:
     with pytest.raises(NamesError, match="is no file that is here, and a path is no class"):
-        classes_from(path, 1 + path.count(","))
+        resolve_class_names(path, 1 + path.count(","))
 
 
 def test_names_that_are_typed_read_no_file(tmp_path: Path) -> None:
     with pytest.raises(NamesError, match="is no file that is here"):
-        typed_names(str(write(tmp_path, '["cat", "dog"]')))
-    assert typed_names("n/a, St. John, 3.5 mm") == ["n/a", "St. John", "3.5 mm"]
+        parse_typed_names(str(write(tmp_path, '["cat", "dog"]')))
+    assert parse_typed_names("n/a, St. John, 3.5 mm") == ["n/a", "St. John", "3.5 mm"]
 
 
 def test_classes_of_a_new_model(tmp_path: Path) -> None:
-    assert classes_from("", 3) == ("class0", "class1", "class2")
-    assert classes_from("cat, dog", 2) == ("cat", "dog")
-    assert classes_from(str(write(tmp_path, '{"0": "cat", "1": "dog"}')), 2) == ("cat", "dog")
-    assert classes_from('["cat", "dog"]', 2) == ("cat", "dog")
+    assert resolve_class_names("", 3) == ("class0", "class1", "class2")
+    assert resolve_class_names("cat, dog", 2) == ("cat", "dog")
+    assert resolve_class_names(str(write(tmp_path, '{"0": "cat", "1": "dog"}')), 2) == ("cat", "dog")
+    assert resolve_class_names('["cat", "dog"]', 2) == ("cat", "dog")
     with pytest.raises(NamesError, match=r"there are 2 names \(cat, dog\) for a network with 3 classes"):
-        classes_from("cat,dog", 3)
-    assert classes_from("cat,cat", 2) == ("cat", "cat 2")
+        resolve_class_names("cat,dog", 3)
+    assert resolve_class_names("cat,cat", 2) == ("cat", "cat 2")
     with pytest.raises(NamesError, match="cannot be the name of a class"):
-        classes_from("cat,", 2)
+        resolve_class_names("cat,", 2)

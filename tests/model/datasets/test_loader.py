@@ -12,7 +12,7 @@ from PIL import Image
 
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.loader import load_dataset, load_test, load_train
-from model.datasets.splits import Broken, DataError, absent, left_out, refuse_broken
+from model.datasets.splits import BrokenPicture, DataError, absent_classes_note, left_out_note, require_readable
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
 
@@ -223,13 +223,13 @@ def test_broken_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
     assert found.train.labels.tolist() == whole.train.labels.tolist()
     assert found.train.paths == whole.train.paths
     assert [one.path.name for one in found.broken] == ["001a.jpg", "zz.PNG"]
-    said = left_out(found.broken, found.count)
+    said = left_out_note(found.broken, found.count)
     assert said.startswith(f"2 of 11 pictures cannot be read: {tmp_path}/circle/001a.jpg (This file is not an image")
     assert said.endswith("; left out")
     drawn = load_dataset(tmp_path, 16, validation=0.2, test=0.3)
     assert len(drawn.broken) == 2 and drawn.count == 9
     with pytest.raises(DataError, match="2 of 11 pictures cannot be read"):
-        refuse_broken(found.broken, found.count)
+        require_readable(found.broken, found.count)
 
 
 def test_a_class_of_broken_pictures_alone_cannot_be_learnt(tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_a_split_may_lack_classes_and_its_labels_stay_theirs(tmp_path: Path) -> 
     assert (dataset.validation.labels.tolist(), dataset.test.labels.tolist()) == ([2], [1, 2])
     _name, classes, test = load_test(tmp_path, 16)
     assert classes == SHAPES and test.labels.tolist() == [1, 2]
-    assert absent(test.labels, classes) == "no picture is of circle: measured on the other 2 of 3 classes"
-    assert absent(dataset.train.labels, classes) == ""
+    assert absent_classes_note(test.labels, classes) == "no picture is of circle: measured on the other 2 of 3 classes"
+    assert absent_classes_note(dataset.train.labels, classes) == ""
 
 
 def test_accents_in_any_form_are_one_class(tmp_path: Path) -> None:
@@ -320,5 +320,5 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_file_is_called_is_not_obeyed_by_a_terminal() -> None:
-    said = left_out([Broken(Path("a\nb\x1b[31m.png"), "This file is empty.")], 1)
+    said = left_out_note([BrokenPicture(Path("a\nb\x1b[31m.png"), "This file is empty.")], 1)
     assert said == "1 of 2 pictures cannot be read: a?b?[31m.png (This file is empty); left out"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.datasets.splits import Split, data_key
+from model.datasets.splits import Split, split_fingerprint
 from model.evaluation.test_set_predictions import Question, Survey, ask_all, keep, kept, select
 from model.inference.classifier import Classifier
 from tests.drawn import SHAPES, draw_images, save_untrained
@@ -62,7 +62,9 @@ def test_another_label_or_pixel_is_another_set(classifier: Classifier, tmp_path:
     other = dataclasses.replace(split, labels=(split.labels + 1) % 3)
     images = split.images.copy()
     images[0, 0, 0, 0] ^= 1
-    assert len({data_key(split), data_key(other), data_key(Split(images, split.labels))}) == 3
+    assert (
+        len({split_fingerprint(split), split_fingerprint(other), split_fingerprint(Split(images, split.labels))}) == 3
+    )
 
 
 def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:

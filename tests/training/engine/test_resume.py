@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from model.datasets.splits import Broken, Dataset
+from model.datasets.splits import BrokenPicture, Dataset
 from model.inference.classifier import Classifier
 from tests.drawn import draw_folder, save_untrained
 from training.cli.main import app
@@ -251,7 +251,7 @@ def test_a_run_goes_on_without_the_same_pictures_and_no_others(begun: Path, data
 
 def without(dataset: Dataset, name: str) -> Dataset:
     """The data set as it is where a picture of that name cannot be read."""
-    broken = (Broken(Path("shapes", "circle", name), "This file is empty."),)
+    broken = (BrokenPicture(Path("shapes", "circle", name), "This file is empty."),)
     return dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, broken=broken))
 
 
