@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model.formats.tflite_operations import WEIGHTED
+from model.formats.tflite_operations import WITH_WEIGHTS
 
 # A convolution over a map is calculated in float32 if it multiplies no more often than this, or is this share of all.
 FREE_MULTIPLICATIONS, FREE_SHARE = 2**20, 0.05
@@ -67,7 +67,7 @@ def read_step(operator: Any, model: Any) -> Step:
     given = tuple(int(tensor) for tensor in operator.inputs if tensor >= 0)  # -1 stands for none
     gives = tuple(int(tensor) for tensor in operator.outputs)
     learnt = 0
-    if kind_of(operator, model) in WEIGHTED:
+    if kind_of(operator, model) in WITH_WEIGHTS:
         constants = (tensors[tensor] for tensor in given if model.buffers[tensors[tensor].buffer].data is not None)
         learnt = sum(math.prod(map(int, constant.shape)) for constant in constants)
     return Step(given, gives, learnt, math.prod(int(side) for side in tensors[gives[0]].shape[1:-1]))

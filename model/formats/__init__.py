@@ -1,6 +1,6 @@
-"""Files that strangers made, read as data: .keras, .h5, SavedModel, .tflite, PyTorch's checkpoints.
+"""Read untrusted model files as data: .keras, .h5, SavedModel, .tflite, PyTorch checkpoints.
 
-Nothing in them is run; what is not on the allowlist is refused.
+No code in them is run, and anything that is not on the allowlist is refused.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The ends of a network: which of its outputs is the row of its classes' numbers, and what made that row."""
+"""Find which output of a network holds the class scores, and which activation made them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from model.i18n.translations import gettext as _
 if TYPE_CHECKING:
     import keras
 
-MOST_NAMED = 8  # outputs in a sentence
-# What changes the form of a row and not its numbers.
-PASSING = frozenset({"Flatten", "Reshape", "Identity", "Squeeze", "Cast", "Dropout"})
-PASSING_LITE = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST"})
-LITE_ACTIVATIONS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+_MAX_LISTED = 8  # outputs named in a message
+# Layers and operations that change the shape or type of the scores, but not their values.
+_VALUE_PRESERVING = frozenset({"Flatten", "Reshape", "Identity", "Squeeze", "Cast", "Dropout"})
+_TFLITE_VALUE_PRESERVING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST"})
+_TFLITE_ACTIVATIONS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 
-def only_row(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> int:
-    """The place of a network's only output, or of the only one among several that is a row of numbers.
+def _class_output_index(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> int:
+    """Return the index of a network's only output, or of the only one with the shape (n, classes).
 
-    Raises UnsafeModelError naming them where there is no telling.
+    Raises:
+        UnsafeModelError: There is no such output, or several; the message names them.
     """
     rows = [place for place, shape in enumerate(shapes) if len(shape) == 2]
     if len(shapes) == 1:
@@ -31,20 +32,21 @@ def only_row(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> 
         raise UnsafeModelError(
             _(
                 "it has {count} outputs ({names}) and {rows} of them are rows of numbers; a classifier has one such row"
-            ).format(count=len(shapes), names=listed(names), rows=len(rows))
+            ).format(count=len(shapes), names=_list_outputs(names), rows=len(rows))
         )
     return rows[0]
 
 
-def listed(names: Sequence[str]) -> str:
-    """The outputs' names, which are a stranger's words, short enough for a sentence."""
-    return ", ".join(repr(name[:40]) for name in names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+def _list_outputs(names: Sequence[str]) -> str:
+    """Join the names of outputs, which are untrusted text, for a message."""
+    return ", ".join(repr(name[:40]) for name in names[:_MAX_LISTED]) + (", …" if len(names) > _MAX_LISTED else "")
 
 
-def with_one_row(network: keras.Model) -> keras.Model:
-    """The same network from one tensor of pictures to its one row, whatever dictionaries and lists they came in.
+def with_class_output(network: keras.Model) -> keras.Model:
+    """Return the same network with one input tensor and its class scores as the only output.
 
-    Raises UnsafeModelError.
+    Raises:
+        UnsafeModelError: It is not clear which output holds the scores.
     """
     import keras
 
@@ -56,7 +58,7 @@ def with_one_row(network: keras.Model) -> keras.Model:
     names = list(network.output_names)
     if isinstance(network.output, dict) and len(network.output) == len(names):
         names = sorted(map(str, network.output))  # the order in which Keras counts them
-    place = only_row(names, [tuple(output.shape) for output in network.outputs])
+    place = _class_output_index(names, [tuple(output.shape) for output in network.outputs])
     return keras.Model(network.inputs[0], network.outputs[place], name=network.name)
 
 
@@ -91,7 +93,7 @@ def feature_tensor(network: keras.Model, classes: int) -> Any:
 
 
 def last_activation(network: keras.Model) -> str:
-    """What Keras calls the activation that made a network's numbers, such as `softmax`; empty where that is unknown."""
+    """Return Keras's name of the activation that made a network's scores, such as `softmax`; empty if unknown."""
     tensor = network.outputs[0]
     while True:
         history = tensor._keras_history
@@ -103,23 +105,27 @@ def last_activation(network: keras.Model) -> str:
             tensor = operation.outputs[history.tensor_index]
             continue
         activation = str(getattr(getattr(operation, "activation", None), "__name__", ""))
-        passes = kind in PASSING or (kind == "Activation" and activation == "linear")
+        passes = kind in _VALUE_PRESERVING or (kind == "Activation" and activation == "linear")
         given = operation._inbound_nodes[history.node_index].input_tensors if passes else []
         if len(given) != 1:
             return activation
         tensor = given[0]
 
 
-def lite_row(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The details of a .tflite file's row of numbers among those of all its outputs. Raises UnsafeModelError."""
+def tflite_class_output(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return LiteRT's details of the output that holds the class scores.
+
+    Raises:
+        UnsafeModelError: It is not clear which output holds the scores.
+    """
     names = [str(output["name"]) for output in outputs]
-    return outputs[only_row(names, [tuple(output["shape"]) for output in outputs])]
+    return outputs[_class_output_index(names, [tuple(output["shape"]) for output in outputs])]
 
 
 def lite_rows(outputs: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """The details of the rows of numbers in a .tflite file of ours, in its card's order. Raises UnsafeModelError."""
     if count == 1:
-        return [lite_row(outputs)]
+        return [tflite_class_output(outputs)]
     if len(outputs) != count or any(len(output["shape"]) != 2 for output in outputs):
         raise UnsafeModelError(
             _("it has {found} outputs; its card names {count} rows of numbers").format(found=len(outputs), count=count)
@@ -127,13 +133,13 @@ def lite_rows(outputs: Sequence[dict[str, Any]], count: int) -> list[dict[str, A
     return list(outputs)
 
 
-def lite_activation(operations: Sequence[Operation], tensor: int) -> str:
-    """The same as `last_activation` for a tensor of a .tflite file."""
+def tflite_last_activation(operations: Sequence[Operation], tensor: int) -> str:
+    """Return the activation that made a tensor of a .tflite file, as `last_activation` does."""
     makers = {result: operation for operation in operations for result in operation.results}
     for _step in operations:
         operation = makers.get(tensor)
-        if operation is None or operation.kind not in PASSING_LITE or not operation.given:
+        if operation is None or operation.kind not in _TFLITE_VALUE_PRESERVING or not operation.given:
             break
         tensor = operation.given[0]
     made = makers.get(tensor)
-    return LITE_ACTIVATIONS.get(made.kind, "") if made else ""
+    return _TFLITE_ACTIVATIONS.get(made.kind, "") if made else ""

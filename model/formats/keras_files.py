@@ -1,6 +1,6 @@
-"""A stranger's .keras or .h5 file, opened as data: its description, after its container has been found harmless.
+"""Read an untrusted .keras or .h5 file as data: check the container, then return the description.
 
-Nothing here imports Keras or runs anything of the file.
+Nothing here imports Keras or runs anything in the file.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from model.common.errors import UnsafeModelError
 from model.common.extras import require
-from model.formats.allowlist import check_network, check_size, without_records
-from model.formats.keras2.configuration import modern, with_modules
+from model.formats.allowlist import check_network, check_size, strip_records
+from model.formats.keras2.configuration import to_keras3, with_all_modules
 from model.i18n.number_format import decimal, integer
 from model.i18n.translations import gettext as _
 
 if TYPE_CHECKING:
     import h5py
 
-MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 MAX_DESCRIPTION = 16 * 2**20
-MAX_UNPACKED = 2**31
-MAX_RATIO = 20  # a file may unpack to this many times its size: weights hardly pack
-SPARE = 16 * 2**20  # small files may unpack to this in any case
-MAX_OBJECTS = 100_000
-# A layer that a network of keras.applications alone has -> the network; the larger of two that share it comes first.
-SIGNS = {
+_MAX_UNPACKED = 2**31
+_MAX_RATIO = 20  # a file may unpack to this many times its size; weights hardly compress
+_RATIO_ALLOWANCE = 16 * 2**20  # bytes that even a small file may unpack to
+_MAX_OBJECTS = 100_000
+# A layer that only one network of keras.applications has -> that network; if several share it, the largest first.
+_KNOWN_LAYERS = {
     "block5_conv4": "VGG19",
     "block5_conv3": "VGG16",
     "block14_sepconv2": "Xception",
@@ -48,73 +48,83 @@ SIGNS = {
     "mixed10": "InceptionV3",
     "block8_10_conv": "InceptionResNetV2",
 }
-PLAIN_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32 and lzf; others may load a plug-in
+_SAFE_FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32 and lzf; other filters may load plug-ins
 
 
 @dataclass(frozen=True)
-class Source:
-    """A network's file as data. given: the description that it holds; description: what Keras 3 may build by it."""
+class _Source:
+    """A network file as data.
+
+    Attributes:
+        given: The description as the file has it.
+        description: The description that Keras 3 may build from.
+        of_keras2: Whether Keras 2 saved the file.
+    """
 
     given: dict[str, Any]
     description: dict[str, Any]
     of_keras2: bool
 
 
-def read_source(path: Path) -> Source:
-    """The network in a .keras or .h5 file, in the words of Keras 3, without records of its making.
+def read_source(path: Path) -> _Source:
+    """Read the network in a .keras or .h5 file.
 
-    Raises NotInstalled, or UnsafeModelError with the reason as half a sentence.
+    Raises:
+        NotInstalled: Keras is not installed.
+        UnsafeModelError: The file uses something that is not allowed, or it is damaged.
     """
     require("keras")  # reading needs h5py, and nothing can be done with what was read
-    given, version = read_keras(path) if path.suffix == ".keras" else read_h5(path)
+    given, version = _read_keras(path) if path.suffix == ".keras" else read_h5(path)
     check_size(given)
     of_keras2 = not version.startswith("3.")
-    description = without_records(given)
+    description = strip_records(given)
     if of_keras2:
-        description = modern(description)
+        description = to_keras3(description)
     elif path.suffix != ".keras":
-        description = with_modules(description)
+        description = with_all_modules(description)
     check_network(description)
-    return Source(given, description, of_keras2)
+    return _Source(given, description, of_keras2)
 
 
-def read_keras(path: Path) -> tuple[dict[str, Any], str]:
-    """A .keras file is a ZIP of three files; any other member, a second one of a name, or a bomb is refused.
+def _read_keras(path: Path) -> tuple[dict[str, Any], str]:
+    """Read the description in a .keras file: a ZIP with exactly three files. ZIP bombs are refused.
 
-    Returns its description, and the version of the Keras that saved it.
+    Returns:
+        The description, and the version of Keras that saved it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            check_members(archive, path.stat().st_size)
-            version = str(parse(archive.read("metadata.json")).get("keras_version", ""))
-            description = parse(archive.read("config.json"))
+            _check_members(archive, path.stat().st_size)
+            version = str(parse_object(archive.read("metadata.json")).get("keras_version", ""))
+            description = parse_object(archive.read("config.json"))
             weights = io.BytesIO(archive.read("model.weights.h5"))
     except UnsafeModelError:
         raise
-    except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
+    except Exception as error:  # zipfile and zlib raise nearly anything on malicious files
         raise UnsafeModelError(_("it is damaged, or no .keras file at all")) from error
     check_hdf5(weights, len(weights.getbuffer()))
     return description, version if version else "3."
 
 
-def check_members(archive: zipfile.ZipFile, size: int) -> None:
+def _check_members(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     names = sorted(member.filename for member in members)
-    if strange := [name for name in names if name not in MEMBERS]:
+    if strange := [name for name in names if name not in _MEMBERS]:
         raise UnsafeModelError(
             _("it holds the file {strange!r}; a .keras file holds {names}").format(
-                strange=strange[0][:80], names=", ".join(sorted(MEMBERS))
+                strange=strange[0][:80], names=", ".join(sorted(_MEMBERS))
             )
         )
-    if names != sorted(MEMBERS):
-        raise UnsafeModelError(_("it does not hold {names} once each").format(names=", ".join(sorted(MEMBERS))))
+    if names != sorted(_MEMBERS):
+        raise UnsafeModelError(_("it does not hold {names} once each").format(names=", ".join(sorted(_MEMBERS))))
     check_unpacked(sum(member.file_size for member in members), size)
     if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
         raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
 def check_unpacked(unpacked: int, size: int) -> None:
-    if unpacked > min(MAX_UNPACKED, MAX_RATIO * size + SPARE):
+    """Raise UnsafeModelError if a file of `size` bytes would unpack to too many."""
+    if unpacked > min(_MAX_UNPACKED, _MAX_RATIO * size + _RATIO_ALLOWANCE):
         raise UnsafeModelError(
             _("it would unpack from {size} MB to {unpacked} MB").format(
                 size=decimal(size / 2**20), unpacked=integer(round(unpacked / 2**20))
@@ -123,22 +133,22 @@ def check_unpacked(unpacked: int, size: int) -> None:
 
 
 def read_h5(path: Path) -> tuple[dict[str, Any], str]:
-    """The description in a whole model's .h5 file, and the version of the Keras that saved it, if it says so."""
+    """Read the description in a whole model's .h5 file, and the version of Keras that saved it ("" if unknown)."""
     check_hdf5(path, path.stat().st_size)
     import h5py
 
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:
-            raise UnsafeModelError(weights_alone(file))
+            raise UnsafeModelError(_weights_only_message(file))
         if len(text) > MAX_DESCRIPTION:
             raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
-        return parse(text), as_text(file.attrs.get("keras_version", ""))
+        return parse_object(text), _as_text(file.attrs.get("keras_version", ""))
 
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[h5py.File]:
-    """The weights of a .keras or .h5 file that has been read before."""
+    """Open the weights of a .keras or .h5 file that has been checked."""
     import h5py
 
     if path.suffix != ".keras":
@@ -149,10 +159,10 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def weights_alone(file: h5py.File) -> str:
-    """What is to be said of an .h5 file that has weights and no network, and which network it may be of."""
-    layers = {as_text(name) for key in file.attrs if key.startswith("layer_names") for name in file.attrs[key]}
-    known = next((name for layer, name in SIGNS.items() if layer in layers), None)
+def _weights_only_message(file: h5py.File) -> str:
+    """Explain that an .h5 file has weights but no network, and which network they may belong to."""
+    layers = {_as_text(name) for key in file.attrs if key.startswith("layer_names") for name in file.attrs[key]}
+    known = next((name for layer, name in _KNOWN_LAYERS.items() if layer in layers), None)
     if known is not None:
         return _(
             "it holds weights alone, without the network, which looks like Keras's {name}: build that in Python, give "
@@ -164,12 +174,16 @@ def weights_alone(file: h5py.File) -> str:
     )
 
 
-def as_text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def parse(text: Any) -> dict[str, Any]:
-    """JSON from a stranger as a dictionary. Raises UnsafeModelError."""
+def parse_object(text: Any) -> dict[str, Any]:
+    """Parse an untrusted JSON object.
+
+    Raises:
+        UnsafeModelError: The text is not JSON, or not an object.
+    """
     try:
         content = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
@@ -180,21 +194,21 @@ def parse(text: Any) -> dict[str, Any]:
 
 
 def check_hdf5(source: Path | io.BytesIO, size: int) -> None:
-    """Every object of an HDF5 file: nothing that points outside it, and no more numbers than its size can hold."""
+    """Check every object in an HDF5 file: no references to other files, and no more data than its size can hold."""
     import h5py
 
     try:
         with h5py.File(source, "r") as file:
-            unpacked = sum(check_group(file))
+            unpacked = sum(_check_hdf5_objects(file))
     except UnsafeModelError:
         raise
-    except Exception as error:  # h5py raises nearly anything on hostile bytes
+    except Exception as error:  # h5py raises nearly anything on malicious files
         raise UnsafeModelError(_("its weights are damaged, or no HDF5 file at all")) from error
     check_unpacked(unpacked, size)
 
 
-def check_group(file: h5py.File) -> list[int]:
-    """The sizes of all data sets. Raises UnsafeModelError for links, outside or virtual data and strange types."""
+def _check_hdf5_objects(file: h5py.File) -> list[int]:
+    """Return the sizes (bytes) of all datasets; refuse links, external or virtual data and unusual types."""
     import h5py
 
     waiting, seen, sizes = [file["/"]], set(), []
@@ -208,19 +222,19 @@ def check_group(file: h5py.File) -> list[int]:
             if address in seen:
                 raise UnsafeModelError(_("its weights hold {name!r} twice").format(name=name[:80]))
             seen.add(address)
-            if len(seen) > MAX_OBJECTS:
+            if len(seen) > _MAX_OBJECTS:
                 raise UnsafeModelError(
-                    _("its weights have more than {max_objects} parts").format(max_objects=MAX_OBJECTS)
+                    _("its weights have more than {max_objects} parts").format(max_objects=_MAX_OBJECTS)
                 )
             if isinstance(member, h5py.Group):
                 waiting.append(member)
             else:
-                sizes.append(check_data(member, name))
+                sizes.append(_check_hdf5_dataset(member, name))
     return sizes
 
 
-def check_data(member: Any, name: str) -> int:
-    """The bytes that a data set has when it is read. Raises UnsafeModelError."""
+def _check_hdf5_dataset(member: Any, name: str) -> int:
+    """Return the size of a dataset once it is read, in bytes."""
     import h5py
 
     if not isinstance(member, h5py.Dataset) or member.dtype.kind not in "fiubV" or member.dtype.hasobject:
@@ -228,6 +242,6 @@ def check_data(member: Any, name: str) -> int:
     if member.is_virtual or member.external:
         raise UnsafeModelError(_("its weights {name!r} lie in another file").format(name=name[:80]))
     plan = member.id.get_create_plist()
-    if not {plan.get_filter(index)[0] for index in range(plan.get_nfilters())} <= PLAIN_FILTERS:
+    if not {plan.get_filter(index)[0] for index in range(plan.get_nfilters())} <= _SAFE_FILTERS:
         raise UnsafeModelError(_("its weights {name!r} are packed in an unknown way").format(name=name[:80]))
     return int(member.nbytes)

@@ -1,6 +1,6 @@
-"""A stranger's .tflite file, read as data: its operations, after they have been held against a list.
+"""Read the operations of an untrusted .tflite file as data, and check them against an allowlist.
 
-Nothing here runs the file or gives it to LiteRT, which would believe what it says.
+Nothing here runs the file or passes it to LiteRT, which trusts what it says.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from model.common.errors import UnsafeModelError
-from model.formats.allowlist import shown, words
+from model.formats.allowlist import short_repr, word_set
 from model.i18n.translations import gettext as _
 
-MOST_NUMBERS = 2**28  # of a tensor
-# Those that only calculate: none of the maker's own, no loops, and nothing that remembers or draws by chance.
-OPERATIONS = words(
+_MAX_TENSOR_SIZE = 2**28  # values in a tensor
+# Operations that only calculate: no custom ones, no control flow, no state and no random numbers.
+OPERATIONS = word_set(
     """
     ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CAST CEIL
     CONCATENATION CONV_2D CONV_3D CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP EXPAND_DIMS
@@ -29,14 +29,19 @@ OPERATIONS = words(
     TRANSPOSE TRANSPOSE_CONV UNPACK ZEROS_LIKE
     """
 )
-WEIGHTED = words("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED PRELU TRANSPOSE_CONV")
+WITH_WEIGHTS = word_set("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED PRELU TRANSPOSE_CONV")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """kind: its name in the format; output: the shape of its first result; weights: the numbers that it has learnt.
+    """One operation of a .tflite file.
 
-    given, results: the numbers of the tensors that it takes and makes.
+    Attributes:
+        kind: Its name in the format.
+        output: The shape of its first result.
+        weights: How many learned values it has.
+        given: The indices of its input tensors.
+        results: The indices of its output tensors.
     """
 
     kind: str
@@ -47,7 +52,11 @@ class Operation:
 
 
 def read_operations(path: Path) -> list[Operation]:
-    """The operations in their order. Raises UnsafeModelError for others than those above, and for a damaged file."""
+    """List the operations in order.
+
+    Raises:
+        UnsafeModelError: An operation is not on the allowlist, or the file is damaged.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     content = path.read_bytes()
@@ -55,37 +64,40 @@ def read_operations(path: Path) -> list[Operation]:
         model = schema.Model.GetRootAs(content, 0)
         if model.SubgraphsLength() != 1:
             raise UnsafeModelError(_("it holds {count} graphs; one is taken").format(count=model.SubgraphsLength()))
-        kinds = [kind_of(model.OperatorCodes(index), schema) for index in limited(model.OperatorCodesLength(), content)]
-        held = [check_buffer(model.Buffers(index), len(content)) for index in limited(model.BuffersLength(), content)]
-        return read_graph(model.Subgraphs(0), kinds, held, content)
+        kinds = [
+            _operation_kind(model.OperatorCodes(index), schema)
+            for index in _indices(model.OperatorCodesLength(), content)
+        ]
+        held = [_check_buffer(model.Buffers(index), len(content)) for index in _indices(model.BuffersLength(), content)]
+        return _read_graph(model.Subgraphs(0), kinds, held, content)
     except UnsafeModelError:
         raise
-    except Exception as error:  # the reader raises nearly anything on hostile bytes
+    except Exception as error:  # the reader raises nearly anything on malicious files
         raise UnsafeModelError(_("it is damaged, or no .tflite file at all")) from error
 
 
-def limited(length: int, content: bytes) -> range:
-    """Every place of a list that the file says is so long: each entry takes four bytes of it at least."""
+def _indices(length: int, content: bytes) -> range:
+    """Return the indices of a list of this length, which must fit into the file at 4 bytes per entry or more."""
     if not 0 <= length <= len(content) // 4:
         raise UnsafeModelError(_("it is damaged, or no .tflite file at all"))
     return range(length)
 
 
-def kind_of(code: Any, schema: Any) -> str:
+def _operation_kind(code: Any, schema: Any) -> str:
     listed: dict[str, Any] = vars(schema.BuiltinOperator)
     names = {number: name for name, number in listed.items() if not name.startswith("_")}
-    # Files of before 2020 have the number in the first place alone.
+    # Files from before 2020 have the number only in the deprecated field.
     kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
     if kind == "CUSTOM":
         own = (code.CustomCode() or b"").decode("utf-8", "replace")
-        raise UnsafeModelError(_("it uses {own}, an operation of its maker").format(own=shown(own)))
+        raise UnsafeModelError(_("it uses {own}, an operation of its maker").format(own=short_repr(own)))
     if kind not in OPERATIONS:
         raise UnsafeModelError(_("it uses {kind}, which is not one of the operations that are taken").format(kind=kind))
     return kind
 
 
-def check_buffer(buffer: Any, size: int) -> bool:
-    """Whether a buffer holds numbers. Raises UnsafeModelError for one that says it lies outside the file."""
+def _check_buffer(buffer: Any, size: int) -> bool:
+    """Return whether a buffer holds values; refuse one that points outside the file."""
     if buffer.Offset() > 1:
         if buffer.Offset() + buffer.Size() > size:
             raise UnsafeModelError(_("its weights lie outside the file"))
@@ -93,27 +105,27 @@ def check_buffer(buffer: Any, size: int) -> bool:
     return bool(buffer.DataLength())
 
 
-def read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) -> list[Operation]:
+def _read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) -> list[Operation]:
     shapes, constant = [], []
-    for index in limited(graph.TensorsLength(), content):
+    for index in _indices(graph.TensorsLength(), content):
         tensor = graph.Tensors(index)
         # -1 stands for any length.
-        shape = tuple(abs(tensor.Shape(place)) for place in limited(tensor.ShapeLength(), content))
-        if math.prod(shape) > MOST_NUMBERS:
+        shape = tuple(abs(tensor.Shape(place)) for place in _indices(tensor.ShapeLength(), content))
+        if math.prod(shape) > _MAX_TENSOR_SIZE:
             raise UnsafeModelError(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
         shapes.append(shape)
         constant.append(held[tensor.Buffer()])
     return [
-        read_operation(graph.Operators(index), kinds, shapes, constant)
-        for index in limited(graph.OperatorsLength(), content)
+        _read_operation(graph.Operators(index), kinds, shapes, constant)
+        for index in _indices(graph.OperatorsLength(), content)
     ]
 
 
-def read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]], constant: list[bool]) -> Operation:
+def _read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]], constant: list[bool]) -> Operation:
     kind = kinds[operator.OpcodeIndex()]
     given = [operator.Inputs(place) for place in range(min(operator.InputsLength(), len(shapes)))]
     if not all(-1 <= index < len(shapes) for index in given):  # -1 stands for none
         raise UnsafeModelError(_("it is damaged, or no .tflite file at all"))
     learnt = [math.prod(shapes[index]) for index in given if index >= 0 and constant[index]]
     results = tuple(operator.Outputs(place) for place in range(min(operator.OutputsLength(), len(shapes))))
-    return Operation(kind, shapes[results[0]], sum(learnt) if kind in WEIGHTED else 0, tuple(given), results)
+    return Operation(kind, shapes[results[0]], sum(learnt) if kind in WITH_WEIGHTS else 0, tuple(given), results)

@@ -17,7 +17,7 @@ from model.common.errors import BundleError
 from model.common.extras import is_installed
 from model.common.keras_import import ignore_outdated_arguments, import_keras
 from model.common.stderr_filter import quiet
-from model.formats.class_output import feature_tensor, lite_rows, with_one_row, with_rows
+from model.formats.class_output import feature_tensor, lite_rows, with_class_output, with_rows
 from model.i18n.translations import gettext as _
 from model.images.decoder import process_image_with_note, to_array
 from model.inference.prediction import Prediction
@@ -159,7 +159,7 @@ def read_network(path: Path, outputs: Sequence[str] = ()) -> keras.Model:
     is left of its description after all that has been checked; the file's own is never given to Keras. Raises
     UnsafeModelError for one that needs more than Keras's own parts, or has other rows.
     """
-    from model.formats.keras2.weights import fill
+    from model.formats.keras2.weights import load_weights
     from model.formats.keras_files import open_weights, read_source
 
     source = read_source(path)
@@ -170,11 +170,11 @@ def read_network(path: Path, outputs: Sequence[str] = ()) -> keras.Model:
     network = keras.saving.deserialize_keras_object(source.description, safe_mode=True)
     if source.of_keras2:
         with open_weights(path) as weights:
-            fill(network, source.given, weights)
+            load_weights(network, source.given, weights)
     else:
         network.load_weights(path)
     count = len(given_by_keras(outputs))
-    return with_one_row(network) if count == 1 else with_rows(network, count)
+    return with_class_output(network) if count == 1 else with_rows(network, count)
 
 
 def only_probabilities(network: keras.Model) -> keras.Model:

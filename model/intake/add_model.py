@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from model.common.errors import StoreError, UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
 from model.datasets.class_names import names_from_argument, resolve_class_names
-from model.formats.keras2.savedmodel import Parts, converted, parts_of_folder, parts_of_zip
-from model.formats.unsupported_formats import is_keras_archive, of_content, of_folder
+from model.formats.keras2.savedmodel import Parts, convert_to_h5, read_saved_model_folder, read_saved_model_zip
+from model.formats.unsupported_formats import describe_file, describe_folder, is_keras_archive
 from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.intake.inspection import Facts, inspect
@@ -119,14 +119,14 @@ def read_network_file(path: Path) -> tuple[bytes, str, str]:
         "It was a SavedModel; stored is an .h5 file of its description and its weights. Nothing of it was run, so "
         "compare some answers with those that it gave where it was made."
     )
-    return converted(parts), ".h5", said
+    return convert_to_h5(parts), ".h5", said
 
 
 def saved_model(path: Path) -> Parts | None:
     """The files of a SavedModel of Keras 2, from its folder or a ZIP; None for anything else."""
     if path.is_dir():
         try:
-            return parts_of_folder(path, MAX_BYTES)
+            return read_saved_model_folder(path, MAX_BYTES)
         except OSError as error:
             raise StoreError(
                 _("{path} cannot be read: {strerror}").format(path=path, strerror=error.strerror)
@@ -134,7 +134,7 @@ def saved_model(path: Path) -> Parts | None:
     if path.suffix.lower() not in ("", ".zip"):
         return None
     content = read_limited(path)
-    return parts_of_zip(content) if content[:4] == b"PK\x03\x04" and not is_keras_archive(content) else None
+    return read_saved_model_zip(content) if content[:4] == b"PK\x03\x04" and not is_keras_archive(content) else None
 
 
 def known(content: bytes) -> StoredModel | None:
@@ -207,7 +207,7 @@ def read_limited(path: Path) -> bytes:
     """The file's bytes. Raises StoreError when it cannot be read or is too large."""
     try:
         if path.is_dir():
-            raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=of_folder(path)))
+            raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=describe_folder(path)))
         if not path.is_file():
             raise StoreError(_("{path} is not a file").format(path=path))
         size = path.stat().st_size
@@ -228,7 +228,7 @@ def suffix_of(content: bytes, path: Path) -> str:
     kind = next((suffix for suffix, matches in kinds if matches), None)
     given = path.suffix.lower()
     if kind is None:
-        reason = of_content(content, path) or _("its content is of no known kind; {names} files are taken").format(
+        reason = describe_file(content, path) or _("its content is of no known kind; {names} files are taken").format(
             names=", ".join(FILES)
         )
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=reason))

@@ -16,7 +16,7 @@ import numpy as np
 from model.common.errors import UnsafeModelError
 from model.common.sandbox import TIMEOUT_SECONDS, print_result, run_sandboxed
 from model.datasets.class_name_files import Names
-from model.formats.class_output import last_activation, lite_activation, lite_row
+from model.formats.class_output import last_activation, tflite_class_output, tflite_last_activation
 from model.formats.tflite_operations import read_operations
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
@@ -175,14 +175,14 @@ def look_tflite(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     given = interpreter.get_input_details()
     check_count(len(given))
-    result = lite_row(interpreter.get_output_details())
+    result = tflite_class_output(interpreter.get_output_details())
     if given[0]["dtype"] not in (np.uint8, np.int8, np.float32):
         raise UnsafeModelError(
             _("its input is {name}; uint8, int8 and float32 are taken").format(name=np.dtype(given[0]["dtype"]).name)
         )
     shape = check_input(signature_of(given[0]), sides)
     numbers = check_output(tuple(int(length) for length in result["shape"]))
-    means = lite_activation(operations, result["index"]), quantised_miss(result["quantization"][0], numbers)
+    means = tflite_last_activation(operations, result["index"]), quantised_miss(result["quantization"][0], numbers)
     labels = read_labels(content, metadata)
     naming = partial(names_for, classes, labels=labels)
     found = said(scaling) if scaling else find_in_tflite(path, given[0], shape, metadata, means, naming)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.formats.allowlist import NETWORKS, words
+from model.formats.allowlist import NETWORKS, word_set
 from model.intake.scaling_evidence import Affine, Finding, by_arithmetic, by_moments
 from model.signature.shapes import InputShape
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Apply = Callable[[np.ndarray], np.ndarray]
 # Layers and operations that may stand before the first weights and leave a pixel a number that can be told from it.
-PASSING = words(
+PASSING = word_set(
     """
     InputLayer Identity Activation ActivityRegularization Dropout SpatialDropout2D GaussianNoise GaussianDropout Cast
     Rescaling Normalization Resizing CenterCrop Cropping2D ZeroPadding2D UpSampling2D Permute Reshape

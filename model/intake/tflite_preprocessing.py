@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from model.formats.allowlist import words
+from model.formats.allowlist import word_set
 from model.i18n.translations import gettext as _
 from model.inference.classifier import as_held, from_tensor
 from model.intake.keras_preprocessing import affine_of
@@ -18,14 +18,14 @@ from model.signature.scaling import GUESSED, SCALINGS
 from model.signature.shapes import InputShape
 
 # Operations that may stand before the first weights and leave a pixel a number that can be told from it.
-PASSING = words(
+PASSING = word_set(
     """
     ADD BROADCAST_TO CAST CONCATENATION DEQUANTIZE DIV EXPAND_DIMS GATHER MAXIMUM MINIMUM MIRROR_PAD MUL NEG PACK PAD
     PADV2 QUANTIZE RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPLIT SPLIT_V SQUEEZE STRIDED_SLICE
     SUB TRANSPOSE UNPACK
     """
 )
-FIRST = words("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
+FIRST = word_set("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
 SMALL = 0.1  # of weights that make numbers of about 1 from 0 to 255; those that make them from 0 to 1 have 1 to 5
 FAR = 0.5  # a range of calibration that misses more of a convention's, in widths, was not made by it
 NEAR = 0.3  # a range of calibration may miss so much of a convention's, in widths

@@ -1,6 +1,6 @@
-"""Networks that Keras 2 saved, read as data and put into the words of Keras 3.
+"""Read networks saved by Keras 2 as data, and translate them for Keras 3.
 
-None of it imports Keras.
+Nothing here imports Keras.
 """
 
 __all__ = ["configuration", "savedmodel", "weights"]

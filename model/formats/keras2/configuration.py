@@ -1,6 +1,6 @@
-"""The description of a network of Keras 2, in words that Keras 3 understands.
+"""Translate the description of a Keras 2 network for Keras 3.
 
-What Keras 3 has no word for stays as it is, and is then refused like all that is not on the list of what is taken.
+What Keras 3 has no counterpart for stays unchanged, and the allowlist then refuses it.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from typing import Any
 
 from model.formats.allowlist import ACTIVATIONS, CONSTRAINTS, INITIALIZERS, LAYERS, NETWORKS, OPERATIONS, REGULARIZERS
-from model.formats.keras2.graph import fresh_names, modern_graph
+from model.formats.keras2.graph import convert_graph, valid_names
 
-MODULE_OF_NETWORK = {
+_MODULE_OF_NETWORK = {
     "Functional": "keras.src.models.functional",
     "Sequential": "keras.src.models.sequential",
 }
-# Where Keras 2, its parts in TensorFlow and tf_keras kept what Keras 3 keeps elsewhere.
-HOMES = ("keras", "keras.src", "tf_keras", "tf_keras.src")
-MOVED = {
+# Modules of Keras 2, tf_keras and TensorFlow whose classes have moved in Keras 3.
+_KERAS2_PACKAGES = ("keras", "keras.src", "tf_keras", "tf_keras.src")
+_KERAS2_MODULES = {
     "tensorflow.python.ops.init_ops_v2",
-    *HOMES,
+    *_KERAS2_PACKAGES,
     *(
         f"{home}.{place}"
-        for home in HOMES
+        for home in _KERAS2_PACKAGES
         for place in (
             "layers",
             "layers.experimental",
@@ -38,68 +38,68 @@ MOVED = {
         )
     ),
 }
-# Layers that networks of keras.applications bring along.
-OF_APPLICATIONS = {
+# Layers defined by networks of keras.applications.
+_APPLICATION_LAYERS = {
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
 }
-POLICIES = {"Policy", "PolicyV1"}
-RANDOM = ("Flip", "Rotation", "Translation", "Zoom", "Contrast", "Crop", "Brightness")
-SEPARABLE = {"groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"}
-# Keras 2 wrote these settings into a layer's description although the layer has no use for them.
-UNUSED = {
+_POLICIES = {"Policy", "PolicyV1"}
+_RANDOM = ("Flip", "Rotation", "Translation", "Zoom", "Contrast", "Crop", "Brightness")
+_SEPARABLE = {"groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"}
+# Settings that Keras 2 wrote although the layer does not use them.
+_UNUSED_SETTINGS = {
     "InputLayer": {"ragged", "sparse"},
     "DepthwiseConv2D": {"groups"},
     "DepthwiseConv1D": {"groups"},
     "Conv1DTranspose": {"groups"},
     "Conv2DTranspose": {"groups"},
     "Conv3DTranspose": {"groups"},
-    "SeparableConv2D": SEPARABLE,
-    "SeparableConv1D": SEPARABLE,
+    "SeparableConv2D": _SEPARABLE,
+    "SeparableConv1D": _SEPARABLE,
     "LSTM": {"implementation", "time_major"},
     "GRU": {"implementation", "time_major"},
     "SimpleRNN": {"implementation", "time_major"},
     "MultiHeadAttention": {"query_shape", "key_shape", "value_shape"},
     **{f"SpatialDropout{sides}D": {"noise_shape", "trainable"} for sides in (1, 2, 3)},
     "BatchNormalization": {"fused", "renorm", "renorm_clipping", "renorm_momentum", "virtual_batch_size"},
-    **{f"Random{change}": {"rng_type"} for change in RANDOM},
+    **{f"Random{change}": {"rng_type"} for change in _RANDOM},
 }
-RENAMED = {"SyncBatchNormalization": "BatchNormalization", "ThresholdedReLU": "ReLU"}
-# They change pictures while training alone; Keras 3 has no such layers.
-IDLE = {"RandomHeight", "RandomWidth"}
+_RENAMED_LAYERS = {"SyncBatchNormalization": "BatchNormalization", "ThresholdedReLU": "ReLU"}
+# Layers that only act during training and do not exist in Keras 3.
+_TRAINING_ONLY_LAYERS = {"RandomHeight", "RandomWidth"}
 
 
-def modern(value: Any) -> Any:
-    """A description of Keras 2 as one of Keras 3.
+def to_keras3(value: Any) -> Any:
+    """Translate a description, or any part of one.
 
     Raises:
         UnsafeModelError: It uses arithmetic that Keras 3 has no counterpart for.
     """
     if isinstance(value, list):
-        return [modern(inner) for inner in value]
+        return [to_keras3(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    part = {key: modern_activation(key, modern(inner)) for key, inner in value.items()}
+    part = {key: _convert_activation(key, to_keras3(inner)) for key, inner in value.items()}
     name, config = part.get("class_name"), part.get("config")
     if not isinstance(name, str):
         return part
-    if name == "Custom>CustomScaleLayer":  # the .h5 files' name of it
+    if name == "Custom>CustomScaleLayer":  # its name in .h5 files
         name = part["class_name"] = "CustomScaleLayer"
-    if name in POLICIES and isinstance(config, dict):
+    if name in _POLICIES and isinstance(config, dict):
         return config.get("name")
     if name == "Sequential":
         config = config if isinstance(config, dict) else {"name": "sequential", "layers": config}
-        return placed(part | {"config": modern_sequence(config)})
+        return _with_module(part | {"config": _convert_sequential(config)})
     if not isinstance(config, dict):
         return part
     if name in ("Functional", "Model"):
-        return placed(part | {"class_name": "Functional", "config": modern_graph(config)})
-    return placed(modern_layer(part, name, config))
+        return _with_module(part | {"class_name": "Functional", "config": convert_graph(config)})
+    return _with_module(_convert_layer(part, name, config))
 
 
-def modern_activation(key: str, value: Any) -> Any:
-    """An activation by its name; archives describe TensorFlow's own functions, such as tf.nn.relu, as functions."""
+def _convert_activation(key: str, value: Any) -> Any:
+    """Return an activation's name; SavedModels describe TensorFlow's own, such as tf.nn.relu, as functions."""
     if key.endswith("activation") and isinstance(value, dict) and value.get("class_name") == "function":
         module, name = value.get("module"), value.get("config")
         if name in ACTIVATIONS and module in ("builtins", "tensorflow.python.ops.gen_nn_ops", "keras.activations"):
@@ -107,39 +107,41 @@ def modern_activation(key: str, value: Any) -> Any:
     return value
 
 
-def with_modules(value: Any) -> Any:
-    """A description from an .h5 file of Keras 3, which names no modules, with those of its layers and operations."""
+def with_all_modules(value: Any) -> Any:
+    """Add the modules of layers and operations to a description from an .h5 file of Keras 3, which lacks them."""
     if isinstance(value, list):
-        return [with_modules(inner) for inner in value]
+        return [with_all_modules(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    part = {key: with_modules(inner) for key, inner in value.items()}
-    return placed(part) if isinstance(part.get("class_name"), str) and isinstance(part.get("config"), dict) else part
+    part = {key: with_all_modules(inner) for key, inner in value.items()}
+    return (
+        _with_module(part) if isinstance(part.get("class_name"), str) and isinstance(part.get("config"), dict) else part
+    )
 
 
-def placed(part: dict[str, Any]) -> dict[str, Any]:
-    """The part with the module that Keras 3 keeps it in, if it names none or one of Keras 2."""
+def _with_module(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part with its Keras 3 module, if it names none or one of Keras 2."""
     module = part.get("module")
-    if module is not None and not (isinstance(module, str) and module in MOVED):
+    if module is not None and not (isinstance(module, str) and module in _KERAS2_MODULES):
         return part
-    home = home_of(part["class_name"], part["config"])
+    home = _module_of(part["class_name"], part["config"])
     if home is None:
         return part
     kind = part["class_name"]
-    called = kind if kind in NETWORKS or kind in OF_APPLICATIONS or home in OPERATIONS else None
+    called = kind if kind in NETWORKS or kind in _APPLICATION_LAYERS or home in OPERATIONS else None
     return part | {"module": home, "registered_name": called}
 
 
-def home_of(kind: str, config: dict[str, Any]) -> str | None:
-    """Where Keras 3 keeps what is called so. Some names are a layer's and an operation's, or an initializer's."""
-    if kind in MODULE_OF_NETWORK:
-        return MODULE_OF_NETWORK[kind]
+def _module_of(kind: str, config: dict[str, Any]) -> str | None:
+    """Return the Keras 3 module of a class; some names are both a layer and an operation, or an initializer."""
+    if kind in _MODULE_OF_NETWORK:
+        return _MODULE_OF_NETWORK[kind]
     if "trainable" not in config and "name" in config:
         found = next((module for module, kinds in OPERATIONS.items() if kind in kinds), None)
         if found is not None:
             return found
-    if kind in OF_APPLICATIONS:
-        return OF_APPLICATIONS[kind]
+    if kind in _APPLICATION_LAYERS:
+        return _APPLICATION_LAYERS[kind]
     if kind == "Identity" and "name" not in config:
         return "keras.initializers"
     kinds = {"layers": LAYERS, "initializers": INITIALIZERS, "regularizers": REGULARIZERS, "constraints": CONSTRAINTS}
@@ -147,8 +149,8 @@ def home_of(kind: str, config: dict[str, Any]) -> str | None:
     return f"keras.{home}" if home else None
 
 
-def modern_layer(part: dict[str, Any], name: str, config: dict[str, Any]) -> dict[str, Any]:
-    config = {key: value for key, value in config.items() if key not in UNUSED.get(name, ())}
+def _convert_layer(part: dict[str, Any], name: str, config: dict[str, Any]) -> dict[str, Any]:
+    config = {key: value for key, value in config.items() if key not in _UNUSED_SETTINGS.get(name, ())}
     axis = config.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         config["axis"] = axis[0]
@@ -156,32 +158,32 @@ def modern_layer(part: dict[str, Any], name: str, config: dict[str, Any]) -> dic
         config["batch_shape"] = config.pop("batch_input_shape")
     if name in INITIALIZERS and name != "Identity":
         config.pop("dtype", None)
-    if name in IDLE:
+    if name in _TRAINING_ONLY_LAYERS:
         return part | {"class_name": "Identity", "config": {key: config.get(key) for key in ("name", "dtype")}}
-    if name == "RandomCrop":  # outside of training it makes pictures as large as its crops
+    if name == "RandomCrop":  # at inference it resizes pictures to the size of its crops
         kept = {key: config.get(key) for key in ("name", "dtype", "height", "width")}
         return part | {"class_name": "Resizing", "config": {**kept, "crop_to_aspect_ratio": True}}
     if name == "ThresholdedReLU":
         config["threshold"] = config.pop("theta", 1.0)
     if name == "SyncBatchNormalization":
         config["synchronized"] = True
-    return part | {"class_name": RENAMED.get(name, name), "config": config}
+    return part | {"class_name": _RENAMED_LAYERS.get(name, name), "config": config}
 
 
-def modern_sequence(config: dict[str, Any]) -> dict[str, Any]:
-    """A sequence of layers that begins with an input layer, if its first says what shape its pictures have."""
+def _convert_sequential(config: dict[str, Any]) -> dict[str, Any]:
+    """Translate a Sequential; it gets an input layer if its first layer says the input shape."""
     layers = config.get("layers")
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
         return config
-    names = fresh_names(layers)
+    names = valid_names(layers)
     shapes = []
     for layer in layers:
         if isinstance(layer.get("config"), dict):
             shapes.append(layer["config"].pop("batch_input_shape", None))
             old = layer["config"].get("name")
             layer["config"]["name"] = names.get(old, old) if isinstance(old, str) else old
-    if is_shapeless_input(layers[0]):
-        return config | {"layers": layers[1:]}  # what it is called with has a shape
+    if _is_shapeless_input(layers[0]):
+        return config | {"layers": layers[1:]}  # the shape comes from what it is called with
     if layers[0].get("class_name") == "InputLayer" or not shapes or shapes[0] is None:
         return config | {"layers": layers}
     given = {"batch_shape": shapes[0], "dtype": "float32", "name": "pictures"}
@@ -189,8 +191,8 @@ def modern_sequence(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"layers": [first, *layers]}
 
 
-def is_shapeless_input(layer: dict[str, Any]) -> bool:
-    """Whether an input layer knows no side of its pictures, as where `Normalization` was adapted before it had any."""
+def _is_shapeless_input(layer: dict[str, Any]) -> bool:
+    """Return whether an input layer knows none of its sides, as after an early `Normalization.adapt`."""
     config = layer.get("config")
     shape = config.get("batch_shape") if isinstance(config, dict) else None
     return layer.get("class_name") == "InputLayer" and isinstance(shape, list) and shape == [None] * len(shape)

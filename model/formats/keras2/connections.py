@@ -1,4 +1,4 @@
-"""How Keras 2 wrote a layer's result among the arguments of another, and how Keras 3 does."""
+"""How Keras 2 and Keras 3 write a layer's output among the arguments of another layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def is_connection(value: Any, names: Iterable[str]) -> bool:
-    """Whether a value is what Keras 2 wrote for a tensor: [name of a layer, call, output], and arguments maybe."""
+    """Return whether a value is Keras 2's reference to a tensor: [layer name, call, output], perhaps with arguments."""
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -17,7 +17,7 @@ def is_connection(value: Any, names: Iterable[str]) -> bool:
     )
 
 
-def tensor(connection: list[Any]) -> dict[str, Any]:
-    """A layer's result, as Keras 3 writes it; shape and type are found when the layer is called."""
+def keras_tensor(connection: list[Any]) -> dict[str, Any]:
+    """Return a layer's output as Keras 3 writes it; shape and dtype are inferred when the layer is called."""
     history = {"shape": [], "dtype": "float32", "keras_history": connection[:3]}
     return {"class_name": "__keras_tensor__", "config": history}

@@ -1,7 +1,7 @@
-"""A SavedModel of Keras 2 as an .h5 file of Keras 2: its description and its numbers; its graph is not even read.
+"""Convert a SavedModel of Keras 2 to an .h5 file: its description and its weights; its graph is never read.
 
-The file is written in a process of its own, `python -m model.formats.keras2.savedmodel FOLDER FILE`, and is then as
-much a stranger's as any other .h5 file.
+The file is written in a sandbox, `python -m model.formats.keras2.savedmodel FOLDER FILE`, and is as untrusted as any
+other .h5 file.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import numpy as np
 from model.common.errors import UnsafeModelError
 from model.common.extras import require
 from model.common.sandbox import print_result, run_sandboxed
-from model.formats.allowlist import NETWORKS, check_size, shown
-from model.formats.keras2.tensorflow_checkpoint import Checkpoint, as_dict, fields
-from model.formats.keras_files import MAX_DESCRIPTION, check_unpacked, parse
-from model.formats.unsupported_formats import saved_model
+from model.formats.allowlist import NETWORKS, check_size, short_repr
+from model.formats.keras2.tensorflow_checkpoint import Checkpoint, protobuf_dict, protobuf_fields
+from model.formats.keras_files import MAX_DESCRIPTION, check_unpacked, parse_object
+from model.formats.unsupported_formats import describe_saved_model
 from model.i18n.translations import gettext as _
 
 if TYPE_CHECKING:
@@ -37,15 +37,17 @@ if TYPE_CHECKING:
 METADATA = "keras_metadata.pb"
 INDEX, DATA = "variables/variables.index", "variables/variables.data-00000-of-00001"
 PARTS = (METADATA, INDEX, DATA)
-MAX_NAME = 256  # characters of a layer's name
-MAX_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB
+_MAX_NAME = 256  # characters of a layer's name
+_MAX_ATTRIBUTE = 60_000  # bytes; HDF5's limit is 64 KiB
 Parts = dict[str, bytes]
 
 
-def parts_of_folder(folder: Path, limit: int) -> Parts | None:
-    """The three files of a SavedModel that are needed, or None if no Keras saved it.
+def read_saved_model_folder(folder: Path, limit: int) -> Parts | None:
+    """Read the three files of a SavedModel that are needed; None if Keras did not save it.
 
-    Raises UnsafeModelError for links, and for more than `limit` bytes; OSError.
+    Raises:
+        UnsafeModelError: There are links, or more than `limit` bytes.
+        OSError: A file cannot be read.
     """
     if not os.path.lexists(folder / METADATA):
         return None
@@ -53,16 +55,17 @@ def parts_of_folder(folder: Path, limit: int) -> Parts | None:
     for path in (folder / "variables", *paths.values()):
         if path.is_symlink():
             raise UnsafeModelError(_("it holds a link, {name!r}, and only files are taken").format(name=path.name))
-    check_parts({name: path.stat().st_size for name, path in paths.items() if path.is_file()})
+    _check_parts({name: path.stat().st_size for name, path in paths.items() if path.is_file()})
     if sum(path.stat().st_size for path in paths.values()) > limit:
         raise UnsafeModelError(_("it has more than {limit} MB").format(limit=limit // 2**20))
     return {name: path.read_bytes() for name, path in paths.items()}
 
 
-def parts_of_zip(content: bytes) -> Parts | None:
-    """The same of a ZIP of one such folder, or None for any other ZIP. Nothing of it is written anywhere.
+def read_saved_model_zip(content: bytes) -> Parts | None:
+    """Do the same for a ZIP of one such folder; None for any other ZIP. Nothing is unpacked to disk.
 
-    Raises UnsafeModelError for links, paths that lead elsewhere, and bombs.
+    Raises:
+        UnsafeModelError: There are links or paths that lead outside, or it is a ZIP bomb.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -71,39 +74,43 @@ def parts_of_zip(content: bytes) -> Parts | None:
             if len(tops) != 1:
                 return None
             for member in members:
-                check_member(member)
+                _check_member(member)
             top = tops[0].removesuffix(METADATA)
             found = [(name, member) for member in members for name in PARTS if member.filename == top + name]
             sizes = {name: member.file_size for name, member in found}
             if len(found) > len(sizes):
                 raise UnsafeModelError(_("it holds a file twice"))
-            check_parts(sizes)
+            _check_parts(sizes)
             check_unpacked(sum(sizes.values()), len(content))
             return {name: archive.read(member) for name, member in found}
     except UnsafeModelError:
         raise
-    except Exception as error:  # zipfile and zlib raise nearly anything on hostile bytes
+    except Exception as error:  # zipfile and zlib raise nearly anything on malicious files
         raise UnsafeModelError(_("it is a ZIP that is damaged or cut off")) from error
 
 
-def check_member(member: zipfile.ZipInfo) -> None:
+def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
-    path = PureWindowsPath(name)  # takes / and \ for separators
+    path = PureWindowsPath(name)  # accepts both / and \ as separators
     if path.is_absolute() or path.drive or path.root or ".." in path.parts:
         raise UnsafeModelError(_("it holds a file for elsewhere, {name!r}").format(name=name[:80]))
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UnsafeModelError(_("it holds a link, {name!r}, and only files are taken").format(name=name[:80]))
 
 
-def check_parts(sizes: dict[str, int]) -> None:
+def _check_parts(sizes: dict[str, int]) -> None:
     if missing := [name for name in PARTS if name not in sizes]:
         raise UnsafeModelError(_("it is a SavedModel without its file {name}").format(name=missing[0]))
     if max(sizes[METADATA], sizes[INDEX]) > MAX_DESCRIPTION:
         raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
 
 
-def converted(parts: Parts) -> bytes:
-    """An .h5 file of the same description and numbers, the same bytes at any time. Raises UnsafeModelError."""
+def convert_to_h5(parts: Parts) -> bytes:
+    """Return an .h5 file with the same description and weights; the same input always gives the same bytes.
+
+    Raises:
+        UnsafeModelError: The SavedModel is damaged, or uses something that is not allowed.
+    """
     with TemporaryDirectory() as name:
         folder, file = Path(name), Path(name) / "network.h5"
         (folder / "variables").mkdir()
@@ -113,18 +120,18 @@ def converted(parts: Parts) -> bytes:
         return file.read_bytes()
 
 
-def convert(folder: Path, target: Path) -> dict[str, Any]:
-    """The other side of `converted`: write the file."""
+def write_h5(folder: Path, target: Path) -> dict[str, Any]:
+    """Write the .h5 file; this runs in the sandbox."""
     require("keras")
     import h5py
 
-    with whole(METADATA):
+    with _report_damage(METADATA):
         nodes = read_nodes((folder / METADATA).read_bytes())
-    description = described(nodes)
+    description = _read_description(nodes)
     data = (folder / DATA).read_bytes()
-    with whole(INDEX):
+    with _report_damage(INDEX):
         checkpoint = Checkpoint((folder / INDEX).read_bytes(), data)
-    with h5py.File(target, "w") as file, whole(DATA):
+    with h5py.File(target, "w") as file, _report_damage(DATA):
         file.attrs["keras_version"] = "2"
         file.attrs["backend"] = "tensorflow"
         file.attrs["model_config"] = json.dumps(description)
@@ -133,7 +140,7 @@ def convert(folder: Path, target: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def whole(name: str) -> Iterator[None]:
+def _report_damage(name: str) -> Iterator[None]:
     try:
         yield
     except UnsafeModelError:
@@ -143,16 +150,16 @@ def whole(name: str) -> Iterator[None]:
 
 
 def read_nodes(content: bytes) -> dict[int, bytes]:
-    """What Keras wrote of each of its objects, JSON, by the object's number; 0 is the whole network."""
-    nodes = [as_dict(node) for field, node in fields(content) if field == 1]
+    """Return Keras's JSON for each of its objects by number; 0 is the whole network."""
+    nodes = [protobuf_dict(node) for field, node in protobuf_fields(content) if field == 1]
     return {node.get(2, 0): node[5] for node in nodes}
 
 
-def described(nodes: dict[int, bytes]) -> dict[str, Any]:
-    """The network's description as in an .h5 file."""
+def _read_description(nodes: dict[int, bytes]) -> dict[str, Any]:
+    """Return the network's description in the form of an .h5 file."""
     if 0 not in nodes:
-        raise UnsafeModelError(saved_model())
-    root = parse(nodes[0])
+        raise UnsafeModelError(describe_saved_model())
+    root = parse_object(nodes[0])
     check_size(root)
     kind = root.get("class_name")
     if not isinstance(kind, str) or kind not in NETWORKS or not isinstance(root.get("config"), dict):
@@ -160,59 +167,63 @@ def described(nodes: dict[int, bytes]) -> dict[str, Any]:
             _(
                 "it is a SavedModel of its maker's own class {kind}, which would need code of its maker; build it from "
                 "Keras's layers with keras.Model(inputs, outputs), give that its weights, and save it"
-            ).format(kind=shown(kind))
+            ).format(kind=short_repr(kind))
         )
-    return {"class_name": kind, "config": plain(root["config"])}
+    return {"class_name": kind, "config": _tuples_to_lists(root["config"])}
 
 
-def plain(value: Any) -> Any:
-    """A SavedModel says of a tuple that it is one; an .h5 file has lists."""
+def _tuples_to_lists(value: Any) -> Any:
+    """Turn marked tuples of a SavedModel into lists, as in .h5 files."""
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [_tuples_to_lists(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__tuple__", "TensorShape") and isinstance(value.get("items"), list):
-        return plain(value["items"])
-    return {key: plain(inner) for key, inner in value.items()}
+        return _tuples_to_lists(value["items"])
+    return {key: _tuples_to_lists(inner) for key, inner in value.items()}
 
 
 def write_layers(group: h5py.Group, checkpoint: Checkpoint, nodes: dict[int, bytes], limit: int) -> None:
-    """Each layer's numbers under its name, in the order of an .h5 file: those that training changes, then the others.
+    """Write each layer's weights under its name in the order of an .h5 file: trainable, then non-trainable.
 
-    limit: the bytes that all of them may have, so that a small file does not make a large one.
+    Args:
+        group: The group to write into.
+        checkpoint: The weights.
+        nodes: Keras's JSON for each object.
+        limit: Maximum bytes of all weights, so that a small file cannot make a large one.
     """
     layers = {child for name, child in checkpoint.children(0).items() if re.fullmatch(r"layer-\d+", name)}
     names, total = [], 0
     for layer in sorted(layers):
-        name = parse(nodes[layer])["name"]
-        if not name or len(name) > MAX_NAME:
+        name = parse_object(nodes[layer])["name"]
+        if not name or len(name) > _MAX_NAME:
             raise ValueError("a layer's name is missing or too long")
         names.append(name)
         part = group.require_group(name)
-        variables = variables_of(checkpoint, layer)
+        variables = _layer_variables(checkpoint, layer)
         for number, variable in enumerate(variables):
             values = checkpoint.read_variable(variable)
             total += values.nbytes
             if total > limit:
                 raise ValueError("more numbers than the file has")
             part[f"weight_{number}"] = values
-        list_names(part, "weight_names", [f"weight_{number}" for number in range(len(variables))])
-    list_names(group, "layer_names", names)
+        write_names(part, "weight_names", [f"weight_{number}" for number in range(len(variables))])
+    write_names(group, "layer_names", names)
 
 
-def variables_of(checkpoint: Checkpoint, layer: int) -> list[int]:
+def _layer_variables(checkpoint: Checkpoint, layer: int) -> list[int]:
     members = checkpoint.children(layer)
     if "trainable_variables" in members:
         others = checkpoint.children(members["keras_api"]).get("non_trainable_variables")
         return [*checkpoint.items(members["trainable_variables"]), *checkpoint.items(others)]
-    # Of layers that Keras makes anew by their descriptions it lists nothing. Only Normalization has numbers then.
+    # Keras lists nothing for layers that it recreates from their descriptions; of these only Normalization has weights.
     return [members[name] for name in ("mean", "variance", "count")] if "adapt_mean" in members else []
 
 
-def list_names(group: h5py.Group, key: str, names: list[str]) -> None:
-    """Names beside a group; a long list in pieces, as Keras has them."""
+def write_names(group: h5py.Group, key: str, names: list[str]) -> None:
+    """Write a list of names as an attribute; in several pieces if it is long, as Keras does."""
     listed = np.array([name.encode() for name in names], "S")
-    pieces = -(-listed.nbytes // MAX_ATTRIBUTE)
+    pieces = -(-listed.nbytes // _MAX_ATTRIBUTE)
     if pieces <= 1:
         group.attrs[key] = listed
         return
@@ -221,4 +232,4 @@ def list_names(group: h5py.Group, key: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    print_result(lambda: convert(Path(sys.argv[1]), Path(sys.argv[2])))
+    print_result(lambda: write_h5(Path(sys.argv[1]), Path(sys.argv[2])))

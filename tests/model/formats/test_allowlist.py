@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.common.errors import UnsafeModelError
-from model.formats.allowlist import LAYERS, MAX_SIDE, check_network, without_records
+from model.formats.allowlist import LAYERS, MAX_SIDE, check_network, strip_records
 from model.inference.classifier import read_network
 from model.networks.architectures import ARCHITECTURES, build_model
 from tests.foreign import layer, sequential, write_keras
@@ -81,7 +81,7 @@ RECORDS = {
 def test_records_of_how_a_network_was_made_are_left_out_at_any_depth() -> None:
     recorded = layer("Bidirectional", layer=layer("LSTM", units=4) | RECORDS) | RECORDS
     description = sequential(recorded, sequential(recorded) | RECORDS) | RECORDS
-    left = without_records(description)
+    left = strip_records(description)
     assert left == sequential(layer("Bidirectional", layer=layer("LSTM", units=4)), left["config"]["layers"][2])
     check_network(left)
     with pytest.raises(UnsafeModelError):
@@ -93,19 +93,19 @@ def test_only_records_of_parts_are_left_out(key: str) -> None:
     """Where Keras would read a dictionary of that name as something else, what is in it is looked at."""
     hidden = layer("Dense", **{key: EVIL}) if key != "inbound_nodes" else layer("Dense") | {key: [EVIL]}
     with pytest.raises(UnsafeModelError, match="'eval' of 'builtins'"):
-        check_network(without_records(sequential(hidden)))
+        check_network(strip_records(sequential(hidden)))
 
 
 def test_a_sequence_without_an_input_keeps_the_shape_it_was_built_for_and_nothing_else() -> None:
     shape, plain = {"input_shape": [None, 8, 8, 3]}, sequential()
     del plain["config"]["layers"][0]
-    assert without_records(plain | {"build_config": shape})["build_config"] == shape
-    assert "build_config" not in without_records(plain | {"build_config": shape | {"evil": EVIL}})
-    assert "build_config" not in without_records(sequential() | {"build_config": shape})
+    assert strip_records(plain | {"build_config": shape})["build_config"] == shape
+    assert "build_config" not in strip_records(plain | {"build_config": shape | {"evil": EVIL}})
+    assert "build_config" not in strip_records(sequential() | {"build_config": shape})
     with pytest.raises(UnsafeModelError, match="'eval' of 'builtins'"):
-        check_network(without_records(plain | {"build_config": {"input_shape": EVIL}}))
+        check_network(strip_records(plain | {"build_config": {"input_shape": EVIL}}))
     with pytest.raises(UnsafeModelError, match=f"up to {MAX_SIDE}"):
-        check_network(without_records(plain | {"build_config": {"input_shape": [None, MAX_SIDE + 1]}}))
+        check_network(strip_records(plain | {"build_config": {"input_shape": [None, MAX_SIDE + 1]}}))
 
 
 def test_a_hostile_record_is_never_given_to_keras(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.common.errors import StoreError
-from model.formats.unsupported_formats import of_content, of_folder
+from model.formats.unsupported_formats import describe_file, describe_folder
 from model.intake.add_model import add_file, suffix_of
 from tests.foreign import sequential, write_h5, write_keras
 from tests.hostile import png_header
@@ -98,7 +98,7 @@ def test_a_folder_is_named_with_what_to_do(tmp_path: Path, members: list[str], w
     folder.mkdir()
     for name in members:
         (folder / name).write_bytes(b"")
-    assert of_folder(folder).startswith(what)
+    assert describe_folder(folder).startswith(what)
     with pytest.raises(StoreError, match="saved is not stored: it is a"):
         add_file(folder)
 
@@ -107,7 +107,7 @@ def test_nothing_in_a_zip_is_unpacked() -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", bytes(2**26))
-    assert "PyTorch" in str(of_content(bomb.getvalue(), Path("a.pth")))
+    assert "PyTorch" in str(describe_file(bomb.getvalue(), Path("a.pth")))
 
 
 def test_a_file_may_have_the_name_that_old_programs_gave_it(tmp_path: Path) -> None:

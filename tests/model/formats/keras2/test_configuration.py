@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from model.common.errors import UnsafeModelError
-from model.formats.keras2.configuration import modern
-from model.formats.keras_files import parse, read_h5
+from model.formats.keras2.configuration import to_keras3
+from model.formats.keras_files import parse_object, read_h5
 from model.inference.classifier import read_network
 from tests.foreign import SIDE, write_h5, write_keras2
 
@@ -199,16 +199,16 @@ def test_names_that_differ_by_a_slash_alone_stay_apart(tmp_path: Path) -> None:
 def test_odd_descriptions_do_not_break_it() -> None:
     for nodes in (1, [1], [[1]], [[[]]], [[["a"]]], [[["a", None, 0]]], [[[["a"], 1, 0]]]):
         layers = [{"class_name": "Sequential", "name": "a", "config": {}, "inbound_nodes": nodes}, 1]
-        modern({"class_name": "Functional", "config": {"layers": layers, "input_layers": 1, "output_layers": [1]}})
+        to_keras3({"class_name": "Functional", "config": {"layers": layers, "input_layers": 1, "output_layers": [1]}})
     for odd in (None, [], {}, {"class_name": "Sequential"}, {"class_name": "Sequential", "config": {"layers": [1]}}):
-        modern(odd)
+        to_keras3(odd)
     with_text = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": "x"}]}}
-    assert modern(with_text)["config"] == with_text["config"]
+    assert to_keras3(with_text)["config"] == with_text["config"]
 
 
 def test_the_test_file_is_laid_out_as_keras_2_did(tmp_path: Path) -> None:
     write_keras2(tmp_path / "old.h5")
     with h5py.File(tmp_path / "old.h5") as file:
         assert "batch_input_shape" in file.attrs["model_config"]
-        assert parse(file.attrs["model_config"]) == read_h5(tmp_path / "old.h5")[0]
+        assert parse_object(file.attrs["model_config"]) == read_h5(tmp_path / "old.h5")[0]
         assert "conv2d_0/conv2d_0/kernel:0" in file["model_weights"]

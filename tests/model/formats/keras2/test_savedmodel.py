@@ -24,13 +24,13 @@ from model.formats.keras2.savedmodel import (
     METADATA,
     PARTS,
     Parts,
-    convert,
-    converted,
-    list_names,
-    parts_of_folder,
-    parts_of_zip,
+    convert_to_h5,
     read_nodes,
+    read_saved_model_folder,
+    read_saved_model_zip,
+    write_h5,
     write_layers,
+    write_names,
 )
 from model.formats.keras2.tensorflow_checkpoint import Checkpoint
 from model.inference.classifier import read_network
@@ -57,7 +57,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parts_of(name: str) -> Parts:
-    parts = parts_of_zip((FILES / name).read_bytes())
+    parts = read_saved_model_zip((FILES / name).read_bytes())
     assert parts is not None
     return parts
 
@@ -71,7 +71,7 @@ def write_folder(folder: Path, parts: Parts) -> Path:
 
 def convert_here(folder: Path, parts: Parts) -> Path:
     target = write_folder(folder, parts) / "network.h5"
-    convert(folder, target)
+    write_h5(folder, target)
     return target
 
 
@@ -121,7 +121,7 @@ def test_a_zip_goes_in_once_and_says_what_is_stored(tmp_path: Path, at_once: Non
     assert (added.model.title, added.model.suffix) == ("mine", ".h5")
     assert added.conversion.startswith("It was a SavedModel; stored is an .h5 file")
     assert added.conversion in model_text.added(added)
-    assert hashlib.sha256(converted(parts_of("deep.zip"))).hexdigest() == added.model.sha256
+    assert hashlib.sha256(convert_to_h5(parts_of("deep.zip"))).hexdigest() == added.model.sha256
     again = add_file(write_folder(tmp_path / "again", parts_of("deep.zip")), Wishes("other"))
     assert (again.model.title, again.facts) == ("mine", None)
 
@@ -188,9 +188,9 @@ def test_a_zip_with_a_file_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(UnsafeModelError, match=r"it would unpack from 0\.\d MB to 64 MB"):
-        parts_of_zip(zip_of(parts_of("mixed.zip") | {DATA: bytes(2**26)}))
+        read_saved_model_zip(zip_of(parts_of("mixed.zip") | {DATA: bytes(2**26)}))
     with pytest.raises(UnsafeModelError, match="its description has more than 16 MB"):
-        parts_of_zip(zip_of(parts_of("mixed.zip") | {METADATA: bytes(2**24 + 1)}))
+        read_saved_model_zip(zip_of(parts_of("mixed.zip") | {METADATA: bytes(2**24 + 1)}))
 
 
 def test_a_folder_with_links_or_too_much_is_refused(tmp_path: Path) -> None:
@@ -200,10 +200,10 @@ def test_a_folder_with_links_or_too_much_is_refused(tmp_path: Path) -> None:
         (folder / name).rename(tmp_path / "elsewhere")
         (folder / name).symlink_to(tmp_path / "elsewhere")
         with pytest.raises(UnsafeModelError, match="it holds a link"):
-            parts_of_folder(folder, ROOM)
+            read_saved_model_folder(folder, ROOM)
         os.replace(tmp_path / "elsewhere", tmp_path / f"was-{name.replace('/', '-')}")
     with pytest.raises(UnsafeModelError, match="it has more than 0 MB"):
-        parts_of_folder(write_folder(tmp_path / "large", parts), 1000)
+        read_saved_model_folder(write_folder(tmp_path / "large", parts), 1000)
 
 
 @pytest.mark.parametrize("name", [INDEX, DATA])
@@ -212,7 +212,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     (folder / name).unlink()
     assert f"net is not stored: it is a SavedModel without its file {name}." == refusal(folder)
     with pytest.raises(UnsafeModelError, match="without its file"):
-        parts_of_zip(zip_of({part: b"" for part in PARTS if part != name}))
+        read_saved_model_zip(zip_of({part: b"" for part in PARTS if part != name}))
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -256,6 +256,6 @@ def test_a_small_file_makes_no_large_one(tmp_path: Path) -> None:
 def test_long_lists_of_names_come_in_pieces(tmp_path: Path) -> None:
     names = [f"{number:0200}" for number in range(700)]
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        list_names(file, "layer_names", names)
+        write_names(file, "layer_names", names)
         found = [text.decode() for number in range(3) for text in file.attrs[f"layer_names{number}"]]
     assert found == names
