@@ -6,7 +6,7 @@ SHARE ?=
 PYTHON := .venv/bin/python
 SHARED := $(filter-out 0 no,$(SHARE))
 
-.PHONY: run test lint bench screenshots translations requirements
+.PHONY: run test coverage lint audit bench screenshots translations requirements
 
 run:
 	@scripts/setup.sh $(if $(SHARED),share,run)
@@ -16,11 +16,19 @@ test:
 	@scripts/setup.sh test
 	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
+coverage:
+	@scripts/setup.sh test
+	@scripts/coverage.sh $(ARGS)
+
 lint:
 	@scripts/setup.sh test
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+audit:
+	@scripts/setup.sh test
+	@scripts/audit.sh
 
 bench:
 	@scripts/setup.sh test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,6 +143,26 @@ def test_lazy_imports_count_and_those_for_annotations_do_not(tmp_path: Path) -> 
     )
     (tmp_path / "x.py").write_text(code, "utf-8")
     assert list(imported(tmp_path / "x.py")) == ["b", "model.common.files", "model.common"]
+
+
+def drawn_lines() -> dict[str, int]:
+    """The drawing of the rooms: room -> the line that it stands in, from the top."""
+    drawing = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("```")[1]
+    lines, package = dict[str, int](), ""
+    for number, line in enumerate(drawing.splitlines()):
+        left, _, right = line.partition("|")
+        package = left.strip() or package
+        names = [f"{package}.{name}" for name in re.split(r"\s{8}", right)[0].split()]
+        lines |= dict.fromkeys(names, number) if names else {package: number} if left.strip() else {}
+    return lines
+
+
+def test_the_drawing_has_every_room_above_those_that_it_imports() -> None:
+    drawn = drawn_lines()
+    have_rooms = {room.partition(".")[0] for room in ARROWS if "." in room}
+    assert set(drawn) == set(ARROWS) - have_rooms
+    for room in drawn:
+        assert [other for other in rooms()[room] - have_rooms if drawn[other] <= drawn[room]] == [], room
 
 
 def test_no_import_goes_round() -> None:

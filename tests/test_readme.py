@@ -1,7 +1,8 @@
-"""README is true: its commands run, its figures are the card's, its settings exist."""
+"""The documents are true: their commands run, their figures are the cards', their settings and files exist."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -10,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import dropwhile
+from operator import attrgetter
 from pathlib import Path
 
 import keras
@@ -27,6 +30,7 @@ from model.registry import store
 from model.registry.card import INT8_FILE, KERAS_FILE, Card, read_card
 from model.registry.locations import BUNDLES
 from model.registry.resolution import DEFAULT
+from tests.documents import ENGLISH, PORTUGUESE, ROOT, TEXT
 from tests.drawn import draw_cifar10, encode, picture
 from tests.fake_server import Stand
 from tests.foreign import write_keras2
@@ -36,11 +40,17 @@ from training.recipes.recipe_file import load_recipe
 from training.runs.run import RUNS, read_run
 from training.runs.series import markdown, standings
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = re.findall(r"^    (\S.*)$", README, re.MULTILINE)
+# What a target of the Makefile comes to.
+MADE = {
+    "run": "streamlit run dashboard/app.py",
+    "test": "pytest",
+    "lint": "ruff check",
+    "coverage": "scripts/coverage.sh",
+}
+LONGEST_README = 150  # lines; more of them belong into docs/
+COMMANDS = list(dict.fromkeys(re.findall(r"^    (\S.*)$", TEXT, re.MULTILINE)))
 CURL = [command for command in COMMANDS if "curl " in command]
-# What makes a command of the README short: a tiny network, one epoch.
+# What makes a command short: a tiny network, one epoch.
 TINY = ["epochs=1", "batch_size=50", "data.validation=0.2"]
 SHORT = {"fit": [*TINY, "model.widths=[8, 8, 8]"], "transfer": TINY, "ablate": [*TINY, "model.widths=[4, 4, 4]"]}
 
@@ -54,7 +64,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The API, as it answers who sends the token of the README's line."""
+    """The API, as it answers who sends the token of the documents' line."""
     with started([*API, "--engine", "int8"]) as server:
         yield server.url
 
@@ -86,7 +96,7 @@ def test_every_curl_line_is_answered(line: str, url: str, guarded_url: str) -> N
 
 
 def test_the_answer_that_is_shown_is_the_answer() -> None:
-    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
     with started(API) as server:
         line = next(line for line in CURL if "-X POST" in line)
         answer = json.loads(run_line(f"{line}?top_k=2", server.url))
@@ -108,13 +118,16 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("VITRINE_DATABASE", raising=False)
-    words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word) or word == "SHARE=1"]
+    words = list(dropwhile(re.compile(r"[A-Z_]+=").match, shlex.split(command)))
     if words[0] == "make":
         shown = subprocess.run(
             ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
-        assert "streamlit run dashboard/app.py" in shown or "pytest" in shown
+        assert MADE[words[1]] in shown
         assert ("VITRINE_SHARE=1" in shown) == ("SHARE=1" in words)
+        return
+    if words[:2] == [".venv/bin/python", "-m"] and words[2].startswith("benchmarks."):
+        assert importlib.util.find_spec(words[2])  # they take hours, some of them another Python's TensorFlow
         return
     if words[:3] == [".venv/bin/python", "-m", "api"]:
         with started([*words[1:], "--port", "PORT"]) as server:
@@ -158,11 +171,11 @@ def test_commands_were_found() -> None:
 
 def test_every_command_of_the_classifier_is_documented() -> None:
     names = [command.name or command.callback.__name__ for command in model.cli.main.app.registered_commands]
-    assert [name for name in names if f"-m model {name}" not in README] == []
+    assert [name for name in names if f"-m model {name}" not in TEXT] == []
 
 
 def test_python_example_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     check = "import numpy\nprint(network(numpy.zeros((1, 32, 32, 3), 'uint8')).shape)"
     # Isolated: the saved network needs nothing of ours.
     run = subprocess.run(
@@ -171,8 +184,18 @@ def test_python_example_runs() -> None:
     assert run.stdout.strip() == "(1, 10)"
 
 
+def section(document: str, heading: str) -> str:
+    """What stands under a heading, as far as the next."""
+    return ENGLISH[document].partition(f"# {heading}\n")[2].partition("\n#")[0]
+
+
+def flat(document: str) -> str:
+    """A document's text without its line breaks."""
+    return " ".join(ENGLISH[document].split())
+
+
 def shipped_rows() -> list[str]:
-    """README's table of the shipped networks, from their cards."""
+    """The table of the shipped networks, from their cards."""
     head = "| network | parameters | minutes to train | size | first 1,000 | all 10,000 | calibration error |"
     lines = [head, "| --- " * 7 + "|"]
     for folder in sorted(BUNDLES.iterdir(), key=lambda folder: (folder.name != DEFAULT, folder.name)):
@@ -187,22 +210,43 @@ def shipped_rows() -> list[str]:
 
 
 def test_the_table_of_networks_is_the_cards() -> None:
-    assert "\n".join(shipped_rows()) in README
+    assert "\n".join(shipped_rows()) in ENGLISH["docs/models.md"]
+
+
+def made_rows() -> list[str]:
+    """The table of what the shipped networks were trained with, from their runs' recipes."""
+    folders = sorted(BUNDLES.iterdir(), key=lambda folder: (folder.name != DEFAULT, folder.name))
+    recipes = [load_recipe(str(RUNS / folder.name / "recipe.toml")) for folder in folders]
+    names = re.findall(r"^\| `([a-z_.]+)` \|", section("docs/models.md", "How they were made"), re.MULTILINE)
+    assert len(names) >= 20
+    rows = [[f"`{name}`", *(spelled(attrgetter(name)(recipe)) for recipe in recipes)] for name in names]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def spelled(value: object) -> str:
+    """A value of a recipe as the table has it: nothing where it changes nothing."""
+    if value in (0, "", (), False, (1.0,)):
+        return ""
+    return "yes" if value is True else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def test_what_the_networks_were_made_with_is_their_runs() -> None:
+    assert "\n".join(made_rows()) in ENGLISH["docs/models.md"]
 
 
 def test_small_is_as_small_as_its_recipe_says() -> None:
     size = read_card(BUNDLES / "small").files[INT8_FILE].bytes
     assert size <= 300_000
-    assert f"its int8 file has {size / 1000:.0f} KB" in README
+    assert f"its int8 file has {size / 1000:.0f} KB" in flat("docs/models.md")
 
 
 def test_the_table_of_recipes_is_what_the_command_prints() -> None:
-    assert "\n".join(markdown(standings())) in README
+    assert "\n".join(markdown(standings())) in ENGLISH["docs/training.md"]
 
 
 def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
     runs = {standing.name: standing.run for standing in standings() if standing.run}
-    run, said = runs["vgg3"], " ".join(README.split())
+    run, said = runs["vgg3"], flat("docs/training.md")
     epochs, share = len(run.history), 100 * run.test_accuracy("first 1,000")
     assert f"After {epochs} epochs it is right on {share:.2f} % of the first 1,000 pictures" in said
     assert f"its source reports {load_recipe('vgg3').reported}. " in said
@@ -211,7 +255,7 @@ def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
 
 
 def test_what_is_said_of_three_seeds_is_what_their_runs_have() -> None:
-    runs, said = [read_run(RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")], " ".join(README.split())
+    runs, said = [read_run(RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")], flat("docs/models.md")
     recipes = [load_recipe(str(run.path / "recipe.toml")) for run in runs]
     assert [recipe.seed for recipe in recipes] == [0, 1, 2]
     assert len({replace(recipe, seed=0) for recipe in recipes}) == 1
@@ -237,7 +281,7 @@ def test_a_card_describes_its_network(folder: Path) -> None:
 
 
 def test_every_setting_is_documented_and_real() -> None:
-    documented = set(re.findall(r"^\| ((?:`[A-Z0-9_]+`(?:, )?)+) \|", README, re.MULTILINE))
+    documented = set(re.findall(r"^\| ((?:`[A-Z0-9_]+`(?:, )?)+) \|", TEXT, re.MULTILINE))
     names = {name for cell in documented for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
     source = "".join(
         path.read_text("utf-8")
@@ -252,7 +296,32 @@ def test_every_setting_is_documented_and_real() -> None:
     assert unknown_variables(dict.fromkeys(names | read, "1")) == []
 
 
-def test_pictures_of_the_readme_exist() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
-    assert pictures
-    assert all((ROOT / path).is_file() for path in pictures)
+@pytest.mark.parametrize("document", [*ENGLISH, *PORTUGUESE])
+def test_what_a_document_links_to_is_there(document: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (ENGLISH | PORTUGUESE)[document]):
+        path, _, anchor = target.partition("#")
+        file = (ROOT / document).parent / path if path else ROOT / document
+        assert file.is_file(), target
+        if anchor:
+            assert anchor in anchors(file.read_text("utf-8")), target
+
+
+def anchors(text: str) -> list[str]:
+    """What a link to a heading is called."""
+    return [
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.M)
+    ]
+
+
+@pytest.mark.parametrize("document", ENGLISH)
+def test_the_files_that_a_document_names_are_there(document: str) -> None:
+    folders = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir())
+    names = re.findall(rf"`((?:{folders})/[\w./-]*)`", ENGLISH[document])
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_the_readmes_are_short_and_lead_to_every_document() -> None:
+    for readme in (ENGLISH["README.md"], PORTUGUESE["README.pt.md"]):
+        assert len(readme.splitlines()) <= LONGEST_README
+        assert "![" in readme
+    assert [path for path in ENGLISH if path != "README.md" and f"]({path})" not in ENGLISH["README.md"]] == []

@@ -1,4 +1,4 @@
-"""The Portuguese README says what the English one says: the same commands, settings, pictures and figures."""
+"""The Portuguese documents say what the English ones say: the same commands, settings, pictures and figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import ENGLISH, PORTUGUESE, portuguese_of
 from training.runs.series import standings
 
-ROOT = Path(__file__).parent.parent
-ENGLISH, PORTUGUESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.pt.md"))
+FOR_DEVELOPERS = {"CONTRIBUTING.md", "docs/architecture.md", "docs/keras2.md"}  # in English alone
+TWINS = {path: portuguese_of(path) for path in ENGLISH if path not in FOR_DEVELOPERS}
 CODE = re.compile(r"^    \S[^\n]*$|^```.*?^```", re.MULTILINE | re.DOTALL)
+TWIN_LINK = re.compile(r"^\[(?:English|Português)\].*$", re.MULTILINE)
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
 
 
@@ -32,25 +34,34 @@ def code(text: str) -> list[str]:
     return CODE.findall(text)
 
 
-def test_the_sections_are_the_same() -> None:
-    assert [HEADING.match(one)[0] for one in sections(ENGLISH)] == [  # type: ignore[index]
-        HEADING.match(one)[0]  # type: ignore[index]
-        for one in sections(PORTUGUESE)
-    ]
+def levels(text: str) -> list[str]:
+    return [HEADING.match(one)[0] for one in sections(text)]  # type: ignore[index]
+
+
+def test_every_document_has_its_twin() -> None:
+    assert set(TWINS.values()) == set(PORTUGUESE)
+
+
+@pytest.mark.parametrize("path", TWINS)
+def test_the_sections_are_the_same(path: str) -> None:
+    assert levels(ENGLISH[path]) == levels(PORTUGUESE[TWINS[path]])
 
 
 @pytest.mark.parametrize(
-    ("english", "portuguese"), list(zip(sections(ENGLISH), sections(PORTUGUESE), strict=True)), ids=lambda one: one[:20]
+    ("english", "portuguese"),
+    [pair for path in TWINS for pair in zip(sections(ENGLISH[path]), sections(PORTUGUESE[TWINS[path]]), strict=False)],
+    ids=lambda one: one[:20],
 )
 def test_a_section_has_the_same_commands_names_and_figures(english: str, portuguese: str) -> None:
     assert code(english) == code(portuguese)
     prose = [CODE.sub("", one) for one in (english, portuguese)]
     names = [set(re.findall(r"`([^`]+)`", one)) for one in prose]
     assert names[0] == names[1]
-    prose = [re.sub(r"`[^`]+`|Python [0-9.]+", "", one) for one in prose]
+    prose = [re.sub(r"`[^`]+`|(Python|arXiv) [0-9.]+", "", one) for one in prose]
     assert figures(prose[0], ".") == figures(prose[1], ",")
-    for pattern in (r"\]\((docs/[^)]*)\)", r"<(http[^>]*)>"):
-        assert re.findall(pattern, english) == re.findall(pattern, portuguese)
+    for pattern in (r"\]\([^)#]*?([\w.-]+\.(?:md|png))\)", r"<(http[^>]*)>"):
+        found = [re.findall(pattern, TWIN_LINK.sub("", one)) for one in (english, portuguese)]
+        assert found[0] == found[1]
 
 
 def test_the_table_of_recipes_has_the_measured_figures() -> None:
@@ -74,10 +85,12 @@ def test_the_table_of_recipes_has_the_measured_figures() -> None:
 
 def recipes() -> str:
     """The section with the table of recipes."""
-    (section,) = (one for one in sections(PORTUGUESE) if "| `vgg3-plain` |" in one)
+    (section,) = (one for one in sections(PORTUGUESE["docs/pt/training.md"]) if "| `vgg3-plain` |" in one)
     return section
 
 
-def test_each_readme_leads_to_the_other() -> None:
-    assert "(README.pt.md)" in ENGLISH
-    assert "(README.md)" in PORTUGUESE
+@pytest.mark.parametrize("path", TWINS)
+def test_each_document_leads_to_its_twin(path: str) -> None:
+    way = "" if path == "README.md" else "pt/"
+    assert f"[Português]({way}{Path(TWINS[path]).name})" in ENGLISH[path]
+    assert f"[English]({'' if path == 'README.md' else '../'}{Path(path).name})" in PORTUGUESE[TWINS[path]]

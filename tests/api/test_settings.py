@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from typer.testing import CliRunner
 
 from api.__main__ import command
 from api.settings import OTHERS, Settings, SettingsError, read_settings, settings_table, unknown_variables, variable
 from model.common.settings import history_enabled
+from tests.documents import ENGLISH
 from tests.shipped import LISTED
 
-ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
+SERVING = ENGLISH["docs/serving.md"]
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +69,10 @@ def test_unknown_variables_are_named_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("name", "meaning", "default"), settings_table())
-def test_every_setting_is_in_help_and_readme(name: str, meaning: str, default: str) -> None:
+def test_every_setting_is_in_help_and_in_the_documents(name: str, meaning: str, default: str) -> None:
     shown = CliRunner().invoke(command, ["--help"], terminal_width=200).output
     assert f"  {name}  {meaning} [{default}]" in shown
-    assert f"| `{name}` | {meaning} | {default} |" in README
+    assert f"| `{name}` | {meaning} | {default} |" in SERVING
 
 
 @pytest.mark.parametrize(
@@ -86,8 +84,8 @@ def test_a_default_can_be_set_as_it_is_shown(name: str, default: str, monkeypatc
     assert not history_enabled()  # which is stricter about VITRINE_HISTORY than the API
 
 
-def test_every_variable_of_other_parts_is_in_readme() -> None:
-    assert all(f"`{name}`" in README for name in OTHERS)
+def test_every_variable_of_other_parts_is_in_the_documents() -> None:
+    assert all(f"`{name}`" in SERVING for name in OTHERS)
 
 
 @pytest.mark.parametrize(

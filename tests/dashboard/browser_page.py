@@ -12,7 +12,7 @@ SAMPLES = ROOT / "sample_images"
 UPLOAD = 'input[type="file"]'
 BARS = ".js-plotly-plot .bartext"
 POLICY = "Content Security Policy"  # what the browser's console says of whatever it refuses
-PATIENCE = 120_000  # ms that a page may take: a busy machine is slow, which is no failure
+PATIENCE = 240_000  # ms that a page may take: a busy machine is slow, which is no failure
 
 # Streamlit fades what a run has not drawn yet, a page may run again when its parts report back, and its style sheet
 # comes like any other part, with a skeleton in its place until then: a page is what a person sees only once nothing

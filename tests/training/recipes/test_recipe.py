@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import ENGLISH
 from training.recipes.recipe import DistillationSettings, Recipe, RecipeError, flatten
 from training.recipes.recipe_file import load_recipe, recipe_names, to_toml, variants
 from training.runs.series import ablation
@@ -145,8 +146,7 @@ def test_an_unknown_recipe_lists_the_known() -> None:
 
 
 def test_every_name_in_the_table_of_recipes_is_a_recipe() -> None:
-    text = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    names = re.findall(r"^\| `([\w-]+)` \|", text[text.index("### Recipes") :].partition("\n## ")[0], re.MULTILINE)
+    names = re.findall(r"^\| `([\w-]+)` \|", ENGLISH["docs/training.md"].partition("## Recipes")[2], re.MULTILINE)
     assert "vgg3-plain" in names and names == recipe_names()
     assert all(load_recipe(name).name == name for name in names)
 
