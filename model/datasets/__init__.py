@@ -12,6 +12,7 @@ __all__ = [
     "image_folder",
     "known_folders",
     "loader",
+    "resized",
     "splits",
     "test_set",
 ]

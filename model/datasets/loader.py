@@ -106,13 +106,13 @@ def _draw_missing_splits(dataset: Dataset, validation: float, test: float, seed:
 
 
 def _match_input_shape(dataset: Dataset, size: PictureSize) -> Dataset:
-    """Return the data set in colour or grey, as `size` asks for.
+    """Return the data set at the size that is asked for, enlarged where it is smaller, in colour or grey.
 
     Raises:
-        DataError: The pictures have another height or width.
+        DataError: The pictures are larger.
     """
     own, shape = dataset.train.images.shape[1], shape_of(size)
-    if (own, own) != shape[:2]:
+    if min(shape[:2]) < own:
         raise DataError(
             _(
                 "CIFAR-10's pictures are {own} x {own}, not {height} x {width}; set model.input_size={own}, or give "
@@ -120,6 +120,7 @@ def _match_input_shape(dataset: Dataset, size: PictureSize) -> Dataset:
             ).format(own=own, height=shape.height, width=shape.width)
         )
     train, validation, test = (
-        split.with_channels(shape.channels) for split in (dataset.train, dataset.validation, dataset.test)
+        split.with_channels(shape.channels).at_size(shape)
+        for split in (dataset.train, dataset.validation, dataset.test)
     )
     return replace(dataset, train=train, validation=validation, test=test)

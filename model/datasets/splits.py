@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from model.common.errors import VitrineError
 from model.common.text import printable, shorten_list
+from model.datasets.resized import Resized, own_images
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import InputShape, PictureSize, shape_of
 
 NAMED_PICTURES = 3  # files that a message names
 
@@ -42,6 +44,8 @@ class BrokenPicture:
 class Split:
     """Labelled pictures: images uint8 (n, height, width, channels), labels int64 (n,).
 
+    images is an array, or a `Resized` that reads like one.
+
     Attributes:
         first: How many pictures at the beginning are a sample to be evaluated separately; 0 if the order is not random.
         paths: The file of each picture; empty if the pictures do not come from files of their own.
@@ -68,7 +72,15 @@ class Split:
 
     def take(self, indices: np.ndarray | slice) -> Split:
         """Return the pictures and labels at the given indices."""
-        return Split(self.images[indices], self.labels[indices])
+        part = Split(own_images(self.images)[indices], self.labels[indices])
+        return part.at_size(InputShape(*self.images.shape[1:]))
+
+    def at_size(self, size: PictureSize) -> Split:
+        """Return the same pictures at another size; each is resized only when it is indexed."""
+        own = own_images(self.images)
+        if own.shape[1:3] == shape_of(size)[:2]:
+            return replace(self, images=own)
+        return replace(self, images=cast(np.ndarray, Resized(own, size)))
 
 
 @dataclass(frozen=True)
@@ -141,5 +153,5 @@ def absent_classes_note(labels: np.ndarray, classes: tuple[str, ...]) -> str:
 def split_fingerprint(split: Split) -> str:
     """Return a hash of all pixels and labels of a split."""
     digest = hashlib.sha256(np.ascontiguousarray(split.labels).tobytes())
-    digest.update(np.ascontiguousarray(split.images).data)
+    digest.update(np.ascontiguousarray(own_images(split.images)).data)
     return digest.hexdigest()[:16]

@@ -17,6 +17,7 @@ import numpy as np
 from model.common.files import atomic_file, is_unused, mark_used, remove_abandoned, write_atomic
 from model.common.paths import home
 from model.datasets.loader import load_train
+from model.datasets.resized import own_images
 from model.datasets.splits import Split
 from model.datasets.test_set import list_files, listing_digest
 from model.explanation.nearest_neighbors import directions
@@ -55,7 +56,8 @@ def kept_index(network: str, source: Path, size: PictureSize) -> Index | None:
     try:
         pictures = folder_of(source, size)
         about = json.loads((pictures / "about.json").read_text("utf-8"))
-        images, labels = opened(pictures / "images.npy"), opened(pictures / "labels.npy")
+        kept = Split(opened(pictures / "images.npy"), opened(pictures / "labels.npy")).at_size(size)
+        images, labels = kept.images, kept.labels
         rows = opened(pictures / f"{network}.npy")
         index = Index(str(about["name"]), tuple(about["classes"]), images, labels, rows)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
@@ -94,7 +96,7 @@ def keep_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
     """Write the training pictures once for all networks of their size; the file that says so comes last."""
     if (folder / "about.json").is_file():
         return
-    save(folder / "images.npy", train.images)
+    save(folder / "images.npy", own_images(train.images))
     save(folder / "labels.npy", train.labels)
     write_atomic(folder / "about.json", json.dumps(about))
 

@@ -29,7 +29,7 @@ class Architecture:
     build: Callable[..., keras.Model]
     about: str
     prepare: Callable[[keras.Model, np.ndarray], None] | None = None  # sets starting weights from training images
-    unfreeze: Callable[[keras.Model], None] | None = None  # lets weights learn that were trained before
+    unfreeze: Callable[..., None] | None = None  # lets weights learn that were trained before
 
 
 ARCHITECTURES: dict[str, Architecture] = {

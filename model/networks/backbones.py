@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOGITS = "logits"
 PREPROCESS = "preprocess"
+TEACHER = "teacher"  # a network in the network that another learns from, and that stays as it is
 
 
 class BackboneError(VitrineError, ValueError):
@@ -64,7 +65,8 @@ def transfer(
 ) -> keras.Model:
     """A backbone with a new head: dense layers `hidden` with dropout, then one logit a class.
 
-    backbone: a name of BACKBONES, or a bundle's name or path, whose logits are left off. weights: `imagenet`
+    backbone: a name of BACKBONES, or a bundle's name or path, whose logits and the dropout before them are left off.
+    weights: `imagenet`
     (downloaded by Keras) or `none` (untrained). Trained weights are frozen; `unfreeze` lets them go.
     Raises BackboneError.
     """
@@ -128,9 +130,23 @@ def preprocess(inputs: Any, pixels: str) -> Any:
 
 
 def own_backbone(name: str, input_size: int | None) -> keras.Model:
-    """A bundle's network up to its features (n, features), frozen. Raises BackboneError."""
+    """A bundle's network up to its features (n, features), frozen, for pictures of any size. Raises BackboneError."""
     import keras
 
+    network = own_network(name, input_size)
+    return freeze(keras.Model(network.input, features_of(network)))
+
+
+def features_of(network: keras.Model) -> Any:
+    """What a network's logits are made of, (n, features), before any dropout."""
+    last = network.get_layer(LOGITS).input
+    while type(layer := last._keras_history.operation).__name__ == "Dropout":
+        last = layer.input
+    return last
+
+
+def own_network(name: str, input_size: int | None) -> keras.Model:
+    """A bundle's whole network, for pictures of another size where it can take them. Raises BackboneError."""
     from model.common.errors import BundleError
     from model.inference.classifier import read_network
     from model.registry.card import KERAS_FILE, read_card
@@ -154,12 +170,6 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
                 name=name, pixels=card.input_shape.pixels
             )
         )
-    if input_size != card.input_size:
-        raise BackboneError(
-            _("the network {name!r} takes pictures of {size} x {size}; set model.input_size={size}").format(
-                name=name, size=card.input_size
-            )
-        )
     network = read_network(path)
     if LOGITS not in {layer.name for layer in network.layers}:
         raise BackboneError(
@@ -167,7 +177,28 @@ def own_backbone(name: str, input_size: int | None) -> keras.Model:
                 name=name, layer=LOGITS
             )
         )
-    return freeze(keras.Model(network.input, network.get_layer(LOGITS).input))
+    if input_size == card.input_size:
+        return network
+    try:
+        return of_size(network, input_size)
+    except ValueError:
+        raise BackboneError(
+            _("the network {name!r} takes pictures of {size} x {size} alone; set model.input_size={size}").format(
+                name=name, size=card.input_size
+            )
+        ) from None
+
+
+def of_size(network: keras.Model, input_size: int | None) -> keras.Model:
+    """The same network and weights for pictures of another size.
+
+    Raises ValueError where the weights of a layer are for the network's own size alone.
+    """
+    import keras
+
+    other = keras.models.clone_model(network, input_tensors=whole_input(input_size))
+    other.set_weights(network.get_weights())
+    return other
 
 
 def freeze(network: keras.Model) -> keras.Model:
@@ -176,12 +207,20 @@ def freeze(network: keras.Model) -> keras.Model:
     return network
 
 
-def unfreeze(network: keras.Model) -> None:
+def unfreeze(network: keras.Model, first_layer: str = "") -> None:
     """Let the backbone learn too, but for batch normalisation, whose statistics a small data set would spoil.
 
-    As https://keras.io/guides/transfer_learning advises.
+    As https://keras.io/guides/transfer_learning advises. first_layer: what comes before it stays frozen; empty: nothing
+    does. Raises BackboneError for a layer that is not there.
     """
     import keras
 
-    for layer in network.layers:
-        layer.trainable = layer.name != PREPROCESS and not isinstance(layer, keras.layers.BatchNormalization)
+    names = [layer.name for layer in network.layers]
+    if first_layer and first_layer not in names:
+        raise BackboneError(
+            _("the network has no layer {name!r}{hint}").format(name=first_layer, hint=did_you_mean(first_layer, names))
+        )
+    begin = names.index(first_layer) if first_layer else 0
+    for place, layer in enumerate(network.layers):
+        learns = place >= begin and layer.name not in (PREPROCESS, TEACHER)
+        layer.trainable = learns and not isinstance(layer, keras.layers.BatchNormalization)

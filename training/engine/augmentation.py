@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import AugmentationSettings, Recipe
 
 GREY = np.array([125, 123, 114], np.uint8)  # the mean that networks subtract (model.architectures.PIXEL_MEAN)
 
@@ -104,11 +104,38 @@ def augment(
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Shrink square pictures to `size` x `size`, antialiased; uint8 (n, h, h, 3) in, (n, size, size, 3) out."""
-    if images.shape[1] == size:
+    """Square pictures at `size` x `size`; uint8 (n, h, h, 3) in, (n, size, size, 3) out.
+
+    They are shrunk antialiased, and enlarged as the classifier enlarges what it is given.
+    """
+    own = images.shape[1]
+    if own == size:
         return images
-    pictures = (Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in images)
+    filtered = Image.Resampling.BILINEAR if size < own else Image.Resampling.BICUBIC
+    pictures = (Image.fromarray(image).resize((size, size), filtered) for image in images)
     return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def enlarge(images: np.ndarray, size: int, settings: AugmentationSettings, rng: np.random.Generator) -> np.ndarray:
+    """Tiles made as large as photographs; uint8 (n, h, h, 3) in, (n, size, size, 3) out.
+
+    Each is enlarged to between 1 and `settings.enlarge` times the size, of which a piece is cut anywhere. Every other
+    one on average is sharpened, since photographs are sharp where enlarged tiles are not: an unsharp mask as wide as a
+    tile's pixel has become, of a strength up to `settings.sharpen`.
+    """
+    own = images.shape[1]
+    sides = own / rng.uniform(1.0, settings.enlarge, len(images))
+    corners = rng.uniform(0.0, 1.0, (len(images), 2)) * (own - sides)[:, None]
+    strengths = rng.uniform(0.0, settings.sharpen, len(images)) * (rng.random(len(images)) < 0.5)
+    result = np.empty((len(images), size, size, 3), np.uint8)
+    for index, (side, (left, top), strength) in enumerate(zip(sides, corners, strengths, strict=True)):
+        box = (left, top, left + side, top + side)
+        picture = Image.fromarray(images[index]).resize((size, size), Image.Resampling.BICUBIC, box=box)
+        if strength > 0:
+            mask = ImageFilter.UnsharpMask(radius=size / side / 2, percent=round(100 * strength), threshold=0)
+            picture = picture.filter(mask)
+        result[index] = np.asarray(picture)
+    return result
 
 
 def crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

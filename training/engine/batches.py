@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.datasets.resized import own_images
 from model.datasets.splits import Split
-from training.engine.augmentation import augment, crop, resize
+from training.engine.augmentation import augment, crop, enlarge, resize
 from training.recipes.recipe import Recipe
 
 
@@ -24,6 +25,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, train: Split, classes: int, recipe: Recipe) -> None:
         super().__init__()  # no workers: making a batch takes a few hundredths of its training step
         self.train, self.recipe = train, recipe
+        self.own_images = own_images(train.images)  # augmented as they are, made larger after that
         self.targets = np.eye(classes, dtype=np.float32)
         self.batch_size = min(recipe.batch_size, len(train))
         self.size = train.images.shape[1]
@@ -61,13 +63,16 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         indices, turns = self.order[self.places(batch)], self.turns[self.places(batch)]
         rng = np.random.default_rng((self.recipe.seed, self.epoch, batch))
-        images = augment(self.train.images[indices], indices, turns, self.recipe, rng)
+        images = augment(self.own_images[indices], indices, turns, self.recipe, rng)
         return self.sized(images, rng), self.targets[self.train.labels[indices]]
 
     def sized(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The pictures as large as the stage wants them."""
         if self.recipe.schedule.smaller == "cropped":
             return crop(images, self.size, rng)
+        settings = self.recipe.augmentation
+        if self.size > images.shape[1] and (settings.enlarge > 1 or settings.sharpen):
+            return enlarge(images, self.size, settings, rng)
         return resize(images, self.size)
 
     def on_epoch_end(self) -> None:

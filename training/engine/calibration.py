@@ -8,11 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from model.datasets.resized import own_images
 from model.datasets.splits import Split
 from model.signature.outputs import softmax
+from model.signature.shapes import InputShape
 from training.engine.augmentation import compress
 from training.recipes.recipe import AugmentationSettings
 
+BATCH = 256  # pictures a pass
 LOGITS = "logits"  # the layer before the softmax; a network without one is left as it is
 PICTURES = 8000  # about as many answers decide; fewer validation pictures are asked in several JPEG copies
 GUESSES = tuple(float(value) for value in np.geomspace(0.125, 2.0, 9))  # of the adaptive temperature, tried in turn
@@ -135,8 +138,9 @@ def stored_as_trained(validation: Split, augmentation: AugmentationSettings, see
         return validation
     copies = int(np.clip(PICTURES // len(validation), 1, 8))
     rngs = (np.random.default_rng((seed, copy)) for copy in range(copies))
-    images = [compress(validation.images, 1.0, augmentation.jpeg_quality, rng) for rng in rngs]
-    return Stored(np.concatenate(images), np.tile(validation.labels, copies), copies=copies)
+    images = [compress(own_images(validation.images), 1.0, augmentation.jpeg_quality, rng) for rng in rngs]
+    stored = Stored(np.concatenate(images), np.tile(validation.labels, copies), copies=copies)
+    return stored.at_size(InputShape(*validation.images.shape[1:]))
 
 
 def calibrate(network: keras.Model, validation: Split, kind: str = "temperature") -> tuple[keras.Model, float]:
@@ -149,7 +153,7 @@ def calibrate(network: keras.Model, validation: Split, kind: str = "temperature"
     if len(validation) == 0 or LOGITS not in {layer.name for layer in network.layers}:
         return network, 1.0
     layer = network.get_layer(LOGITS)
-    logits = keras.Model(network.input, layer.output).predict(validation.images, batch_size=256, verbose=0)
+    logits = logits_of(keras.Model(network.input, layer.output), validation.images)
     if not np.isfinite(logits).all():
         return network, 1.0
     copies = validation.copies if isinstance(validation, Stored) else 1
@@ -160,6 +164,12 @@ def calibrate(network: keras.Model, validation: Split, kind: str = "temperature"
     temperature = best_temperature(logits, validation.labels, copies)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])
     return network, temperature
+
+
+def logits_of(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What a network gives for pictures, float32 (n, classes); so many at a time that few are held at its size."""
+    starts = range(0, len(images), BATCH)
+    return np.concatenate([network.predict_on_batch(images[start : start + BATCH]) for start in starts])
 
 
 def with_adaptive(network: keras.Model, logits: Any, adaptive: Adaptive) -> keras.Model:

@@ -13,6 +13,7 @@ import numpy as np
 from model.common.errors import BundleError
 from model.common.files import atomic_file
 from model.datasets.class_matching import match_classes
+from model.datasets.resized import own_images
 from model.datasets.splits import Dataset, Split
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, compiled, file_of, read_network
@@ -60,7 +61,7 @@ def view(train: Split, number: int, recipe: Recipe) -> np.ndarray:
     """All training pictures in one of their augmentations, uint8 (n, size, size, 3); drawn from (seed, number)."""
     rng = np.random.default_rng((recipe.seed, number))
     indices = np.arange(len(train))
-    return augment(train.images, indices, np.full(len(train), number), recipe, rng)
+    return augment(own_images(train.images), indices, np.full(len(train), number), recipe, rng)
 
 
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -157,7 +158,7 @@ def fingerprint(card: Card, train: Split, recipe: Recipe, policy: str) -> str:
     settings = [card.sha256, card.scaling, card.output, policy]
     views = [recipe.seed, flatten(recipe.augmentation), train.images.shape]
     digest = hashlib.sha256(json.dumps([settings, views]).encode())
-    digest.update(np.ascontiguousarray(train.images).reshape(-1).data)
+    digest.update(np.ascontiguousarray(own_images(train.images)).reshape(-1).data)
     return digest.hexdigest()
 
 

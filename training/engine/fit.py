@@ -19,6 +19,7 @@ from training.engine.callbacks import TrainingError
 from training.engine.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.engine.export import metrics, save_bundle
 from training.engine.fused_layers import fuse
+from training.engine.holding import with_held_answers
 from training.engine.optimizer import precision
 from training.engine.training_loop import Loop
 from training.recipes.phases import picture_sizes
@@ -66,7 +67,7 @@ def fit(
         )
     keras.utils.set_random_seed(recipe.seed)
     policy = precision(recipe)
-    network = starting_network(recipe, dataset, policy)
+    network, trained = starting_network(recipe, dataset, policy)
     run.mkdir(parents=True, exist_ok=True)
     with claimed(run):
         remember(run, origin, dataset, resume)
@@ -74,7 +75,7 @@ def fit(
             write_atomic(run / "recipe.toml", to_toml(recipe))
         batches = make_batches(recipe, dataset, run, policy, say)
         extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
-        status = Loop(network, recipe, dataset.validation, batches, run, extra).run(resume, say)
+        status = Loop(trained, recipe, dataset.validation, batches, run, extra).run(resume, say)
         plain = plain_copy(network, recipe, len(dataset.classes))
         held_out = stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed)
         plain, temperature = calibrate(plain, held_out, recipe.calibration)
@@ -96,26 +97,30 @@ def make_batches(
     return DistilledBatches(dataset.train, classes, recipe, answers)
 
 
-def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> keras.Model:
-    """The untrained network under the run's dtype policy, with the starting weights its architecture asks for."""
+def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> tuple[keras.Model, keras.Model]:
+    """The untrained network under the run's dtype policy, with the starting weights its architecture asks for.
+
+    And the network that trains it, of the same weights: another one where old answers are held.
+    """
     keras.config.set_dtype_policy(policy)
     try:
         with quiet():  # the first use of a device
             sizes = picture_sizes(recipe)
-            network = build(recipe, len(dataset.classes), min(sizes))
+            network, trained = build(recipe, len(dataset.classes), min(sizes))
             if len(set(sizes)) > 1:  # that needs a network without a size of its own
-                network = build(recipe, len(dataset.classes), None)
+                network, trained = build(recipe, len(dataset.classes), None)
             if ARCHITECTURES[recipe.model.architecture].unfreeze is None:  # a copy would lose the trained weights
-                network = fuse(network)
+                network = trained = fuse(network)
     finally:
         keras.config.set_dtype_policy("float32")
     prepare = ARCHITECTURES[recipe.model.architecture].prepare
     if prepare is not None:
         prepare(network, dataset.train.images[:WHITENING_IMAGES])
-    return network
+    return network, trained
 
 
-def build(recipe: Recipe, classes: int, input_size: int | None) -> keras.Model:
+def build(recipe: Recipe, classes: int, input_size: int | None) -> tuple[keras.Model, keras.Model]:
+    """The recipe's network, and the one that trains it: another one where old answers are held."""
     chosen, own = flatten(recipe.model) | flatten(recipe.head), flatten(ModelSettings()) | flatten(HeadSettings())
     settings = {
         name: value
@@ -123,13 +128,14 @@ def build(recipe: Recipe, classes: int, input_size: int | None) -> keras.Model:
         if name not in ("architecture", "input_size") and value != own[name]
     }
     try:
-        return build_model(recipe.model.architecture, classes, input_size, **settings)
+        network = build_model(recipe.model.architecture, classes, input_size, **settings)
+        return with_held_answers(network, recipe, input_size) if recipe.fine_tuning.hold else (network, network)
     except ValueError as error:
         raise TrainingError(str(error)) from error
 
 
 def plain_copy(network: keras.Model, recipe: Recipe, classes: int) -> keras.Model:
     """The trained network in float32 with Keras's own layers only, as a bundle holds it."""
-    plain = build(recipe, classes, recipe.model.input_size)
+    plain, _trained = build(recipe, classes, recipe.model.input_size)
     plain.set_weights(network.get_weights())
     return plain

@@ -69,6 +69,33 @@ class Muon(BiasScaledSGD):
         self.assign(variable, held - step * (learning_rate * self.kernel_scale))
 
 
+class ChannelAdam(keras.optimizers.Adam):  # type: ignore[misc]
+    """Adam whose steps are in proportion to the size of each channel's weights.
+
+    For kernels with batch normalization folded in, whose channels differ in size by orders of magnitude: a step of one
+    size for all would be nothing to the large and ruin the small. It is the step that Adam would take before folding:
+    there the weights are about equally large, and the normalization scales what they give. The learning rate is the
+    step as a part of the channel's root mean square; biases have a fixed size, as those of batch normalization do.
+    """
+
+    BIAS_SIZE = 0.05  # about the root mean square of a kernel before folding
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        ops = keras.ops
+        before = ops.add(variable, 0.0)
+        super().update_step(gradient, variable, learning_rate)
+        self.assign(variable, before + (variable - before) * self._size(before))
+
+    def _size(self, weights: Any) -> Any:
+        """The root mean square of the weights of each channel, in a shape that multiplies with them."""
+        axes = list(range(len(weights.shape)))
+        if len(axes) < 2:
+            return self.BIAS_SIZE
+        by_channel = len(axes) == 4 and weights.shape[-1] == 1  # depthwise kernels: (height, width, channels, 1)
+        axes.pop(-2 if by_channel else -1)
+        return keras.ops.sqrt(keras.ops.mean(keras.ops.square(weights), axis=axes, keepdims=True))
+
+
 def orthogonalize(matrix: Any, steps: int = 3) -> Any:
     """About the nearest matrix with all singular values 1, float (rows, columns) in, bfloat16 out.
 
@@ -94,6 +121,8 @@ def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, ste
     decay = settings.weight_decay or None
     if settings.name == "adam":
         return keras.optimizers.Adam(learning_rate, weight_decay=decay)
+    if settings.name == "channel_adam":
+        return ChannelAdam(learning_rate, weight_decay=decay)
     shared: dict[str, Any] = {
         "learning_rate": learning_rate,
         "momentum": settings.momentum,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from model.common.files import write_atomic
+from model.datasets.resized import own_images
 from model.datasets.splits import Split
 from model.networks.architectures import ARCHITECTURES
 from training.engine.augmentation import resize
@@ -28,7 +29,7 @@ from training.engine.callbacks import (
 from training.engine.optimizer import Lookahead, build_optimizer
 from training.engine.progress_bar import Progress
 from training.recipes.phases import Phase, phases
-from training.recipes.recipe import Recipe, ScheduleSettings
+from training.recipes.recipe import Recipe
 from training.recipes.recipe_file import to_toml
 
 VALIDATION_BATCH = 500
@@ -95,7 +96,7 @@ class Loop:
                     f"fine_tuning.epochs is {self.recipe.fine_tuning.epochs}, but nothing in the architecture "
                     f"{self.recipe.model.architecture!r} was trained before; set it to 0 or model.architecture=transfer"
                 )
-            unfreeze(self.network)
+            unfreeze(self.network, self.recipe.fine_tuning.first_layer)
         self.network.compile(
             optimizer=self.optimizer(phase),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
@@ -118,7 +119,8 @@ class Loop:
         if not phase.tuned:
             return build_optimizer(self.recipe.optimizer, self.recipe.schedule, steps)
         settings = dataclasses.replace(self.recipe.optimizer, learning_rate=self.recipe.fine_tuning.learning_rate)
-        return build_optimizer(settings, ScheduleSettings(), steps)
+        schedule = dataclasses.replace(self.recipe.schedule, name=self.recipe.fine_tuning.schedule)
+        return build_optimizer(settings, schedule, steps)
 
     def go_through(self, phase: Phase, done: int) -> None:
         """The epochs of a phase after the first `done`, with pictures of one size after another."""
@@ -153,7 +155,8 @@ class Loop:
         if not len(self.validation):
             return None
         whole = self.recipe.schedule.smaller == "cropped"
-        return self.validation.images if whole else resize(self.validation.images, size), self.targets
+        images = self.validation.images if whole else resize(own_images(self.validation.images), size)
+        return np.asarray(images), self.targets
 
     def keep_best(self, say: Callable[[str], None]) -> None:
         """After Ctrl-C. Raises TrainingError when there is nothing to keep."""

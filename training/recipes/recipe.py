@@ -47,13 +47,17 @@ class AugmentationSettings:
     rotate: float = 0.0  # degrees in each direction
     zoom: float = 0.0  # at most so much larger or smaller: 0.1 is 10 %
     cutout: int = 0  # side of a square made grey somewhere in each picture (arXiv 1708.04552)
+    enlarge: float = 1.0  # pictures smaller than the network's input: cut out of up to so many times the size
+    sharpen: float = 0.0  # and every other one of them sharpened by up to so much
     jpeg: float = 0.0  # share of the pictures that go through JPEG
     jpeg_quality: tuple[int, ...] = (50, 95)
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    name: str = "adam"  # adam | sgd (Nesterov) | muon (sgd whose convolution kernels take orthogonalised steps)
+    # adam | channel_adam (steps in proportion to each channel's weights) | sgd (Nesterov) | muon (sgd whose convolution
+    # kernels take orthogonalised steps)
+    name: str = "adam"
     learning_rate: float = 0.001  # the peak, where a schedule varies it
     momentum: float = 0.9
     weight_decay: float = 0.0  # decoupled (arXiv 1711.05101)
@@ -78,6 +82,9 @@ class ScheduleSettings:
 class FineTuningSettings:
     epochs: int = 0  # how many of the last epochs train the backbone too
     learning_rate: float = 0.00001  # in these
+    schedule: str = "constant"  # constant | triangle, in these
+    first_layer: str = ""  # of those that learn; what comes before it stays as it is; empty: all learn
+    hold: float = 0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,8 @@ CHOICES = {
     "calibration": ("temperature", "adaptive"),
     "monitor": ("accuracy", "loss"),
     "augmentation.flip": ("none", "random", "alternating"),
-    "optimizer.name": ("adam", "sgd", "muon"),
+    "optimizer.name": ("adam", "channel_adam", "sgd", "muon"),
+    "fine_tuning.schedule": ("constant", "triangle"),
     "schedule.smaller": ("resized", "cropped"),
     "schedule.name": ("constant", "triangle"),
     "model.scaling": ("", "standard", "unit"),
@@ -139,6 +147,8 @@ BOUNDS = {
     "data.test": (0.0, 0.9),
     "model.input_size": (8, 1024),
     "augmentation.shift": (0, 16),
+    "augmentation.enlarge": (1.0, 4.0),
+    "augmentation.sharpen": (0.0, 10.0),
     "augmentation.jpeg": (0.0, 1.0),
     "optimizer.learning_rate": (0.0, 1e6),
     "optimizer.momentum": (0.0, 0.9999),
@@ -154,6 +164,7 @@ BOUNDS = {
     "model.depth": (0, 100),
     "fine_tuning.epochs": (0, 100_000),
     "fine_tuning.learning_rate": (0.0, 1e6),
+    "fine_tuning.hold": (0.0, 1000.0),
     "distillation.temperature": (0.1, 100.0),
     "distillation.views": (1, 1000),
 }

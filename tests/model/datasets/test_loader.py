@@ -12,7 +12,9 @@ from PIL import Image
 
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.loader import load_dataset, load_test, load_train
+from model.datasets.resized import own_images
 from model.datasets.splits import BrokenPicture, DataError, absent_classes_note, left_out_note, require_readable
+from model.images.decoder import to_array
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images, planes, write_pickle
 
 
@@ -110,9 +112,18 @@ def test_a_file_that_is_no_batch_is_named(tmp_path: Path, content: bytes) -> Non
         load_dataset(folder)
 
 
-def test_cifar10_keeps_its_size(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"CIFAR-10's pictures are 32 x 32, not 64 x 64; .*model\.input_size"):
-        load_dataset(draw_cifar10(tmp_path, 4), 64)
+def test_cifar10_is_not_made_smaller(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"CIFAR-10's pictures are 32 x 32, not 24 x 24; .*model\.input_size"):
+        load_dataset(draw_cifar10(tmp_path, 4), 24)
+
+
+def test_cifar10_is_enlarged_as_the_classifier_enlarges(tmp_path: Path) -> None:
+    folder = draw_cifar10(tmp_path, 4)
+    small, large = load_dataset(folder, validation=0.25), load_dataset(folder, 48, validation=0.25)
+    for own, enlarged in ((small.train, large.train), (small.validation, large.validation), (small.test, large.test)):
+        np.testing.assert_array_equal(own_images(enlarged.images), own.images)
+        assert enlarged.images.shape == (len(own), 48, 48, 3)
+        np.testing.assert_array_equal(enlarged.images[-1], to_array(Image.fromarray(own.images[-1]), 48))
 
 
 def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

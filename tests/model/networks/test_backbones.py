@@ -9,8 +9,11 @@ import pytest
 
 from model.networks.architectures import build_model
 from model.networks.backbones import BACKBONES, PREPROCESS, BackboneError, preprocess, unfreeze
+from model.networks.efficientnet_lite import efficientnet_lite
+from model.networks.plain_cnns import cnn5x5
 from model.registry.card import write_card
 from model.signature.scaling import whole_input
+from model.signature.shapes import InputShape
 from tests.drawn import draw_images, save_untrained
 from tests.shaped import GREY, card_of, telling_halves
 
@@ -83,10 +86,33 @@ def test_an_unknown_backbone_names_near_ones() -> None:
         build_model("transfer", 10, 32, backbone="resnet51")
 
 
-def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_a_backbone_takes_pictures_of_another_size_if_its_layers_do(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    network = efficientnet_lite(3, 32)
+    network.save(tmp_path / "mine" / "model.keras")
+    write_card(tmp_path / "mine", card_of(InputShape(32, 32)))
+    larger = build_model("transfer", 10, 48, backbone=str(tmp_path / "mine"))
+    assert larger.input_shape == (None, 48, 48, 3)
+    assert not any(layer.name == "dropout" for layer in larger.layers)  # the old head's
+    np.testing.assert_array_equal(larger.get_layer("stem").get_weights()[0], network.get_layer("stem").get_weights()[0])
+
+
+def test_pictures_of_another_size_are_refused_where_they_do_not(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    cnn5x5(3, 32).save(tmp_path / "mine" / "model.keras")
+    write_card(tmp_path / "mine", card_of(InputShape(32, 32)))
+    with pytest.raises(BackboneError, match=r"takes pictures of 32 x 32 alone; set model.input_size=32"):
+        build_model("transfer", 10, 48, backbone=str(tmp_path / "mine"))
+
+
+def test_only_what_comes_after_a_layer_learns(tmp_path: Path) -> None:
     save_untrained(tmp_path / "mine", size=16)
-    with pytest.raises(BackboneError, match=r"takes pictures of 16 x 16; set model.input_size=16"):
-        build_model("transfer", 10, 32, backbone=str(tmp_path / "mine"))
+    network = build_model("transfer", 4, 16, backbone=str(tmp_path / "mine"))
+    unfreeze(network, "block3_conv2")
+    assert "logits" in trainable(network) and "block3_conv2" in trainable(network)
+    assert not any(name.startswith("block1") for name in trainable(network))
+    with pytest.raises(BackboneError, match=r"no layer 'block3_conv3'.*did you mean 'block3_conv2'"):
+        unfreeze(network, "block3_conv3")
 
 
 def test_a_grey_network_is_no_backbone(tmp_path: Path) -> None:

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from tests.drawn import draw_images
-from training.engine.augmentation import augment, compress, crop, cut_out, resize, shift, turn_and_zoom
-from training.recipes.recipe import Recipe
+from training.engine.augmentation import (
+    augment,
+    compress,
+    crop,
+    cut_out,
+    enlarge,
+    resize,
+    shift,
+    turn_and_zoom,
+)
+from training.recipes.recipe import AugmentationSettings, Recipe
 
 
 def test_shift_moves_the_picture_and_mirrors_its_edges() -> None:
@@ -104,3 +113,24 @@ def test_resize_averages_what_it_drops() -> None:
     assert small.shape == (2, 16, 16, 3)
     assert np.abs(small[:, :, 1:-1].astype(int) - 100).max() <= 12
     assert resize(stripes, 32) is stripes
+
+
+def test_enlarging_keeps_the_middle_in_sight_and_moves_the_edges() -> None:
+    columns = np.broadcast_to(np.arange(0, 256, 16, dtype=np.uint8)[None, None, :, None], (200, 16, 16, 3))
+    made = enlarge(columns, 64, AugmentationSettings(enlarge=1.5), np.random.default_rng(0))
+    rows = made[:, 32, :, 0].astype(int)
+    assert made.shape == (200, 64, 64, 3)
+    widths = rows[:, -1] - rows[:, 0]
+    assert widths.min() < 175 and widths.max() > 225  # two thirds of the tile to all of it
+    assert (rows[:, 0] > 60).any() and (rows[:, -1] < 180).any()  # cut anywhere
+    assert (np.diff(rows, axis=1) >= 0).all()
+
+
+def test_every_other_enlarged_picture_is_sharpened() -> None:
+    images = draw_images(100, 16)
+    plain = enlarge(images, 48, AugmentationSettings(), np.random.default_rng(0))
+    np.testing.assert_array_equal(plain, resize(images, 48))
+    sharp = enlarge(images, 48, AugmentationSettings(sharpen=2.0), np.random.default_rng(0))
+    changed = (sharp != plain).any(axis=(1, 2, 3))
+    assert 35 <= changed.sum() <= 65
+    assert sharp[changed].astype(float).std() > plain[changed].astype(float).std()

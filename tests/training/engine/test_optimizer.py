@@ -182,3 +182,20 @@ def test_without_a_gpu_the_processor_is_asked(flags: str, policy: str, monkeypat
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
     monkeypatch.setattr(Path, "read_text", lambda *_: flags)
     assert precision(Recipe()) == policy
+
+
+def test_channels_move_in_proportion_to_their_weights() -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0, 1, (3, 3, 4, 2)) * np.array([100.0, 0.01])
+    depthwise = rng.normal(0, 1, (3, 3, 2, 1)) * np.array([100.0, 0.01])[:, None]
+    variables = [keras.Variable(value) for value in (kernel, depthwise, np.ones(2))]
+    optimizer = build_optimizer(OptimizerSettings("channel_adam", 0.01), ScheduleSettings(), 10)
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.ones_like(variable) for variable in variables])
+    sizes = [np.sqrt(np.square(kernel).mean(axis=(0, 1, 2))), np.sqrt(np.square(depthwise).mean(axis=(0, 1, 3)))]
+    for variable, before, size, axes in zip(
+        variables, (kernel, depthwise), sizes, ((0, 1, 2), (0, 1, 3)), strict=False
+    ):
+        moved = (before - np.asarray(variable)).mean(axis=axes)
+        np.testing.assert_allclose(moved, 0.01 * size, rtol=0.02)
+    np.testing.assert_allclose(np.asarray(variables[2]), 1 - 0.01 * 0.05, rtol=1e-5)

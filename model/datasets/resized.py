@@ -1,0 +1,49 @@
+"""Images of one size shown at another, made when they are asked for: a data set of tiles need not be held enlarged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from model.images.decoder import array_to_image, to_array
+from model.signature.shapes import PictureSize, shape_of
+
+
+class Resized:
+    """Reads like an array uint8 (n, height, width, channels); each image is resized from its own size when indexed.
+
+    own: uint8 (n, own height, own width, channels).
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, own: np.ndarray, size: PictureSize) -> None:
+        self.own = own
+        self._target = shape_of(size)
+        self.shape = (len(own), self._target.height, self._target.width, own.shape[3])
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        chosen = self.own[key]
+        if chosen.ndim == 3:
+            return self._resized(chosen)
+        return (
+            np.stack([self._resized(image) for image in chosen])
+            if len(chosen)
+            else np.zeros((0, *self.shape[1:]), np.uint8)
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def _resized(self, image: np.ndarray) -> np.ndarray:
+        return to_array(array_to_image(image), self._target)
+
+
+def own_images(images: np.ndarray) -> np.ndarray:
+    """The images at their own size, uint8 (n, height, width, channels), whether or not they are shown at another."""
+    return images.own if isinstance(images, Resized) else images
