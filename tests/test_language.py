@@ -205,12 +205,12 @@ def test_a_refused_picture_is_refused_in_portuguese() -> None:
 @pytest.mark.usefixtures("portuguese")
 def test_a_file_looked_at_in_another_process_is_refused_in_portuguese(tmp_path: Path) -> None:
     from model.common.errors import StoreError
-    from model.intake.add_model import Wishes, add_file
+    from model.intake.add_model import ModelOptions, add_file
 
     path = tmp_path / "bad.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
     with pytest.raises(StoreError, match=r"bad\.tflite não foi guardado: ele contém 0 grafos; um é aceito"):
-        add_file(path, Wishes("", "cat,dog", "", 0))
+        add_file(path, ModelOptions("", "cat,dog", "", 0))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,17 @@ from dashboard.presenters import reliability_diagram, test_set_figures
 from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.datasets.test_set import TestSet
-from model.evaluation.metrics import by_class, interval, label_errors, mistakes, most_confused, reliability, worst_first
+from model.evaluation.metrics import (
+    class_metrics,
+    confident_mistakes,
+    label_errors,
+    most_confused,
+    reliability_bins,
+    wilson_interval,
+    worst_first,
+)
 from model.evaluation.scores import Evaluation
-from model.evaluation.test_set_predictions import Question, Survey, select
+from model.evaluation.test_set_predictions import PredictionFilter, TestSetPredictions, select
 from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -28,7 +36,7 @@ COUNTS = {"counts": marked("Counts"), "shares": marked("Shares of the row, %")}
 
 def show_metrics(found: Evaluation) -> None:
     """Accuracy with its interval, how far the confidence is off, how many pictures."""
-    low, high = interval(round(found.accuracy * found.n), found.n)
+    low, high = wilson_interval(round(found.accuracy * found.n), found.n)
     with st.container(horizontal=True, gap="medium"):
         st.metric(
             _("accuracy"),
@@ -56,7 +64,7 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
         twin.dataframe(table(), hide_index=True, column_config=columns, alt=alt)
 
 
-def show_confusion(found: Evaluation, survey: Survey) -> None:
+def show_confusion(found: Evaluation, survey: TestSetPredictions) -> None:
     """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
     st.markdown(_("**What it takes for what**"))
     confusion, labels = np.array(found.confusion), [class_name(label, survey.classes) for label in survey.classes]
@@ -91,7 +99,7 @@ def show_confusion(found: Evaluation, survey: Survey) -> None:
     )
 
 
-def chosen_cell(survey: Survey) -> tuple[int, int]:
+def chosen_cell(survey: TestSetPredictions) -> tuple[int, int]:
     """The places of the true class and the answer that the address names, -1 for any."""
     question = test_set_browser.Filter(
         query_params.given("true", ["", *survey.classes]), query_params.given("answer", ["", *survey.classes])
@@ -99,7 +107,7 @@ def chosen_cell(survey: Survey) -> tuple[int, int]:
     return question.true, question.predicted
 
 
-def show_cell(survey: Survey, pictures: TestSet) -> None:
+def show_cell(survey: TestSetPredictions, pictures: TestSet) -> None:
     """The pictures of the chosen cell, and the way to all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(_("**Pictures of a cell**: click one, or choose"), width="content")
@@ -107,7 +115,7 @@ def show_cell(survey: Survey, pictures: TestSet) -> None:
     true, answer = chosen_cell(survey)
     if true < 0 and answer < 0:
         return
-    places = select(survey, Question(true=true, predicted=answer, order="most sure"))
+    places = select(survey, PredictionFilter(true=true, predicted=answer, order="most sure"))
     text = ngettext("{count} picture, the surest first", "{count} pictures, the surest first", len(places))
     show_strip(text.format(count=integer(len(places))), "cell", survey, pictures, places)
     if len(places) > STRIP:
@@ -124,7 +132,7 @@ def given(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
-def show_strip(title: str, key: str, survey: Survey, pictures: TestSet, places: np.ndarray) -> None:
+def show_strip(title: str, key: str, survey: TestSetPredictions, pictures: TestSet, places: np.ndarray) -> None:
     """The first of some pictures under a line of text."""
     st.caption(title)
     cells = test_set_browser.answered_cells(pictures, survey, places[:STRIP])
@@ -141,10 +149,10 @@ def link_to_gallery(pictures: TestSet, label: str, **values: str) -> None:
     )
 
 
-def show_reliability(survey: Survey) -> None:
+def show_reliability(survey: TestSetPredictions) -> None:
     """Whether it is as often right as it is sure."""
     st.markdown(_("**Is it right as often as it is sure?**"))
-    bins = reliability(survey.probabilities, survey.split.labels)
+    bins = reliability_bins(survey.probabilities, survey.split.labels)
     reliability_diagram.show_reliability(bins, "reliability")
 
     def table() -> pd.DataFrame:
@@ -159,11 +167,11 @@ def show_reliability(survey: Survey) -> None:
     )
 
 
-def show_classes(found: Evaluation, survey: Survey) -> None:
+def show_classes(found: Evaluation, survey: TestSetPredictions) -> None:
     """Precision, recall and F1 of each class, worst first."""
     st.markdown(_("**Class by class, the worst first** (bar: F1)"))
     each, labels = (
-        by_class(np.array(found.confusion), survey.classes),
+        class_metrics(np.array(found.confusion), survey.classes),
         [class_name(label, survey.classes) for label in survey.classes],
     )
     order = worst_first(each)
@@ -181,10 +189,10 @@ def show_classes(found: Evaluation, survey: Survey) -> None:
     show_twin("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
 
 
-def show_mistakes(survey: Survey, pictures: TestSet) -> None:
+def show_mistakes(survey: TestSetPredictions, pictures: TestSet) -> None:
     """The surest mistakes, and pictures whose label is probably wrong."""
     probabilities, labels = survey.probabilities, survey.split.labels
-    wrong, doubtful = mistakes(probabilities, labels), label_errors(probabilities, labels)
+    wrong, doubtful = confident_mistakes(probabilities, labels), label_errors(probabilities, labels)
     st.markdown(_("**Its surest mistakes**"))
     text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=integer(len(wrong)))
     show_strip(text, "mistakes", survey, pictures, wrong)

@@ -138,7 +138,7 @@ def show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> None
     same = sum(label == best for label in labels)
     st.markdown(phrases.plain(text.format(count=len(found), same=same, label=class_name(best, known), name=index.name)))
     captions = [
-        f"{phrases.plain(class_name(label, known))} · {decimal(neighbor.likeness, 2)}"
+        f"{phrases.plain(class_name(label, known))} · {decimal(neighbor.similarity, 2)}"
         for label, neighbor in zip(labels, found, strict=True)
     ]
     small = classifier.card.input_shape.longest <= SMALL

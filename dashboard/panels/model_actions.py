@@ -17,7 +17,7 @@ from model.datasets.class_name_files import Names, NamesError, parse_names
 from model.datasets.class_names import parse_typed_names
 from model.export.conversion import KINDS, can_convert, own_file
 from model.i18n.translations import gettext as _
-from model.intake.add_model import MAX_BYTES, Wishes, add_file
+from model.intake.add_model import MAX_BYTES, ModelOptions, add_file
 from model.registry import resolution, store
 from model.registry.card import Card
 from model.registry.catalog import STORED, Entry
@@ -125,7 +125,7 @@ def ask_for_network() -> None:
         except (NamesError, SizeError) as error:
             st.error(phrases.plain(str(error)))
             return
-        wishes = Wishes(name.strip(), names, "" if scaling == FIND_OUT else scaling, *sides)
+        wishes = ModelOptions(name.strip(), names, "" if scaling == FIND_OUT else scaling, *sides)
         take(upload.name, upload.getvalue(), wishes)
 
 
@@ -136,7 +136,7 @@ def names_of(typed: str, file: tuple[str, bytes] | None) -> Names:
     return parse_typed_names(typed, _("Classes, in their order")) if typed else []
 
 
-def take(file: str, content: bytes, wishes: Wishes) -> None:
+def take(file: str, content: bytes, wishes: ModelOptions) -> None:
     """Store an uploaded file and open it, or say in the dialog why not."""
     with TemporaryDirectory() as folder, st.spinner(_("Looking the file over, a few seconds")):
         path = Path(folder) / phrases.file_name(file)

@@ -19,10 +19,10 @@ from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.datasets.test_set import TestSet
-from model.evaluation.metrics import interval
-from model.evaluation.paired_test import Change, Disagreement, change, disagreements
+from model.evaluation.metrics import wilson_interval
+from model.evaluation.paired_test import Disagreement, PairedTest, count_changes, disagreements
 from model.evaluation.scores import Evaluation, score
-from model.evaluation.test_set_predictions import Survey
+from model.evaluation.test_set_predictions import TestSetPredictions
 from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -59,12 +59,12 @@ def title(pair: str) -> str:
     return f"{name} ({engine})" if pair else _("nothing")
 
 
-def show_verdict(names: tuple[str, str], counted: Change) -> None:
+def show_verdict(names: tuple[str, str], counted: PairedTest) -> None:
     """What the change from the first to the second is worth, in words."""
     st.markdown(phrases.plain(sentence(names, counted)))
 
 
-def sentence(names: tuple[str, str], counted: Change) -> str:
+def sentence(names: tuple[str, str], counted: PairedTest) -> str:
     """One or two sentences on what a second network does with the same pictures."""
     first, second = names
     if not counted.different:
@@ -87,7 +87,7 @@ def sentence(names: tuple[str, str], counted: Change) -> str:
         lost=counted.lost,
         other=counted.other,
     )
-    if counted.chance < CLEAR:
+    if counted.p_value < CLEAR:
         better = second if counted.won > counted.lost else first
         return f"{text} " + _("{better} is better: chance alone would hardly make such a difference.").format(
             better=better
@@ -108,7 +108,7 @@ def table_of(
         _("95 % interval"): [
             f"{percentage(low)} – {percentage(high)}"
             for one in found
-            for low, high in [interval(round(one.accuracy * one.n), one.n)]
+            for low, high in [wilson_interval(round(one.accuracy * one.n), one.n)]
         ],
         _("calibration error"): [percentage(one.ece) for one in found],
         _("file"): [
@@ -201,7 +201,7 @@ def disagreed_cell(one: Disagreement, pictures: TestSet, classes: tuple[str, ...
 def compare(
     names: tuple[str, str],
     sides: Sequence[tuple[str, Card, str]],
-    first: Survey,
+    first: TestSetPredictions,
     second: np.ndarray,
     pictures: TestSet,
 ) -> None:
@@ -209,7 +209,7 @@ def compare(
     labels, classes = first.split.labels, first.classes
     found = [score(rows, labels, classes) for rows in (first.probabilities, second)]
     disagreed = disagreements(first.probabilities, second, labels, classes)
-    show_verdict(names, change(disagreed, len(first)))
+    show_verdict(names, count_changes(disagreed, len(first)))
     left, right = st.columns(2, gap="medium")
     with left:
         show_sides(names, sides, found)

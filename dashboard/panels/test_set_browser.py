@@ -16,7 +16,7 @@ from dashboard.presenters import phrases
 from model.datasets.class_matching import match_classes
 from model.datasets.display_names import class_name
 from model.datasets.test_set import TestSet
-from model.evaluation.test_set_predictions import ORDERS, VERDICTS, Question, Survey
+from model.evaluation.test_set_predictions import ORDERS, VERDICTS, PredictionFilter, TestSetPredictions
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.registry.card import Card
@@ -53,10 +53,10 @@ class Filter:
         """Whether only the network's answers can tell which pictures are meant, and in what order."""
         return self != Filter(true=self.true)
 
-    def question(self, known: tuple[str, ...]) -> Question:
+    def question(self, known: tuple[str, ...]) -> PredictionFilter:
         """The same for a survey; known: the network's classes."""
         true, answer = match_classes((self.true, self.answer), known)
-        return Question(true, answer, self.verdict, self.least / 100, self.most / 100, self.order)
+        return PredictionFilter(true, answer, self.verdict, self.least / 100, self.most / 100, self.order)
 
 
 def choose_filter(classes: tuple[str, ...], card: Card) -> tuple[Filter, str]:
@@ -93,7 +93,7 @@ def plain_cells(pictures: TestSet, places: np.ndarray) -> list[Cell]:
     return [cell(pictures, place, (class_name(pictures.truth(place), pictures.classes),)) for place in places.tolist()]
 
 
-def answered_cells(pictures: TestSet, survey: Survey, places: np.ndarray) -> list[Cell]:
+def answered_cells(pictures: TestSet, survey: TestSetPredictions, places: np.ndarray) -> list[Cell]:
     """The pictures with the network's answer, how sure it is, and the true class where that is another."""
     cells = []
     predicted, confidence = survey.predicted, survey.confidence

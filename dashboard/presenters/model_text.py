@@ -10,7 +10,7 @@ from model.datasets.display_names import class_name, test_set_title
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
-from model.intake.add_model import Added
+from model.intake.add_model import AddedModel
 from model.registry.card import TFLITE_FILE, Card, how_known
 from model.registry.catalog import SHIPPED, STORED, TRAINED, Entry
 from model.registry.store import StoredModel
@@ -101,7 +101,7 @@ def file_label(file: str | None, suffix: str) -> str:
     return "int8 .tflite" if suffix == ".tflite" and file != TFLITE_FILE else suffix
 
 
-def added(added: Added) -> str:
+def added(added: AddedModel) -> str:
     """What was added, with what had to be guessed, for the line after it."""
     model = added.model
     if added.facts is None:

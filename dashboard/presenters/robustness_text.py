@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dashboard.presenters.charts import class_color, literal
 from dashboard.presenters.data_url import data_url
 from model.datasets.display_names import class_name
-from model.explanation.robustness import CHANGES, Trial, held
+from model.explanation.robustness import CHANGES, Trial, kept_share
 from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -44,7 +44,7 @@ def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive:
 
     exclusive: whether another class can take its place at all.
     """
-    count, kept = len(found), round(held(found, label, exclusive) * len(found))
+    count, kept = len(found), round(kept_share(found, label, exclusive) * len(found))
     if not exclusive:
         return _("“{label}” stays likelier than not in {kept} of {count} small changes.").format(
             label=class_name(classes[label], classes), kept=kept, count=count
@@ -80,7 +80,7 @@ def chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: b
     figure = go.Figure()
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
-        signs = ["circle" if trial.holds(label, exclusive) else "x" for trial in members]
+        signs = ["circle" if trial.keeps_class(label, exclusive) else "x" for trial in members]
         names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)], classes)}") for trial in members]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],

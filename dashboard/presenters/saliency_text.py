@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from model.explanation.saliency import regions
+from model.explanation.saliency import region_shares
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
@@ -28,7 +28,7 @@ FEW = 3  # more places than these are everywhere
 
 def where(marks: np.ndarray, label: str) -> str:
     """A sentence that says where a map, float (size, size), is strongest; label: what its class is called."""
-    shares = regions(marks).ravel()
+    shares = region_shares(marks).ravel()
     if not shares.any():
         return _("No part of the picture speaks for “{label}”.").format(label=label)
     order = np.argsort(-shares, kind="stable")
@@ -41,4 +41,4 @@ def where(marks: np.ndarray, label: str) -> str:
 
 def table(marks: np.ndarray) -> pd.DataFrame:
     """The share of a map in each ninth of the picture, top to bottom and left to right."""
-    return pd.DataFrame(regions(marks), index=[_(row) for row in ROWS], columns=[_(column) for column in COLUMNS])
+    return pd.DataFrame(region_shares(marks), index=[_(row) for row in ROWS], columns=[_(column) for column in COLUMNS])

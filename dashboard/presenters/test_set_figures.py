@@ -8,12 +8,12 @@ from html import escape
 import plotly.graph_objects as go
 
 from dashboard.presenters.charts import ROW, class_color, literal
-from model.evaluation.metrics import ClassFigures
+from model.evaluation.metrics import ClassMetrics
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 
 
-def class_bars(figures: Sequence[ClassFigures], labels: Sequence[str], places: Sequence[int]) -> str:
+def class_bars(figures: Sequence[ClassMetrics], labels: Sequence[str], places: Sequence[int]) -> str:
     """A table in HTML, a row a class with a bar for its F1, and precision and recall beside it.
 
     places: the number of the class of each of `figures`, which gives its colour. HTML is there at once, where a chart

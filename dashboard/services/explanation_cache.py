@@ -24,10 +24,10 @@ from dashboard.services.resources import WORKED_OUT, identity
 from dashboard.services.test_set_jobs import TURN, Job
 from model.datasets.splits import DataError
 from model.evaluation.test_set_predictions import network_key
-from model.explanation.feature_index import Features, Index, kept_index, take_index
-from model.explanation.nearest_neighbors import Neighbor, features_of, nearest
-from model.explanation.robustness import Trial, trials
-from model.explanation.saliency import Explanation, NoMapError, gradient_map, in_turns, occlusion_map
+from model.explanation.feature_index import Features, Index, build_index, cached_index
+from model.explanation.nearest_neighbors import Neighbor, feature_extractor, nearest
+from model.explanation.robustness import Trial, run_trials
+from model.explanation.saliency import Explanation, NoMapError, gradient_map, in_small_batches, occlusion_map
 from model.i18n.translations import current_language, use_language
 from model.i18n.translations import gettext as _
 from model.images.decoder import image_to_array
@@ -70,7 +70,7 @@ def _features(classifier: Classifier) -> Features:
     card, inside = classifier.card, classifier.network
     assert inside is not None
     try:
-        features = features_of(inside, card.input_shape, card.scaling)
+        features = feature_extractor(inside, card.input_shape, card.scaling)
         features(np.zeros((1, *card.input_shape), np.uint8))
     except Exception as error:  # as above
         raise NoMapError(_("This network is built in a way that its features cannot be taken from.")) from error
@@ -92,7 +92,7 @@ def map_of(answer: Answer, classifier: Classifier, label: int, method: str) -> n
             if method == GRADIENT:
                 explain: Explanation = compiled(classifier, _gradient)
                 return explain(image, label)
-            return occlusion_map(in_turns(classifier.probabilities), image, label)
+            return occlusion_map(in_small_batches(classifier.probabilities), image, label)
 
     kept: np.ndarray = WORKED_OUT.get(("map", digest(answer), identity(classifier), label, method), make)
     return kept
@@ -104,7 +104,7 @@ def trials_of(answer: Answer, classifier: Classifier) -> list[Trial]:
     def make() -> list[Trial]:
         image = seen_by(answer)
         with WORKERS:
-            return trials(in_turns(classifier.probabilities), image)
+            return run_trials(in_small_batches(classifier.probabilities), image)
 
     kept: list[Trial] = WORKED_OUT.get(("trials", digest(answer), identity(classifier)), make)
     return kept
@@ -120,7 +120,7 @@ GUARD = threading.Lock()
 
 def index_of(classifier: Classifier, source: Path) -> Index | None:
     """The index of a data folder where it has been made, or None."""
-    return kept_index(key_of(classifier), source, classifier.card.input_shape)
+    return cached_index(key_of(classifier), source, classifier.card.input_shape)
 
 
 def make_index(classifier: Classifier, source: Path) -> Job:
@@ -146,7 +146,7 @@ def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
     try:
         with use_language(language), TURN:
             features: Features = compiled(classifier, _features)
-            take_index(key_of(classifier), features, source, classifier.card.input_shape, tell)
+            build_index(key_of(classifier), features, source, classifier.card.input_shape, tell)
         with GUARD:
             JOBS.pop((key_of(classifier), source), None)
     except (DataError, NoMapError, OSError) as error:

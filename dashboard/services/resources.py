@@ -23,7 +23,7 @@ from model.common.errors import BundleError
 from model.datasets.image_folder import MAX_BYTES, read_error
 from model.datasets.splits import BrokenPicture
 from model.datasets.test_set import TestSet, folder_fingerprint, read_test_set
-from model.evaluation.paired_test import speeds
+from model.evaluation.paired_test import median_times
 from model.export.conversion import convert
 from model.i18n.translations import current_language
 from model.images.decoder import read_image, to_array
@@ -153,7 +153,7 @@ def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
     loaded = [POOL.get(*network) for network in networks]
     blanks = [np.zeros((1, *one.card.input_shape), np.uint8) for one in loaded]
     passes = [partial(one.probabilities, blank) for one, blank in zip(loaded, blanks, strict=True)]
-    PAIRS.put(tuple(speed_key(*network) for network in networks), speeds(passes))
+    PAIRS.put(tuple(speed_key(*network) for network in networks), median_times(passes))
 
 
 def converted(name: str, suffix: str) -> bytes:

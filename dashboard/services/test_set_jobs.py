@@ -12,7 +12,7 @@ import numpy as np
 
 from model.common.errors import BundleError
 from model.datasets.test_set import TestSet
-from model.evaluation.test_set_predictions import ask_all, keep, kept, survey_file
+from model.evaluation.test_set_predictions import load_predictions, predict_all, predictions_file, save_predictions
 from model.i18n.number_format import integer
 from model.i18n.translations import current_language, ngettext, use_language
 from model.i18n.translations import gettext as _
@@ -64,7 +64,7 @@ TURN = threading.Lock()  # one survey at a time: two at once would both take lon
 
 def answers(card: Card, engine: str, pictures: TestSet) -> np.ndarray | None:
     """The kept answers of a network to a test set, float32 (n, classes), or None; no network is loaded for it."""
-    return kept(survey_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
+    return load_predictions(predictions_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
 
 
 def job_of(card: Card, engine: str, pictures: TestSet) -> Job | None:
@@ -102,8 +102,8 @@ def work(key: Key, job: Job, name: str, card: Card, pictures: TestSet, language:
                 job.started = time.monotonic()
                 classifier = POOL.get(name, engine)
                 job.started = time.monotonic()
-                rows = ask_all(classifier, pictures.split.images, tell)
-                keep(survey_file(classifier.card, engine, pictures.key), rows)
+                rows = predict_all(classifier, pictures.split.images, tell)
+                save_predictions(predictions_file(classifier.card, engine, pictures.key), rows)
         with GUARD:
             JOBS.pop(key, None)
     except (BundleError, OSError, ValueError) as error:

@@ -14,8 +14,8 @@ from model.datasets.class_matching import match_classes
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split, absent_classes_note
 from model.datasets.test_set import TestSet, match_labels
-from model.evaluation.scores import Evaluation, check_count, score
-from model.evaluation.test_set_predictions import Survey
+from model.evaluation.scores import Evaluation, check_class_count, score
+from model.evaluation.test_set_predictions import TestSetPredictions
 from model.i18n.translations import gettext as _
 from model.registry.card import Card
 
@@ -23,7 +23,7 @@ from model.registry.card import Card
 def matched(pictures: TestSet, card: Card) -> np.ndarray:
     """The set's labels by the network's classes; where they do not fit, a sentence, and the page ends there."""
     try:
-        check_count(card.classes)
+        check_class_count(card.classes)
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
         said = _("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)
@@ -42,7 +42,7 @@ def say_where_trained(pictures: TestSet, *networks: Card) -> None:
             )
 
 
-def show_one(survey: Survey, pictures: TestSet, card: Card) -> None:
+def show_one(survey: TestSetPredictions, pictures: TestSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     say_where_trained(pictures, card)
     test_set_picker.say_what_counts(card)
@@ -54,7 +54,7 @@ def show_one(survey: Survey, pictures: TestSet, card: Card) -> None:
 
 
 @st.fragment
-def show_cells(found: Evaluation, survey: Survey, pictures: TestSet) -> None:
+def show_cells(found: Evaluation, survey: TestSetPredictions, pictures: TestSet) -> None:
     """What it takes for what, with the pictures of a cell; another cell leaves the rest of the page alone."""
     left, right = st.columns(2, gap="medium")
     with left:
@@ -64,7 +64,9 @@ def show_cells(found: Evaluation, survey: Survey, pictures: TestSet) -> None:
     evaluation_report.show_cell(survey, pictures)
 
 
-def show_two(first: Survey, pictures: TestSet, model: str, card: Card, engine: str, other: tuple[str, str]) -> None:
+def show_two(
+    first: TestSetPredictions, pictures: TestSet, model: str, card: Card, engine: str, other: tuple[str, str]
+) -> None:
     """Two networks side by side, once the second has answered as well."""
     try:
         their_card = resources.card(other[0])
@@ -120,7 +122,7 @@ with body:
         st.caption(phrases.plain(f"{missing[:1].upper()}{missing[1:]}."))
     rows = test_set_picker.ask(model, card, engine, pictures)
     if rows is not None:
-        survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+        survey = TestSetPredictions(card.classes, Split(pictures.split.images, labels), rows)
         if other is None:
             show_one(survey, pictures, card)
         else:

@@ -22,7 +22,7 @@ from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split
 from model.datasets.test_set import TestSet, match_labels
-from model.evaluation.test_set_predictions import Survey, select
+from model.evaluation.test_set_predictions import TestSetPredictions, select
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.samples import Sample, list_samples
@@ -78,7 +78,7 @@ def show_set(model: str, card: Card, engine: str, pictures: TestSet, wanted: Fil
     rows = test_set_jobs.answers(card, engine, pictures)
     if rows is not None:
         test_set_picker.say_what_counts(card)
-        survey = Survey(card.classes, Split(pictures.split.images, labels), rows)
+        survey = TestSetPredictions(card.classes, Split(pictures.split.images, labels), rows)
         places = select(survey, wanted.question(survey.classes))
         show_page(pictures, places, lambda shown: test_set_browser.answered_cells(pictures, survey, shown))
         return

@@ -33,13 +33,13 @@ def add(
 ) -> None:
     """Look a model's file over and keep it. No code in the file is run; one that would need it is refused."""
     from model.common.errors import BundleError
-    from model.intake.add_model import Wishes, add_file
+    from model.intake.add_model import ModelOptions, add_file
     from model.signature.shapes import SizeError, sides_of
 
     try:
         sides = sides_of(input_size)
         with waiting("Looking the file over"):
-            added = add_file(file, Wishes(name, classes, scaling, *sides))
+            added = add_file(file, ModelOptions(name, classes, scaling, *sides))
     except (BundleError, SizeError) as error:
         fail(error)
     model = added.model

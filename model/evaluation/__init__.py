@@ -1,6 +1,6 @@
-"""How good a network is on labelled pictures: numbers only.
+"""Measure how good a network is on labelled pictures; numbers only.
 
-Charts and sentences about them are the dashboard's.
+The dashboard makes charts and sentences of them.
 """
 
 __all__ = ["metrics", "paired_test", "scores", "test_set_predictions"]

@@ -1,4 +1,4 @@
-"""Two networks, or two files of one, on the same pictures: where they disagree, and what a change of one is worth."""
+"""Compare two networks, or two files of one, on the same pictures: disagreements, McNemar's test, speed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from model.inference.prediction import ClassScore
 
-PASSES = 15
+_REPEATS = 15
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A picture, by its place in the test set, its true class, and what each of the two says."""
+    """A picture (by index) to which two networks give different classes, with its true class."""
 
     index: int
     label: str
@@ -24,36 +24,41 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a second network does with the pictures that a first one was asked; numbers of pictures.
+class PairedTest:
+    """How the predictions change from a first network to a second one.
 
-    lost, won: to which only the first, only the second gives the right class; other: to which they give different
-    classes, both wrong; chance: how likely a difference of lost and won at least as large is between networks that are
-    equally good (exact test of Q. McNemar, 1947, doi 10.1007/BF02295996).
+    Attributes:
+        n: The number of pictures.
+        lost: Pictures that only the first network gets right.
+        won: Pictures that only the second network gets right.
+        other: Pictures to which they give different classes, both wrong.
+        p_value: The probability of a difference between lost and won at least this large if both networks were equally
+            good (exact test of Q. McNemar, 1947, doi 10.1007/BF02295996).
     """
 
     n: int
     lost: int
     won: int
     other: int
-    chance: float
+    p_value: float
 
     @property
     def different(self) -> int:
+        """The number of pictures to which they give different classes."""
         return self.lost + self.won + self.other
 
 
-def change(disagreed: list[Disagreement], n: int) -> Change:
-    """Count the disagreements over a test set of n pictures."""
+def count_changes(disagreed: list[Disagreement], n: int) -> PairedTest:
+    """Count the disagreements on a test set of n pictures."""
     lost = sum(one.first.label == one.label for one in disagreed)
     won = sum(one.second.label == one.label for one in disagreed)
-    return Change(n, lost, won, len(disagreed) - lost - won, chance(lost, won))
+    return PairedTest(n, lost, won, len(disagreed) - lost - won, mcnemar_p_value(lost, won))
 
 
-def chance(lost: int, won: int) -> float:
-    """The two-sided probability of a split at least as uneven, were both ways equally likely."""
+def mcnemar_p_value(lost: int, won: int) -> float:
+    """Return the two-sided p-value of the exact binomial test with equal probabilities."""
     total = lost + won
-    ways = tail = 1  # total over 0, and the sum so far
+    ways = tail = 1  # the binomial coefficient "total choose count", and the sum so far
     for count in range(min(lost, won)):
         ways = ways * (total - count) // (count + 1)
         tail += ways
@@ -63,9 +68,13 @@ def chance(lost: int, won: int) -> float:
 def disagreements(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]
 ) -> list[Disagreement]:
-    """The pictures to which two networks give different classes, in order.
+    """List the pictures to which two networks give different classes, in order.
 
-    first, second: probabilities, float (n, classes); labels: the true classes, int (n,).
+    Args:
+        first: Probabilities of the first network, float (n, classes).
+        second: Probabilities of the second network, float (n, classes).
+        labels: The true classes, int (n,).
+        classes: The names of the classes.
     """
 
     def best(rows: np.ndarray, index: int) -> ClassScore:
@@ -76,10 +85,10 @@ def disagreements(
     return [Disagreement(index, classes[labels[index]], best(first, index), best(second, index)) for index in differ]
 
 
-def speeds(passes: Sequence[Callable[[], object]], times: int = PASSES) -> list[float]:
-    """The median milliseconds of each pass; they take turns, so that what else the machine does hits all alike."""
+def median_times(passes: Sequence[Callable[[], object]], repeats: int = _REPEATS) -> list[float]:
+    """Return the median milliseconds of each function; they take turns, so that other load affects all equally."""
     measured: list[list[float]] = [[] for _ in passes]
-    for _ in range(times):
+    for _ in range(repeats):
         for run, found in zip(passes, measured, strict=True):
             start = perf_counter()
             run()

@@ -1,4 +1,4 @@
-"""What a classifier says of a whole test set, computed once and kept; and the pictures of it that one asks for."""
+"""A classifier's predictions for a whole test set, computed once and cached, and a filter to browse them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 from model.common.files import atomic_file, is_unused, mark_used
 from model.common.paths import home
 from model.datasets.splits import Split
-from model.evaluation.metrics import losses
+from model.evaluation.metrics import cross_entropies
 from model.inference.classifier import Classifier, file_of
 from model.registry.card import Card
 from model.registry.checksums import no_file
 
 VERDICTS = ("all", "right", "wrong")
 ORDERS = ("place", "least sure", "most sure", "highest loss")
-STEP = 64  # pictures a pass: the int8 engine answers nobody else meanwhile
+_BATCH = 64  # pictures at a time; the int8 engine serves no other request in the meantime
 
 
 @dataclass(frozen=True)
-class Survey:
-    """A test set and a network's answers to it: probabilities float32 (n, classes), in the set's order."""
+class TestSetPredictions:
+    """A test set and a network's predictions for it: probabilities float32 (n, classes), in the set's order."""
 
     classes: tuple[str, ...]
     split: Split
@@ -36,33 +36,33 @@ class Survey:
 
     @property
     def predicted(self) -> np.ndarray:
-        """The likeliest class of each picture, int (n,)."""
+        """The most likely class of each picture, int (n,)."""
         likeliest: np.ndarray = self.probabilities.argmax(axis=1)
         return likeliest
 
     @property
     def confidence(self) -> np.ndarray:
-        """How sure the network is of it, 0 to 1, float32 (n,)."""
+        """The probability of that class, 0 to 1, float32 (n,)."""
         highest: np.ndarray = self.probabilities.max(axis=1)
         return highest
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which pictures one wants to see, and in what order; -1 is any class."""
+class PredictionFilter:
+    """Which pictures to select, and in what order; -1 is any class."""
 
     true: int = -1
     predicted: int = -1
     verdict: str = "all"
-    least: float = 0.0
-    most: float = 1.0
+    min_confidence: float = 0.0
+    max_confidence: float = 1.0
     order: str = "place"
 
 
-def select(survey: Survey, question: Question) -> np.ndarray:
-    """The places of the pictures asked for, int (m,), in the order asked for."""
+def select(survey: TestSetPredictions, question: PredictionFilter) -> np.ndarray:
+    """Return the indices of the selected pictures, int (m,), in the selected order."""
     predicted, confidence, labels = survey.predicted, survey.confidence, survey.split.labels
-    wanted = (confidence >= question.least) & (confidence <= question.most)
+    wanted = (confidence >= question.min_confidence) & (confidence <= question.max_confidence)
     if question.true >= 0:
         wanted &= labels == question.true
     if question.predicted >= 0:
@@ -74,46 +74,53 @@ def select(survey: Survey, question: Question) -> np.ndarray:
         "place": places,
         "least sure": confidence[places],
         "most sure": -confidence[places],
-        "highest loss": -losses(survey.probabilities[places], labels[places]),
+        "highest loss": -cross_entropies(survey.probabilities[places], labels[places]),
     }
     chosen: np.ndarray = places[np.argsort(keys[question.order], kind="stable")]
     return chosen
 
 
-def ask_all(classifier: Classifier, images: np.ndarray, tell: Callable[[int], None]) -> np.ndarray:
-    """Probabilities, float32 (n, classes), in steps between which others get their turn at the network.
+def predict_all(classifier: Classifier, images: np.ndarray, on_progress: Callable[[int], None]) -> np.ndarray:
+    """Predict all images in batches, between which other requests are served.
 
-    `tell` hears how many pictures are done.
+    Args:
+        classifier: The classifier.
+        images: uint8 (n, height, width, channels).
+        on_progress: Called with the number of pictures done.
+
+    Returns:
+        Probabilities, float32 (n, classes).
     """
     rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
-    for start in range(0, len(images), STEP):
-        rows[start : start + STEP] = classifier.probabilities(images[start : start + STEP])
-        tell(min(start + STEP, len(images)))
+    for start in range(0, len(images), _BATCH):
+        rows[start : start + _BATCH] = classifier.probabilities(images[start : start + _BATCH])
+        on_progress(min(start + _BATCH, len(images)))
     return rows
 
 
-def survey_file(card: Card, engine: str, key: str) -> Path:
-    """Where a network's answers to the test set with this key are kept; needs no network to be loaded."""
+def predictions_file(card: Card, engine: str, key: str) -> Path:
+    """Return where the predictions for the test set with this key are cached; no network needs to be loaded."""
     return home() / "surveys" / f"{network_key(card, engine)}-{key}.npy"
 
 
 def network_key(card: Card, engine: str) -> str:
-    """Changes with the network's file, with the engine that runs it and with what it is given and asked for.
+    """Return a key that changes with the network's file, the engine, the input format and the output format.
 
-    Raises BundleError where the card names no file for the engine.
+    Raises:
+        BundleError: The card names no file for the engine.
     """
     name = file_of(card, engine)
     if name not in card.files:
         raise no_file(card.name, card, name)
     file = card.files[name].sha256
-    # What earlier versions kept of classes that do not exclude each other was divided to sum to 1.
+    # Earlier versions cached independent probabilities divided by their sum; this text keeps those apart.
     output = card.output if card.exclusive else f"{card.output}, as given"
     facts = repr((file, engine, card.input_shape.key, len(card.classes), card.scaling, output))
     return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
-def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """The answers in a file, float32, or None where there is none that is whole."""
+def load_predictions(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """Load cached predictions, float32; None if they are missing or incomplete."""
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -122,11 +129,11 @@ def kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return rows if rows.shape == shape and rows.dtype == np.float32 else None
 
 
-def keep(path: Path, rows: np.ndarray) -> None:
-    """Write the answers; a reader sees all of them or none. Answers that nobody asked for in a month go."""
+def save_predictions(path: Path, rows: np.ndarray) -> None:
+    """Write predictions atomically, and delete those that were not used for a month."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path, durable=False) as file:
         np.save(file, rows.astype(np.float32))
     for other in filter(is_unused, path.parent.glob("*.npy*")):
-        with suppress(OSError):  # another process removes it too, or reads it on Windows
+        with suppress(OSError):  # another process was faster, or reads it on Windows
             other.unlink()

@@ -1,6 +1,6 @@
-"""Why an answer is what it is: saliency maps, nearest training pictures, robustness.
+"""Explain a prediction: saliency maps, nearest training pictures, robustness.
 
-Arrays and numbers, which others draw.
+The results are arrays and numbers; others draw them.
 """
 
 __all__ = ["feature_index", "nearest_neighbors", "robustness", "saliency"]

@@ -1,4 +1,4 @@
-"""A network's features of the pictures it learnt from, computed once and kept, with the pictures beside them."""
+"""A network's features of its training pictures, computed once and cached on disk with the pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.datasets.loader import load_train
 from model.datasets.resized import own_images
 from model.datasets.splits import Split
 from model.datasets.test_set import list_files, listing_digest
-from model.explanation.nearest_neighbors import directions
+from model.explanation.nearest_neighbors import normalized_features
 from model.signature.shapes import PictureSize, shape_of
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -28,10 +28,14 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Index:
-    """A data set's name, classes and training pictures, and a network's directions for them.
+    """A data set's training pictures and a network's features of them. The arrays are memory-mapped.
 
-    images: uint8 (n, height, width, channels); labels: int64 (n,); rows: float16 (n, features), each of length 1. The
-    arrays are read from disk where they are looked at.
+    Attributes:
+        name: The name of the data set.
+        classes: The names that the labels are indices into.
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,).
+        rows: float16 (n, features), each of length 1.
     """
 
     name: str
@@ -44,21 +48,27 @@ class Index:
         return len(self.labels)
 
 
-def stamp(source: Path, size: PictureSize) -> str:
-    """Changes with the name, size or date of any picture of a data folder, and with the pictures' size."""
+def _index_key(source: Path, size: PictureSize) -> str:
+    """Return a hash of the name, size and date of every picture in a data folder, and of the input size."""
     digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {shape_of(size).key}"))
     digest.update(listing_digest(list(list_files(source))))
     return digest.hexdigest()[:16]
 
 
-def kept_index(network: str, source: Path, size: PictureSize) -> Index | None:
-    """The index of a data folder by a network, which `network` tells from others; None where none is kept whole."""
+def cached_index(network: str, source: Path, size: PictureSize) -> Index | None:
+    """Load the cached index of a data folder; None if there is none, or it is incomplete.
+
+    Args:
+        network: A key that identifies the network.
+        source: The data folder.
+        size: The input size of the network.
+    """
     try:
-        pictures = folder_of(source, size)
+        pictures = _index_folder(source, size)
         about = json.loads((pictures / "about.json").read_text("utf-8"))
-        kept = Split(opened(pictures / "images.npy"), opened(pictures / "labels.npy")).at_size(size)
+        kept = Split(_open_array(pictures / "images.npy"), _open_array(pictures / "labels.npy")).at_size(size)
         images, labels = kept.images, kept.labels
-        rows = opened(pictures / f"{network}.npy")
+        rows = _open_array(pictures / f"{network}.npy")
         index = Index(str(about["name"]), tuple(about["classes"]), images, labels, rows)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
@@ -68,41 +78,51 @@ def kept_index(network: str, source: Path, size: PictureSize) -> Index | None:
     return index if whole else None
 
 
-def take_index(
-    network: str, features: Features, source: Path, size: PictureSize, tell: Callable[[int, int], None]
+def build_index(
+    network: str, features: Features, source: Path, size: PictureSize, on_progress: Callable[[int, int], None]
 ) -> Index:
-    """The index that is kept, or a new one; `tell` hears how many pictures are done, of how many.
+    """Load the cached index, or compute a new one.
 
-    Indices of what the data folder held before are removed, and those that nobody asked for in a month. Raises
-    DataError for a folder that cannot be read or holds too much, and OSError where there is no room to keep it.
+    Outdated indices of the same data folder are deleted, and those that were not used for a month.
+
+    Args:
+        network: A key that identifies the network.
+        features: The function that `feature_extractor` returns.
+        source: The data folder.
+        size: The input size of the network.
+        on_progress: Called with the number of pictures done and their total.
+
+    Raises:
+        DataError: The folder cannot be read, or holds too much.
+        OSError: The index cannot be written.
     """
-    if index := kept_index(network, source, size):
+    if index := cached_index(network, source, size):
         return index
-    pictures, (name, classes, train) = folder_of(source, size), load_train(source, size)
-    rows = directions(features, train.images, lambda done: tell(done, len(train)))
+    pictures, (name, classes, train) = _index_folder(source, size), load_train(source, size)
+    rows = normalized_features(features, train.images, lambda done: on_progress(done, len(train)))
     about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": shape_of(size).key}
-    keep_pictures(pictures, train, about)
-    save(pictures / f"{network}.npy", rows)
-    remove_older(pictures, about)
-    remove_unused(pictures.parent)
+    _save_pictures(pictures, train, about)
+    _save_array(pictures / f"{network}.npy", rows)
+    _remove_outdated(pictures, about)
+    _remove_unused(pictures.parent)
     return Index(name, classes, train.images, train.labels, rows)
 
 
-def folder_of(source: Path, size: PictureSize) -> Path:
-    return home() / "neighbors" / stamp(source, size)
+def _index_folder(source: Path, size: PictureSize) -> Path:
+    return home() / "neighbors" / _index_key(source, size)
 
 
-def keep_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
-    """Write the training pictures once for all networks of their size; the file that says so comes last."""
+def _save_pictures(folder: Path, train: Split, about: dict[str, Any]) -> None:
+    """Write the training pictures once for all networks with this input size; about.json marks them as complete."""
     if (folder / "about.json").is_file():
         return
-    save(folder / "images.npy", own_images(train.images))
-    save(folder / "labels.npy", train.labels)
+    _save_array(folder / "images.npy", own_images(train.images))
+    _save_array(folder / "labels.npy", train.labels)
     write_atomic(folder / "about.json", json.dumps(about))
 
 
-def remove_older(folder: Path, about: dict[str, Any]) -> None:
-    """Remove what is kept of the same data folder, at the same size, from before it changed."""
+def _remove_outdated(folder: Path, about: dict[str, Any]) -> None:
+    """Remove indices of the same data folder, at the same size, from before it changed."""
     for other in set(folder.parent.iterdir()) - {folder}:
         try:
             known = json.loads((other / "about.json").read_text("utf-8"))
@@ -113,14 +133,14 @@ def remove_older(folder: Path, about: dict[str, Any]) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def remove_unused(folder: Path) -> None:
-    """Remove each network's rows that nobody asked for in a month, and the pictures where nobody did for any network.
+def _remove_unused(folder: Path) -> None:
+    """Remove files that were not used for a month: a network's features, or the pictures with all features.
 
-    Whoever reads a file at this moment keeps it: it is open.
+    A process that is reading a file at the moment keeps it, because it is open.
     """
     for pictures in folder.iterdir():
         remove_abandoned(pictures)
-        with suppress(OSError):  # another process removes it too
+        with suppress(OSError):  # another process was faster
             files = list(pictures.iterdir())
             if all(map(is_unused, (pictures, *files))):
                 shutil.rmtree(pictures, ignore_errors=True)
@@ -130,13 +150,13 @@ def remove_unused(folder: Path) -> None:
                     path.unlink()
 
 
-def save(path: Path, values: np.ndarray) -> None:
-    """Write an array; a reader sees all of it or nothing."""
+def _save_array(path: Path, values: np.ndarray) -> None:
+    """Write an array atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
         np.save(file, values)
 
 
-def opened(path: Path) -> np.ndarray:
-    """An array that stays on disk until it is looked at."""
+def _open_array(path: Path) -> np.ndarray:
+    """Open an array memory-mapped."""
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

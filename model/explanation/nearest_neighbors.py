@@ -1,4 +1,4 @@
-"""The pictures that a network finds most alike: nearest in the space of its own features."""
+"""Find the most similar training pictures: the nearest in the network's own feature space."""
 
 from __future__ import annotations
 
@@ -14,22 +14,34 @@ from model.signature.shapes import PictureSize, shape_of
 if TYPE_CHECKING:
     import keras
 
-CHUNK = 128  # pictures a pass, so that others who ask meanwhile wait for no more than these
+_BATCH = 128  # pictures at a time, so that other requests do not wait for longer than these take
 
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A picture by its place in the set, and how alike it is: the cosine of the angle between features, -1 to 1."""
+    """A similar picture.
+
+    Attributes:
+        index: Its index in the data set.
+        similarity: The cosine similarity of the features, -1 to 1.
+    """
 
     index: int
-    likeness: float
+    similarity: float
 
 
-def features_of(network: keras.Model, size: PictureSize, scaling: str = "none") -> Callable[[np.ndarray], np.ndarray]:
-    """The network up to what its last layer with weights is given, as a compiled function.
+def feature_extractor(
+    network: keras.Model, size: PictureSize, scaling: str = "none"
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the network up to the input of its last layer with weights, as a compiled function.
 
-    It takes uint8 (n, height, width, channels) and gives float32 (n, features). size: the side of RGB squares, or any
-    shape; scaling: a name of SCALINGS.
+    Args:
+        network: A Keras network.
+        size: The side of square RGB pictures, or any input shape.
+        scaling: A name of SCALINGS.
+
+    Returns:
+        A function from uint8 (n, height, width, channels) to float32 (n, features).
     """
     import keras
 
@@ -42,20 +54,37 @@ def features_of(network: keras.Model, size: PictureSize, scaling: str = "none") 
     return features
 
 
-def directions(
-    features: Callable[[np.ndarray], np.ndarray], images: np.ndarray, tell: Callable[[int], None] = lambda done: None
+def normalized_features(
+    features: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
-    """The features of many pictures at length 1, float16 (n, features); `tell` hears how many are done."""
+    """Compute the features of many pictures, scaled to length 1.
+
+    Args:
+        features: The function that `feature_extractor` returns.
+        images: uint8 (n, height, width, channels).
+        on_progress: Called with the number of pictures done.
+
+    Returns:
+        float16 (n, features).
+    """
     parts = []
-    for start in range(0, len(images), CHUNK):
-        rows = features(images[start : start + CHUNK])
+    for start in range(0, len(images), _BATCH):
+        rows = features(images[start : start + _BATCH])
         parts.append((rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(np.float16))
-        tell(min(start + CHUNK, len(images)))
+        on_progress(min(start + _BATCH, len(images)))
     return np.concatenate(parts)
 
 
 def nearest(index: np.ndarray, direction: np.ndarray, count: int = 5) -> list[Neighbor]:
-    """The most alike, most alike first; index: float16 (n, features) and direction: (features,), both of length 1."""
+    """Return the `count` most similar pictures, the most similar first.
+
+    Args:
+        index: float16 (n, features), each of length 1.
+        direction: The features of one picture, (features,), of length 1.
+        count: How many to return.
+    """
     likeness = np.concatenate(
         [
             index[start : start + 8192].astype(np.float32) @ direction.astype(np.float32)

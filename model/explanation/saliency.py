@@ -1,4 +1,4 @@
-"""Which parts of a picture an answer rests on: Grad-CAM for Keras networks, occlusion for any network."""
+"""Show which parts of a picture a prediction depends on: Grad-CAM for Keras networks, occlusion for all."""
 
 from __future__ import annotations
 
@@ -18,52 +18,63 @@ from model.signature.shapes import InputShape, PictureSize, shape_of
 if TYPE_CHECKING:
     import keras
 
-Probabilities = Callable[[np.ndarray], np.ndarray]
+_Probabilities = Callable[[np.ndarray], np.ndarray]
 Explanation = Callable[[np.ndarray, int], np.ndarray]
-LEAST_SIDE = 4  # a map of fewer places than this a side says little about where
-TURN = 8  # pictures asked at a time by an explanation, so that nobody waits for more than those
-REST = 0.001  # seconds between two turns: a lock that is let go and taken again at once is never anybody else's
-GREY = np.array([125, 123, 114], np.uint8)  # the mean of natural photographs: what says least
-LUMINANCE = np.uint8(123)  # of that grey
+_MIN_MAP_SIDE = 4  # cells per side; a coarser map says little about where
+_BATCH = 8  # pictures at a time, so that other requests do not wait for longer than these take
+_PAUSE_SECONDS = 0.001  # between two batches: a thread that takes a lock again at once starves the others
+GREY = np.array([125, 123, 114], np.uint8)  # the mean of natural photographs: the least informative colour
+_LUMINANCE = np.uint8(123)  # of that grey
 
 
 class NoMapError(VitrineError, ValueError):
-    """A network that a method cannot look into; the message says why and what can."""
+    """A network that a method cannot explain; the message says why and which method can."""
 
 
 def gradient_map(
     network: keras.Model, size: PictureSize, scaling: str = "none", output: str = "probabilities"
 ) -> Explanation:
-    """Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391) of a network, as a compiled function.
+    """Return Grad-CAM (R. R. Selvaraju et al., arXiv 1610.02391) of a network as a compiled function.
 
-    It takes one picture, uint8 (height, width, channels), and a class's index, and gives float32 (height, width) of 0
-    to 1: where the features stand that speak for that class. Gradients stay in place instead of being averaged over it
-    (HiResCAM, R. L. Draelos and L. Carin, arXiv 2011.08891), so that the map shows what the network computed with. The
-    features are those of the deepest layer with maps of at least 4 x 4 places. size: the side of RGB squares, or any
-    shape; scaling: a name of SCALINGS; output: one of OUTPUTS. Raises NoMapError.
+    Gradients are not averaged over the positions (HiResCAM, R. L. Draelos and L. Carin, arXiv 2011.08891), so that the
+    map shows what the network really computed with. The features are those of the deepest layer with maps of at least 4
+    x 4 cells.
+
+    Args:
+        network: A Keras network.
+        size: The side of square RGB pictures, or any input shape.
+        scaling: A name of SCALINGS.
+        output: One of OUTPUTS.
+
+    Returns:
+        A function from one picture, uint8 (height, width, channels), and the index of a class to a map, float32
+            (height, width) of 0 to 1, of the features that support the class.
+
+    Raises:
+        NoMapError: The network has no suitable layer.
     """
     import keras
     import tensorflow as tf
 
     shape = shape_of(size)
-    layer = deepest_map(network, shape)
+    layer = _deepest_feature_layer(network, shape)
     if layer is None:
         raise NoMapError(
             _("This network has no layer of feature maps for Grad-CAM; covering parts looks into any network.")
         )
-    target = keras.Model(network.inputs[0], [layer.output, class_scores(network, output)])
+    target = keras.Model(network.inputs[0], [layer.output, _class_scores(network, output)])
     wanted = network.inputs[0]
     signature = [tf.TensorSpec((1, *shape), tf.uint8), tf.TensorSpec((), tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def weighed(picture: Any, label: Any) -> Any:
-        # The way from features to score is on the tape because the features hang on watched weights, frozen or not.
+        # Watching the weights, frozen or not, puts the whole computation from the features to the score on the tape.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in network.variables])
             features, scores = target(as_wanted(picture, scaling, wanted), training=False)
             score = scores[0, label]
             if output != INDEPENDENT:
-                # The logarithm of the odds against all other classes: it has a slope where a probability is all but 1.
+                # The log odds against all other classes still have a gradient when the probability is nearly 1.
                 others = tf.where(tf.range(tf.shape(scores)[1]) == label, -np.inf, scores[0])
                 score -= tf.reduce_logsumexp(others)
         product = tf.cast(tape.gradient(score, features), tf.float32) * tf.cast(features, tf.float32)
@@ -71,15 +82,15 @@ def gradient_map(
 
     def explained(image: np.ndarray, label: int) -> np.ndarray:
         small = weighed(tf.constant(image[None]), tf.constant(label, tf.int32))
-        return stretched(np.asarray(small), shape)
+        return _resize_map(np.asarray(small), shape)
 
     return explained
 
 
-def deepest_map(network: keras.Model, size: InputShape) -> keras.Layer | None:
-    """The last layer after the first convolution with maps of at least LEAST_SIDE places a side, or else of 2.
+def _deepest_feature_layer(network: keras.Model, size: InputShape) -> keras.Layer | None:
+    """Return the last layer after the first convolution whose maps have at least _MIN_MAP_SIDE cells a side, or else 2.
 
-    Layers with weights are left out: what they give is not normalised or activated yet.
+    Layers with weights are the second choice: their outputs are not normalized or activated yet.
     """
     convolutions = [
         index for index, layer in enumerate(network.layers) if any(len(weight.shape) == 4 for weight in layer.weights)
@@ -88,29 +99,29 @@ def deepest_map(network: keras.Model, size: InputShape) -> keras.Layer | None:
         return None
     after = network.layers[convolutions[0] :]
     for candidates in ([layer for layer in after if not layer.weights], after):
-        for least in (LEAST_SIDE, 2):
+        for least in (_MIN_MAP_SIDE, 2):
             for layer in reversed(candidates):
-                if places(network, layer, size) >= least:
+                if _map_side(network, layer, size) >= least:
                     return layer
     return None
 
 
-def places(network: keras.Model, layer: keras.Layer, size: InputShape) -> int:
-    """How many places a side, the shorter, a layer's maps have for pictures of a size; 0 where it gives no maps."""
+def _map_side(network: keras.Model, layer: keras.Layer, size: InputShape) -> int:
+    """Return the shorter side of a layer's maps, in cells, for pictures of a size; 0 if it has no maps."""
     import keras
 
     shape = getattr(layer.output, "shape", ())
     if len(shape) != 4:
         return 0
-    if None in shape[1:3]:  # a network that takes pictures of any size
+    if None in shape[1:3]:  # the network takes pictures of any size
         shape = keras.Model(network.inputs[0], layer.output).compute_output_shape((1, *size))
     return int(min(shape[1:3]))
 
 
-def class_scores(network: keras.Model, output: str) -> Any:
-    """Numbers whose differences are logarithms of odds: logits where the network has them, else log probabilities.
+def _class_scores(network: keras.Model, output: str) -> Any:
+    """Return scores whose differences are log odds: logits if the network has them, else log probabilities.
 
-    Of classes that do not exclude each other, each number is the logarithm of that class's own odds.
+    For independent classes, each score is the log odds of that class alone.
     """
     import keras
 
@@ -119,7 +130,7 @@ def class_scores(network: keras.Model, output: str) -> Any:
         return keras.ops.cast(last.input, "float32")
     rows = keras.ops.cast(network.output, "float32")
     if output == INDEPENDENT:
-        return log_odds(network, rows)
+        return _log_odds(network, rows)
     if output == "logits":
         return rows
     if output == "one logit":
@@ -129,8 +140,8 @@ def class_scores(network: keras.Model, output: str) -> Any:
     return keras.ops.log(rows + 1e-7)
 
 
-def log_odds(network: keras.Model, rows: Any) -> Any:
-    """What the last sigmoid was given, where it is a layer of its own; else worked out from what it gave."""
+def _log_odds(network: keras.Model, rows: Any) -> Any:
+    """Return the input of the last sigmoid if it is a layer of its own, else compute the log odds from its output."""
     import keras
 
     last = network.layers[-1]
@@ -139,64 +150,73 @@ def log_odds(network: keras.Model, rows: Any) -> Any:
     return keras.ops.log(rows + 1e-7) - keras.ops.log(1 - rows + 1e-7)
 
 
-def in_turns(probabilities: Probabilities) -> Probabilities:
-    """The same asked for a few pictures at a time, so that other visitors' pictures get in between."""
+def in_small_batches(probabilities: _Probabilities) -> _Probabilities:
+    """Return the same function evaluated in small batches, so that other requests are served in between."""
 
     def asked(images: np.ndarray) -> np.ndarray:
         rows = []
-        for start in range(0, len(images), TURN):
-            rows.append(probabilities(images[start : start + TURN]))
-            time.sleep(REST)
+        for start in range(0, len(images), _BATCH):
+            rows.append(probabilities(images[start : start + _BATCH]))
+            time.sleep(_PAUSE_SECONDS)
         return np.concatenate(rows)
 
     return asked
 
 
-def occlusion_map(probabilities: Probabilities, image: np.ndarray, label: int, places: int = 7) -> np.ndarray:
-    """How much covering each part of a picture lowers the probability of class `label` (arXiv 1311.2901, section 4.2).
+def occlusion_map(probabilities: _Probabilities, image: np.ndarray, label: int, positions: int = 7) -> np.ndarray:
+    """Measure how much covering each part of a picture lowers the probability of class `label`.
 
-    A grey patch of a quarter of each side stands in places x places positions, all in one call of `probabilities`,
-    which takes uint8 (n, height, width, channels). image: uint8 (height, width, channels). float32 (height, width) of 0
-    to 1; all 0 where covering lowers nothing.
+    A grey patch of a quarter of each side is moved over the picture (M. D. Zeiler and R. Fergus, arXiv 1311.2901,
+    section 4.2).
+
+    Args:
+        probabilities: From uint8 (n, height, width, channels) to float (n, classes); called once.
+        image: uint8 (height, width, channels).
+        label: The index of the class.
+        positions: Patch positions in each direction.
+
+    Returns:
+        float32 (height, width) of 0 to 1; all 0 if covering lowers nothing.
     """
     size = image.shape[:2]
     down, across = (max(side // 4, 1) for side in size)
     tops, lefts = (
-        np.linspace(0, side - part, places).round().astype(int) for side, part in zip(size, (down, across), strict=True)
+        np.linspace(0, side - part, positions).round().astype(int)
+        for side, part in zip(size, (down, across), strict=True)
     )
     corners = [(top, left) for top in tops for left in lefts]
     covered = np.repeat(image[None], len(corners) + 1, axis=0)
     for picture, (top, left) in zip(covered, corners, strict=False):
-        picture[top : top + down, left : left + across] = GREY if image.shape[2] == 3 else LUMINANCE
+        picture[top : top + down, left : left + across] = GREY if image.shape[2] == 3 else _LUMINANCE
     rows = probabilities(covered)[:, label]
     drops = rows[-1] - rows[:-1]
     total, times = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for drop, (top, left) in zip(drops, corners, strict=True):
         total[top : top + down, left : left + across] += drop
         times[top : top + down, left : left + across] += 1
-    return normalised(np.maximum(total / np.maximum(times, 1), 0.0))
+    return _normalize(np.maximum(total / np.maximum(times, 1), 0.0))
 
 
-def regions(marks: np.ndarray) -> np.ndarray:
-    """How much of a map, (height, width), lies in each ninth of the picture: shares of 1, (3, 3).
+def region_shares(marks: np.ndarray) -> np.ndarray:
+    """Return how much of a map, (height, width), lies in each ninth of the picture: (3, 3) from top left, summing to 1.
 
-    All 0 for an empty map. Rows go from top to bottom.
+    All shares of an empty map are 0.
     """
     ninths = [np.array_split(row, 3, axis=1) for row in np.array_split(marks, 3, axis=0)]
     sums = np.array([[float(part.sum()) for part in row] for row in ninths])
     return np.asarray(sums / (sums.sum() or 1.0))
 
 
-def stretched(small: np.ndarray, shape: InputShape) -> np.ndarray:
-    """A map of any size made as large as the pictures, smooth, 0 to 1."""
+def _resize_map(small: np.ndarray, shape: InputShape) -> np.ndarray:
+    """Resize a map to the size of the pictures, smoothly, with values of 0 to 1."""
     picture = Image.fromarray(np.asarray(small, np.float32)).resize(
         (shape.width, shape.height), Image.Resampling.BICUBIC
     )
-    return normalised(np.maximum(np.asarray(picture), 0.0))
+    return _normalize(np.maximum(np.asarray(picture), 0.0))
 
 
-def normalised(values: np.ndarray) -> np.ndarray:
-    """The values divided by their maximum, float32; all 0 stay so."""
+def _normalize(values: np.ndarray) -> np.ndarray:
+    """Divide by the maximum, as float32; an all-zero map stays as it is."""
     peak = float(values.max(initial=0.0))
     scaled: np.ndarray = (values / peak if peak > 0 else values).astype(np.float32)
     return scaled

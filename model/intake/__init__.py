@@ -1,6 +1,3 @@
-"""A model file from outside: looked over in a process of its own, understood, and stored.
-
-How it wants its pixels is read in the file, tried out, or guessed.
-"""
+"""Add an untrusted model file to the store: inspect it in a sandbox, find its pixel scaling, name its classes."""
 
 __all__ = ["add_model"]

@@ -1,4 +1,4 @@
-"""A model file from outside: looked over in a process of its own, then stored, or refused with a sentence."""
+"""Add a model file to the store after inspecting it in a sandbox, or refuse it with a message."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from model.registry.store import FILES, StoredModel, add, check_free, confirm, l
 from model.signature.scaling import check_scaling
 
 MAX_BYTES = 300 * 2**20
-HDF5, TFLITE = b"\x89HDF\r\n\x1a\n", b"TFL3"
-# What a file of each kind may be called: Keras 2.12 and earlier wrote HDF5 for .keras, and some browsers call a ZIP so.
-NAMES = {
+_HDF5, _TFLITE = b"\x89HDF\r\n\x1a\n", b"TFL3"
+# Suffixes that each kind of file may have: Keras 2.12 and earlier wrote _HDF5 as .keras; some browsers rename to .zip.
+_ACCEPTED_SUFFIXES = {
     ".h5": ("", ".h5", ".hdf5", ".keras"),
     ".keras": ("", ".keras", ".zip"),
     ".tflite": ("", ".tflite"),
@@ -35,11 +35,15 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person says of a file; nothing means: find out.
+class ModelOptions:
+    """What the user says about a file; empty values are to be found out.
 
-    classes: `cat,dog`, the path of a file of names, or names that were read; input_size, input_width: of the pictures,
-    for a network that takes any, without a width for squares.
+    Attributes:
+        name: The name of the model.
+        classes: `cat,dog`, the path of a file of names, or names already read.
+        scaling: A name of SCALINGS.
+        input_size: The height of the pictures, for networks that take any size.
+        input_width: Their width; 0 for squares.
     """
 
     name: str = ""
@@ -49,15 +53,18 @@ class Wishes:
     input_width: int = 0
 
 
-NO_WISHES = Wishes()
+_NO_OPTIONS = ModelOptions()
 
 
 @dataclass(frozen=True)
-class Added:
-    """A model in the store; facts: what was found out of its file, or None for one that was stored already.
+class AddedModel:
+    """A model in the store.
 
-    notes: whole sentences on what was done with the names of its classes; conversion: one on what is stored in place of
-    what was given, if that is something else.
+    Attributes:
+        model: The stored model.
+        facts: What was found out about the file; None if it was in the store already.
+        notes: Messages about changed class names.
+        conversion: A message if something other than the given file is stored.
     """
 
     model: StoredModel
@@ -66,23 +73,24 @@ class Added:
     conversion: str = ""
 
 
-def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
-    """Store a .keras, .h5 or .tflite file, or an .h5 file made of a SavedModel of Keras 2, a folder or a ZIP of one.
+def add_file(path: Path, options: ModelOptions = _NO_OPTIONS) -> AddedModel:
+    """Store a .keras, .h5 or .tflite file, or an .h5 file converted from a SavedModel of Keras 2 (a folder or a ZIP).
 
-    Raises StoreError with a sentence; nothing is stored then.
+    Raises:
+        StoreError: The file is refused; nothing is stored.
     """
-    if wishes.scaling:
-        check_scaling(wishes.scaling)
-    name = wishes.name or name_from(path)
+    if options.scaling:
+        check_scaling(options.scaling)
+    name = options.name or _name_from_path(path)
     check_free(name)
     notes: list[str] = []
     try:
-        content, suffix, conversion = read_network_file(path)
-        if same := known(content):
-            check_same(same, path, wishes)
-            return Added(confirm(same.title, wishes.scaling) if wishes.scaling else same, None)
-        facts = look_at(content, suffix, wishes)
-        classes = name_classes(wishes, facts, notes.append)
+        content, suffix, conversion = _read_network_file(path)
+        if same := _find_stored(content):
+            _check_options_match(same, path, options)
+            return AddedModel(confirm(same.title, options.scaling) if options.scaling else same, None)
+        facts = _inspect_content(content, suffix, options)
+        classes = _name_classes(options, facts, notes.append)
     except (UnsafeModelError, NamesError) as error:
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=error)) from None
     card = Card(
@@ -101,19 +109,19 @@ def add_file(path: Path, wishes: Wishes = NO_WISHES) -> Added:
         scaling_from=facts.source,
         scaling_why=facts.why,
     )
-    return Added(add(content, suffix, name, card)[0], facts, tuple(notes), conversion)
+    return AddedModel(add(content, suffix, name, card)[0], facts, tuple(notes), conversion)
 
 
-def read_network_file(path: Path) -> tuple[bytes, str, str]:
-    """The bytes to store, their suffix, and a sentence on what they were made of.
+def _read_network_file(path: Path) -> tuple[bytes, str, str]:
+    """Return the bytes to store, their suffix, and a message if they were converted.
 
     Raises:
         StoreError: The file cannot be read.
         UnsafeModelError: It uses something that is not allowed.
     """
-    parts = saved_model(path)
+    parts = _read_saved_model(path)
     if parts is None:
-        content = read_limited(path)
+        content = _read_limited(path)
         return content, suffix_of(content, path), ""
     said = _(
         "It was a SavedModel; stored is an .h5 file of its description and its weights. Nothing of it was run, so "
@@ -122,8 +130,8 @@ def read_network_file(path: Path) -> tuple[bytes, str, str]:
     return convert_to_h5(parts), ".h5", said
 
 
-def saved_model(path: Path) -> Parts | None:
-    """The files of a SavedModel of Keras 2, from its folder or a ZIP; None for anything else."""
+def _read_saved_model(path: Path) -> Parts | None:
+    """Return the files of a SavedModel of Keras 2, from its folder or a ZIP; None for anything else."""
     if path.is_dir():
         try:
             return read_saved_model_folder(path, MAX_BYTES)
@@ -133,19 +141,19 @@ def saved_model(path: Path) -> Parts | None:
             ) from None
     if path.suffix.lower() not in ("", ".zip"):
         return None
-    content = read_limited(path)
+    content = _read_limited(path)
     return read_saved_model_zip(content) if content[:4] == b"PK\x03\x04" and not is_keras_archive(content) else None
 
 
-def known(content: bytes) -> StoredModel | None:
-    """The stored model of these bytes, if there is one."""
+def _find_stored(content: bytes) -> StoredModel | None:
+    """Return the stored model with these bytes, or None."""
     digest = hashlib.sha256(content).hexdigest()
     return next((model for model in list_models() if model.sha256 == digest), None)
 
 
-def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
-    """Raises StoreError when more is wished of the same bytes than the model that they are already."""
-    classes = resolve_class_names(wishes.classes, len(model.card.classes)) if wishes.classes else model.card.classes
+def _check_options_match(model: StoredModel, path: Path, options: ModelOptions) -> None:
+    """Raise StoreError if the options ask for something other than the stored model with the same bytes."""
+    classes = resolve_class_names(options.classes, len(model.card.classes)) if options.classes else model.card.classes
     if classes != model.card.classes:
         raise StoreError(
             _("{name} is stored already, as {title!r} with the classes {names}; remove that first").format(
@@ -153,48 +161,50 @@ def check_same(model: StoredModel, path: Path, wishes: Wishes) -> None:
             )
         )
     shape = model.card.input_shape
-    if wishes.input_size and (shape.height, shape.width) != (
-        wishes.input_size,
-        wishes.input_width or wishes.input_size,
+    if options.input_size and (shape.height, shape.width) != (
+        options.input_size,
+        options.input_width or options.input_size,
     ):
         raise StoreError(
             _("{name} is stored already, as {title!r} for pictures of {shape} pixels; remove that first").format(
                 name=path.name, title=model.title, shape=shape
             )
         )
-    if wishes.scaling not in ("", model.card.scaling) and not model.card.is_guess:
+    if options.scaling not in ("", model.card.scaling) and not model.card.is_guess:
         raise StoreError(
             _(
                 "{name} is stored already, as {title!r} with scaling {scaling}; "
                 "`confirm {title} --scaling {wished}` changes that"
-            ).format(name=path.name, title=model.title, scaling=model.card.scaling, wished=wishes.scaling)
+            ).format(name=path.name, title=model.title, scaling=model.card.scaling, wished=options.scaling)
         )
 
 
-def look_at(content: bytes, suffix: str, wishes: Wishes) -> Facts:
-    """What the bytes are. Raises UnsafeModelError, NamesError."""
+def _inspect_content(content: bytes, suffix: str, options: ModelOptions) -> Facts:
+    """Inspect the bytes in a sandbox; raise UnsafeModelError or NamesError."""
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{suffix}"  # what is looked at is what is stored, whoever writes the file meanwhile
+        copy = (
+            Path(folder) / f"model{suffix}"
+        )  # inspect exactly the bytes that will be stored, even if the file changes
         copy.write_bytes(content)
         names = Path(folder) / "classes.json"
-        if wishes.classes:
-            given = names_from_argument(wishes.classes) if isinstance(wishes.classes, str) else wishes.classes
+        if options.classes:
+            given = names_from_argument(options.classes) if isinstance(options.classes, str) else options.classes
             names.write_text(json.dumps(given), "utf-8")
         return inspect(
-            copy, wishes.scaling, wishes.input_size, wishes.input_width, str(names) if wishes.classes else ""
+            copy, options.scaling, options.input_size, options.input_width, str(names) if options.classes else ""
         )
 
 
-def name_classes(wishes: Wishes, facts: Facts, tell: Callable[[str], object]) -> tuple[str, ...]:
-    """The classes' names as they were given, else as the file's own labels call them. Raises NamesError."""
-    if not wishes.classes and len(facts.labels) == facts.classes:
+def _name_classes(options: ModelOptions, facts: Facts, log: Callable[[str], object]) -> tuple[str, ...]:
+    """Return the given class names, else the labels in the file, else numbers; raise NamesError."""
+    if not options.classes and len(facts.labels) == facts.classes:
         with suppress(NamesError):
-            return resolve_class_names(facts.labels, facts.classes, tell)
-    return resolve_class_names(wishes.classes, facts.classes, tell)
+            return resolve_class_names(facts.labels, facts.classes, log)
+    return resolve_class_names(options.classes, facts.classes, log)
 
 
-def name_from(path: Path) -> str:
-    """A name for the model from its file's. Raises StoreError when none can be made."""
+def _name_from_path(path: Path) -> str:
+    """Make a model name from the name of the file; raise StoreError if that is impossible."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:64]
     if not name:
         raise StoreError(
@@ -203,8 +213,8 @@ def name_from(path: Path) -> str:
     return name
 
 
-def read_limited(path: Path) -> bytes:
-    """The file's bytes. Raises StoreError when it cannot be read or is too large."""
+def _read_limited(path: Path) -> bytes:
+    """Read a file of at most MAX_BYTES; raise StoreError."""
     try:
         if path.is_dir():
             raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=describe_folder(path)))
@@ -223,8 +233,8 @@ def read_limited(path: Path) -> bytes:
 
 
 def suffix_of(content: bytes, path: Path) -> str:
-    """What kind of file it is, by its content; its name may say nothing else. Raises StoreError."""
-    kinds = ((".h5", content[:8] == HDF5), (".keras", is_keras_archive(content)), (".tflite", content[4:8] == TFLITE))
+    """Return the suffix for the content of a file, which its name must not contradict; raise StoreError."""
+    kinds = ((".h5", content[:8] == _HDF5), (".keras", is_keras_archive(content)), (".tflite", content[4:8] == _TFLITE))
     kind = next((suffix for suffix, matches in kinds if matches), None)
     given = path.suffix.lower()
     if kind is None:
@@ -232,7 +242,7 @@ def suffix_of(content: bytes, path: Path) -> str:
             names=", ".join(FILES)
         )
         raise StoreError(_("{name} is not stored: {error}.").format(name=path.name, error=reason))
-    if given not in NAMES[kind]:
+    if given not in _ACCEPTED_SUFFIXES[kind]:
         raise StoreError(
             _("{name} is not stored: its content is that of a {kind} file, and its name says {suffix}.").format(
                 name=path.name, kind=kind, suffix=given

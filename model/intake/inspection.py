@@ -1,6 +1,6 @@
-"""What a stranger's model file is, found out in a process of its own.
+"""Inspect an untrusted model file in a sandbox.
 
-The process is `python -m model.intake.inspection FILE SCALING HEIGHT WIDTH CLASSES`.
+The sandbox runs `python -m model.intake.inspection FILE SCALING HEIGHT WIDTH CLASSES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from model.formats.tflite_operations import read_operations
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.inference.classifier import compiled, load_tflite, read_network
-from model.intake.scaling_detection import Means, find_in_keras, find_in_tflite, names_for, probe_card, said
+from model.intake.scaling_detection import (
+    OutputHints,
+    confirmed_scaling,
+    detect_keras_scaling,
+    detect_tflite_scaling,
+    names_or_numbers,
+    probe_card,
+)
 from model.intake.scaling_evidence import Finding
 from model.intake.tflite_metadata import read_labels, read_metadata
 from model.registry.card import Card
@@ -31,19 +38,22 @@ from model.signature.shapes import InputShape
 if TYPE_CHECKING:
     import keras
 
-MAX_SIDE = 1024  # pixels of the pictures that a network may want
-LEAST_SIDE = 8  # of a picture in an input without channels: (n, 100, 3) is rather a series of numbers
-MAX_CLASSES = 25_000
-PROBES = 4
-Sides = tuple[int, int]  # height and width
+_MAX_SIDE = 1024  # pixels
+_MIN_GREY_SIDE = 8  # pixels of a grey picture without a channel axis: (n, 100, 3) is rather a time series
+_MAX_CLASSES = 25_000
+_PROBES = 4
+_Sides = tuple[int, int]  # height and width
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a network is.
+    """What was found out about a network.
 
-    classes: how many; source and why: how the scaling is known (READ, TRIED, …), and by what, as a sentence's part;
-    labels: the classes' names that the file brings along, or none.
+    Attributes:
+        classes: The number of classes.
+        source: How the scaling is known: READ, TRIED, ….
+        why: The evidence for the scaling, as part of a sentence.
+        labels: The class names in the file, if any.
     """
 
     input_size: int
@@ -65,34 +75,47 @@ def inspect(
     input_size: int = 0,
     input_width: int = 0,
     classes: str = "",
-    seconds: float = TIMEOUT_SECONDS,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Facts:
-    """Look a .keras, .h5 or .tflite file over in another process. Raises UnsafeModelError.
+    """Inspect a .keras, .h5 or .tflite file in a sandbox.
 
-    scaling: a name of SCALINGS, or nothing to find it out; input_size, input_width: for networks that take pictures of
-    any size, without a width for squares; classes: a JSON file of their names, or nothing.
+    Args:
+        path: The file.
+        scaling: A name of SCALINGS, or "" to detect it.
+        input_size: The height of the pictures, for networks that take any size.
+        input_width: Their width; 0 for squares.
+        classes: A JSON file of class names, or "".
+        timeout_seconds: Limit for the sandbox.
+
+    Raises:
+        UnsafeModelError: The file is refused; the message is the reason.
     """
     wishes = scaling, str(input_size), str(input_width), classes
-    return Facts(**run_sandboxed("model.intake.inspection", [str(path.absolute()), *wishes], seconds))
+    return Facts(**run_sandboxed("model.intake.inspection", [str(path.absolute()), *wishes], timeout_seconds))
 
 
-def look(path: Path, scaling: str, size: int, width: int = 0, classes: str = "") -> Facts:
-    looks = look_tflite if path.suffix == ".tflite" else look_keras
+def inspect_here(path: Path, scaling: str, size: int, width: int = 0, classes: str = "") -> Facts:
+    """Inspect a file in this process, without a sandbox."""
+    looks = _inspect_tflite if path.suffix == ".tflite" else _inspect_keras
     return looks(path, scaling, (size, width or size), classes)
 
 
-def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
-    """The facts of a .keras or .h5 file; its description is checked before Keras is even imported."""
+def _inspect_keras(path: Path, scaling: str, sides: _Sides, classes: str) -> Facts:
+    """Inspect a .keras or .h5 file; its description is checked before Keras is imported."""
     network = read_network(path)
-    check_count(len(network.inputs))
+    _check_input_count(len(network.inputs))
     given = network.inputs[0].shape
-    shape = check_input(tuple(given), sides)
-    numbers = check_output(tuple(network.outputs[0].shape))
+    shape = _check_input(tuple(given), sides)
+    numbers = _check_output(tuple(network.outputs[0].shape))
     means = last_activation(network), MISS
     try:
-        found = said(scaling) if scaling else find_in_keras(network, shape, means, partial(names_for, classes))
+        found = (
+            confirmed_scaling(scaling)
+            if scaling
+            else detect_keras_scaling(network, shape, means, partial(names_or_numbers, classes))
+        )
         card = probe_card(shape, found.scaling)
-        rows = compiled(network, card)(probes(shape))
+        rows = compiled(network, card)(_noise_probes(shape))
     except UnsafeModelError:
         raise
     except Exception as error:
@@ -101,35 +124,39 @@ def look_keras(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
         raise UnsafeModelError(
             _("it takes exactly {count} pictures at a time; any number should do").format(count=given[0])
         ) from error
-    return facts(card, rows, numbers, found, means, int(network.count_params()), cost_of(network, shape))
+    return _collect_facts(
+        card, rows, numbers, found, means, int(network.count_params()), _count_flops_or_zero(network, shape)
+    )
 
 
-def cost_of(network: keras.Model, shape: InputShape) -> int:
-    """The operations for one picture of that shape; 0, for not known, where the network cannot be copied for it."""
+def _count_flops_or_zero(network: keras.Model, shape: InputShape) -> int:
+    """Count the operations for one picture; 0 if Keras cannot tell."""
     from model.networks.flops import count_flops
 
     try:
         return count_flops(network, tuple(shape))
-    except Exception:  # what is in the file is not ours: Keras raises nearly anything
+    except Exception:  # Keras raises nearly anything on untrusted files
         return 0
 
 
-def check_count(inputs: int) -> None:
+def _check_input_count(inputs: int) -> None:
     if inputs != 1:
         raise UnsafeModelError(_("it has {count} inputs; one is taken, the picture").format(count=inputs))
 
 
-def check_input(shape: tuple[int | None, ...], sides: Sides) -> InputShape:
-    """The shape of the pictures that an input takes. Raises UnsafeModelError for anything but RGB and grey pictures.
+def _check_input(shape: tuple[int | None, ...], sides: _Sides) -> InputShape:
+    """Return the input shape; raise UnsafeModelError unless the input is RGB or grey pictures.
 
-    sides: height and width that were wished, 0 for none; they are needed where the input leaves them open.
+    Args:
+        shape: The shape of the network's input; None for any length.
+        sides: The requested height and width, 0 for none; needed if the input leaves them open.
     """
-    if len(shape) == 3 and min(side or MAX_SIDE for side in shape[1:]) >= LEAST_SIDE:
+    if len(shape) == 3 and min(side or _MAX_SIDE for side in shape[1:]) >= _MIN_GREY_SIDE:
         shape = *shape, 1  # grey without an axis for its one channel
     if len(shape) != 4 or shape[3] not in (1, 3):
         raise UnsafeModelError(
             _("it takes {shape}; pictures are (n, height, width, 3), or (n, height, width, 1) for grey").format(
-                shape=spelled(shape)
+                shape=_format_shape(shape)
             )
         )
     found = InputShape(shape[1] or sides[0], shape[2] or sides[1], shape[3])
@@ -141,32 +168,32 @@ def check_input(shape: tuple[int | None, ...], sides: Sides) -> InputShape:
                 height=found.height, width=found.width, wished_height=sides[0], wished_width=sides[1]
             )
         )
-    if not 1 <= min(found.height, found.width) <= found.longest <= MAX_SIDE:
+    if not 1 <= min(found.height, found.width) <= found.longest <= _MAX_SIDE:
         raise UnsafeModelError(
             _("it takes pictures of {height} x {width} pixels; up to {max_side} x {max_side} are taken").format(
-                height=found.height, width=found.width, max_side=MAX_SIDE
+                height=found.height, width=found.width, max_side=_MAX_SIDE
             )
         )
     return found
 
 
-def check_output(shape: tuple[int | None, ...]) -> int:
-    """How many numbers a picture gets. Raises UnsafeModelError for anything but a row."""
-    if len(shape) != 2 or not shape[1] or not 1 <= shape[1] <= MAX_CLASSES:
+def _check_output(shape: tuple[int | None, ...]) -> int:
+    """Return the number of scores per picture; raise UnsafeModelError unless the output is (n, classes)."""
+    if len(shape) != 2 or not shape[1] or not 1 <= shape[1] <= _MAX_CLASSES:
         raise UnsafeModelError(
             _("it gives {shape}; a classifier gives (n, classes), up to {max_classes} of them").format(
-                shape=spelled(shape), max_classes=integer(MAX_CLASSES)
+                shape=_format_shape(shape), max_classes=integer(_MAX_CLASSES)
             )
         )
     return shape[1]
 
 
-def spelled(shape: tuple[int | None, ...]) -> str:
+def _format_shape(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join('n' if not side else str(side) for side in shape)})"
 
 
-def look_tflite(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
-    """The facts of a .tflite file, float or quantised."""
+def _inspect_tflite(path: Path, scaling: str, sides: _Sides, classes: str) -> Facts:
+    """Inspect a .tflite file, float or quantized."""
     from ai_edge_litert.interpreter import Interpreter
 
     operations = read_operations(path)
@@ -174,26 +201,28 @@ def look_tflite(path: Path, scaling: str, sides: Sides, classes: str) -> Facts:
     metadata = read_metadata(content)
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     given = interpreter.get_input_details()
-    check_count(len(given))
+    _check_input_count(len(given))
     result = tflite_class_output(interpreter.get_output_details())
     if given[0]["dtype"] not in (np.uint8, np.int8, np.float32):
         raise UnsafeModelError(
             _("its input is {name}; uint8, int8 and float32 are taken").format(name=np.dtype(given[0]["dtype"]).name)
         )
-    shape = check_input(signature_of(given[0]), sides)
-    numbers = check_output(tuple(int(length) for length in result["shape"]))
+    shape = _check_input(_input_signature(given[0]), sides)
+    numbers = _check_output(tuple(int(length) for length in result["shape"]))
     means = tflite_last_activation(operations, result["index"]), quantised_miss(result["quantization"][0], numbers)
     labels = read_labels(content, metadata)
-    naming = partial(names_for, classes, labels=labels)
-    found = said(scaling) if scaling else find_in_tflite(path, given[0], shape, metadata, means, naming)
+    naming = partial(names_or_numbers, classes, labels=labels)
+    found = (
+        confirmed_scaling(scaling) if scaling else detect_tflite_scaling(path, given[0], shape, metadata, means, naming)
+    )
     card = probe_card(shape, found.scaling)
-    rows = load_tflite(path, card)(probes(shape))
+    rows = load_tflite(path, card)(_noise_probes(shape))
     weights = sum(operation.weights for operation in operations)
-    return replace(facts(card, rows, numbers, found, means, weights), labels=labels)
+    return replace(_collect_facts(card, rows, numbers, found, means, weights), labels=labels)
 
 
-def signature_of(given: dict[str, Any]) -> tuple[int | None, ...]:
-    """The shape of an input; None for any length. LiteRT says -1 for that, and older files 1, as if it were fixed."""
+def _input_signature(given: dict[str, Any]) -> tuple[int | None, ...]:
+    """Return the shape of an input, with None for any length: LiteRT says -1, older files say 1."""
     count, *sides = (int(length) for length in given["shape"])
     known = [int(length) for length in given["shape_signature"]][1:]
     if len(known) != len(sides):
@@ -201,20 +230,20 @@ def signature_of(given: dict[str, Any]) -> tuple[int | None, ...]:
     return (count, *(None if length < 2 and place < 2 else length for place, length in enumerate(known)))
 
 
-def probes(shape: InputShape) -> np.ndarray:
-    """Pictures of noise, brighter each: uint8 (PROBES, height, width, channels)."""
-    noise = np.random.default_rng(0).random((PROBES, *shape))
-    return np.stack([(noise[index] * 255 * (index + 1) / PROBES).astype(np.uint8) for index in range(PROBES)])
+def _noise_probes(shape: InputShape) -> np.ndarray:
+    """Return pictures of noise of increasing brightness: uint8 (_PROBES, height, width, channels)."""
+    noise = np.random.default_rng(0).random((_PROBES, *shape))
+    return np.stack([(noise[index] * 255 * (index + 1) / _PROBES).astype(np.uint8) for index in range(_PROBES)])
 
 
-def facts(
-    card: Card, rows: np.ndarray, numbers: int, found: Finding, means: Means, parameters: int, flops: int = 0
+def _collect_facts(
+    card: Card, rows: np.ndarray, numbers: int, found: Finding, means: OutputHints, parameters: int, flops: int = 0
 ) -> Facts:
-    """The facts, after what the network said of the probes has been looked at. Raises UnsafeModelError.
+    """Check the network's answers to the noise, and collect the facts.
 
-    means: the last activation, and by how much probabilities may miss 1, as `kind_of_output` takes them.
+    `means`: the last activation, and the tolerance of the sum of probabilities, as for `kind_of_output`.
     """
-    if rows.shape != (PROBES, numbers) or not np.isfinite(rows).all():
+    if rows.shape != (_PROBES, numbers) or not np.isfinite(rows).all():
         raise UnsafeModelError(_("its answers to some pictures of noise are no numbers"))
     if (means[0], numbers) == ("softmax", 1):
         raise UnsafeModelError(_("its one number is a softmax, which is always 1; one number needs a sigmoid"))
@@ -228,4 +257,4 @@ def facts(
 
 if __name__ == "__main__":
     given = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-    print_result(lambda: asdict(look(*given)))
+    print_result(lambda: asdict(inspect_here(*given)))

@@ -1,4 +1,4 @@
-"""What a Keras network does to its pictures before its first weights, found by asking just that part of it."""
+"""Find what a Keras network does to pictures before its first weights, by running only that part."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.formats.allowlist import NETWORKS, word_set
-from model.intake.scaling_evidence import Affine, Finding, by_arithmetic, by_moments
+from model.intake.scaling_evidence import Affine, Finding, scaling_from_arithmetic, scaling_from_moments
 from model.signature.shapes import InputShape
 
 if TYPE_CHECKING:
     import keras
 
-Apply = Callable[[np.ndarray], np.ndarray]
-# Layers and operations that may stand before the first weights and leave a pixel a number that can be told from it.
-PASSING = word_set(
+ImageFunction = Callable[[np.ndarray], np.ndarray]
+# Layers and operations that may come before the first weights and map each pixel to a value.
+_PREPARING = word_set(
     """
     InputLayer Identity Activation ActivityRegularization Dropout SpatialDropout2D GaussianNoise GaussianDropout Cast
     Rescaling Normalization Resizing CenterCrop Cropping2D ZeroPadding2D UpSampling2D Permute Reshape
@@ -27,97 +27,99 @@ PASSING = word_set(
     GetItem Split Unstack Stack Concatenate Flip Take Transpose ExpandDims Squeeze Repeat Tile BroadcastTo
     """
 )
-# Three corners of the cube of colours, and one inside it: if that one is where the corners say, so is the rest.
-INSIDE = np.array([51.0, 119.0, 204.0])
+# A colour inside the RGB cube: if it is mapped as its corners predict, the map is affine.
+_INNER_COLOUR = np.array([51.0, 119.0, 204.0])
 
 
 @dataclass(frozen=True)
-class Start:
-    """The beginning of a network: how pixels get to what comes after it, and what that is."""
+class _NetworkStart:
+    """The beginning of a network: the function that prepares pictures, and the operations that follow it."""
 
-    apply: Apply
+    apply: ImageFunction
     following: list[Any]
 
 
 def read_preprocessing(network: keras.Model, shape: InputShape) -> Finding | None:
-    """What a network wants for a pixel by its own arithmetic or its normalisation's memory; None where neither tells.
+    """Return the scaling that a network's own arithmetic or its first normalization shows; None if neither does.
 
-    shape: that of the pictures that it will get.
+    `shape`: the shape of the pictures it will get.
     """
-    starts = list(starts_of(network, first_of(network)))
-    affines = [affine_of(start.apply, shape) for start in starts]
+    starts = list(_find_starts(network, input_function(network)))
+    affines = [fit_affine(start.apply, shape) for start in starts]
     if not affines or any(affine is None for affine in affines):
         return None
     affine = affines[0]
     assert affine is not None
-    if not all(other is not None and same(affine, other) for other in affines):
-        return None  # branches that treat the picture differently
-    return by_arithmetic(affine) or next(filter(None, (remembered(affine, start) for start in starts)), None)
+    if not all(other is not None and _is_same(affine, other) for other in affines):
+        return None  # branches that prepare the picture differently
+    return scaling_from_arithmetic(affine) or next(
+        filter(None, (_scaling_from_first_norm(affine, start) for start in starts)), None
+    )
 
 
-def first_of(network: keras.Model) -> Apply:
-    """Pictures as a network's input holds them: one of grey may have no axis for its one channel."""
+def input_function(network: keras.Model) -> ImageFunction:
+    """Return the function that removes the channel axis from grey pictures if the input has none."""
     return (lambda pictures: pictures) if len(network.inputs[0].shape) == 4 else (lambda pictures: pictures[..., 0])
 
 
-def same(one: Affine, other: Affine) -> bool:
+def _is_same(one: Affine, other: Affine) -> bool:
     return one.matrix.shape == other.matrix.shape and bool(
         np.allclose(one.matrix, other.matrix, rtol=1e-3) and np.allclose(one.offset, other.offset, atol=1e-3)
     )
 
 
-def starts_of(network: keras.Model, before: Apply) -> Iterator[Start]:
-    """The tensors between what only prepares pictures and the rest; inner networks are entered.
+def _find_starts(network: keras.Model, before: ImageFunction) -> Iterator[_NetworkStart]:
+    """Yield the tensors between preparation and the rest, also inside inner networks.
 
-    before: what the outer network has done to the pictures already.
+    `before`: what the outer network has done to the pictures already.
     """
     import keras
 
-    prepared = {id(tensor): tensor for tensor in graph_of(network).inputs}
+    prepared = {id(tensor): tensor for tensor in _graph_of(network).inputs}
     following: dict[int, list[Any]] = {}
     for node in nodes_of(network):
         given = node.input_tensors
         if node.is_input or not any(id(tensor) in prepared for tensor in given):
             continue
-        if is_passing(node.operation) and all(id(tensor) in prepared for tensor in given):
+        if _is_preparing(node.operation) and all(id(tensor) in prepared for tensor in given):
             prepared |= {id(tensor): tensor for tensor in node.outputs}
             continue
         for tensor in given:
             if id(tensor) in prepared:
                 following.setdefault(id(tensor), []).append(node.operation)
     for key, operations in following.items():
-        apply = part_of(network, prepared[key], before)
+        apply = partial_network(network, prepared[key], before)
         inner = operations[0]
         if len(operations) == 1 and isinstance(inner, keras.Model):
-            yield from starts_of(inner, apply)
+            yield from _find_starts(inner, apply)
         else:
-            yield Start(apply, operations)
+            yield _NetworkStart(apply, operations)
 
 
-def graph_of(network: keras.Model) -> Any:
+def _graph_of(network: keras.Model) -> Any:
     return getattr(network, "_functional", None) or network  # a Sequential keeps its graph there
 
 
 def nodes_of(network: keras.Model) -> list[Any]:
-    """The calls of a network's layers and operations, from its input on."""
-    levels = sorted(graph_of(network)._nodes_by_depth.items(), reverse=True)
+    """List the calls of a network's layers and operations, from its input on."""
+    levels = sorted(_graph_of(network)._nodes_by_depth.items(), reverse=True)
     return [node for _, level in levels for node in level]
 
 
-def is_passing(operation: Any) -> bool:
-    """Whether an operation, or an inner network with all that is in it, only prepares pictures."""
+def _is_preparing(operation: Any) -> bool:
+    """Return whether an operation, or a whole inner network, only prepares pictures."""
     name = type(operation).__name__
     if name in NETWORKS:
-        return all(map(is_passing, operation.layers))
+        return all(map(_is_preparing, operation.layers))
     if name == "Activation":
         return bool(operation.activation.__name__ == "linear")
     if name == "Mean":
         return bool(operation.keepdims) and operation.axis in (-1, 3, [-1], [3], (-1,), (3,))  # grey, of three channels
-    return name in PASSING
+    return name in _PREPARING
 
 
-def part_of(network: keras.Model, tensor: Any, before: Apply) -> Apply:
-    """The network up to a tensor, after what comes before the network."""
+def partial_network(network: keras.Model, tensor: Any, before: ImageFunction) -> ImageFunction:
+    """Return the network up to a tensor as a function, applied after `before`."""
     import keras
 
     part = keras.Model(network.inputs[0], tensor)
@@ -128,10 +130,10 @@ def part_of(network: keras.Model, tensor: Any, before: Apply) -> Apply:
     return apply
 
 
-def affine_of(apply: Apply, shape: InputShape) -> Affine | None:
-    """The map of colours that an `apply` is, or None for one that does something else.
+def fit_affine(apply: ImageFunction, shape: InputShape) -> Affine | None:
+    """Return the affine map of colours that `apply` computes; None if it is not affine.
 
-    apply: pictures of one colour, float32 (1, height, width, channels), to numbers of the same layout.
+    `apply` takes pictures of one colour, float32 (1, height, width, channels), and keeps that layout.
     """
 
     def asked(colour: np.ndarray) -> np.ndarray:
@@ -147,7 +149,7 @@ def affine_of(apply: Apply, shape: InputShape) -> Affine | None:
     try:
         black = asked(np.zeros(channels))
         matrix = np.stack([asked(255 * unit) - black for unit in np.eye(channels)], axis=1) / 255
-        inside = INSIDE[:channels]
+        inside = _INNER_COLOUR[:channels]
         missed = np.abs(matrix @ inside + black - asked(inside)).max()
     except Exception:  # what is in the file is not ours: Keras raises nearly anything
         return None
@@ -156,13 +158,13 @@ def affine_of(apply: Apply, shape: InputShape) -> Affine | None:
     return Affine(matrix, black) if np.isfinite(missed) and width > 0 and missed <= 0.02 * width else None
 
 
-def remembered(affine: Affine, start: Start) -> Finding | None:
-    """What the batch normalisation right after the beginning saw in training; None where it has seen nothing."""
+def _scaling_from_first_norm(affine: Affine, start: _NetworkStart) -> Finding | None:
+    """Return the scaling that the statistics of the first batch norm show; None if it is untrained."""
     for layer in start.following:
         if type(layer).__name__ != "BatchNormalization":
             continue
         mean, variance = np.asarray(layer.moving_mean, np.float64), np.asarray(layer.moving_variance, np.float64)
         untrained = np.allclose(mean, 0) and np.allclose(variance, 1)
         if not untrained and mean.shape == affine.offset.shape and np.isfinite([mean, variance]).all():
-            return by_moments(affine, mean, np.sqrt(np.maximum(variance, 0)))
+            return scaling_from_moments(affine, mean, np.sqrt(np.maximum(variance, 0)))
     return None

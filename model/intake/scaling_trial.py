@@ -1,4 +1,4 @@
-"""A network asked the sample pictures under each convention for a pixel, where its file says nothing of that."""
+"""Try every pixel scaling on the sample pictures, if the file itself does not show which one is right."""
 
 from __future__ import annotations
 
@@ -12,45 +12,49 @@ import numpy as np
 from model.i18n.translations import gettext as _
 from model.images.samples import Sample, first_of_each_class, list_samples
 from model.inference.shared_batches import Forward
-from model.intake.scaling_evidence import ALIKE, Finding, guess
+from model.intake.scaling_evidence import SIMILAR, Finding, default_guess
 from model.signature.outputs import MISS, OUTPUTS, kind_of_output
 from model.signature.scaling import GUESSED, SCALINGS, TRIED, as_numbers
 from model.signature.shapes import InputShape
 
-SECONDS = 30.0  # a network that takes longer for all samples is judged by those that it has answered
-LEAST = 0.01  # a probability below counts as this: one sure mistake is no proof
-USUAL, OTHERS = "unit", ("none", "symmetric")  # the most usual conventions, in this order
-SAME = 0.01  # nats: answers that tell less of their pictures are all the same
+_SECONDS = 30.0  # a slow network is judged by the samples predicted in this time
+_MIN_PROBABILITY = 0.01  # floor for probabilities: one confident mistake proves nothing
+_MOST_COMMON, _ALTERNATIVES = "unit", ("none", "symmetric")  # the most common scalings, in this order
+_SAME_ANSWERS = 0.01  # nats; below this all answers are the same
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a network said: by convention, a row for each sample."""
+class _Answers:
+    """A network's outputs: for each scaling, a row per sample."""
 
     samples: list[Sample]
     rows: dict[str, np.ndarray]
 
 
-def try_out(
+def try_scalings(
     forward: Forward, shape: InputShape, naming: Callable[[int], Sequence[str]], means: tuple[str, float] = ("", MISS)
 ) -> Finding:
-    """The convention under which a network knows the sample pictures, or answers them most unlike each other.
+    """Return the scaling with which a network recognizes the samples, or with which its answers vary most.
 
-    forward: from pictures in the network's own numbers, float32 (n, height, width, channels), to its rows; naming: from
-    the number of classes to their names; means: what the rows are, as `kind_of_output` takes it. The second way is a
-    guess, as is the first where two conventions do about as well.
+    The second way is only a guess, and so is the first if two scalings do about equally well.
+
+    Args:
+        forward: From scaled pictures, float32 (n, height, width, channels), to outputs.
+        shape: The network's input shape.
+        naming: From the number of classes to their names.
+        means: As for `kind_of_output`.
     """
-    answers = asked(forward, shape)
+    answers = _answer_samples(forward, shape)
     finish = OUTPUTS[kind_of_output(np.concatenate(list(answers.rows.values())), *means)]
-    answers = Answers(answers.samples, {name: finish(rows) for name, rows in answers.rows.items()})
-    return by_truth(answers, naming(answers.rows[USUAL].shape[1])) or by_spread(answers)
+    answers = _Answers(answers.samples, {name: finish(rows) for name, rows in answers.rows.items()})
+    return _scaling_from_accuracy(answers, naming(answers.rows[_MOST_COMMON].shape[1])) or _scaling_from_spread(answers)
 
 
-def asked(forward: Forward, shape: InputShape) -> Answers:
-    """The answers to as many samples as there is time for, one of each class first."""
+def _answer_samples(forward: Forward, shape: InputShape) -> _Answers:
+    """Predict as many samples as time allows, one of each class first."""
     samples = list_samples()
     first = first_of_each_class(samples)
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + _SECONDS
     done, rows = [], []
     for sample in first + [sample for sample in samples if sample not in first]:
         picture = sample.pixels(shape)
@@ -60,33 +64,33 @@ def asked(forward: Forward, shape: InputShape) -> Answers:
         done.append(sample)
         if time.monotonic() > until:
             break
-    return Answers(done, {name: np.stack([row[place] for row in rows]) for place, name in enumerate(SCALINGS)})
+    return _Answers(done, {name: np.stack([row[place] for row in rows]) for place, name in enumerate(SCALINGS)})
 
 
-def words_of(name: str) -> set[str]:
-    """The words of a class's name, without their endings: `Garbage_trucks` has `garbage` and `truck`."""
+def _name_words(name: str) -> set[str]:
+    """Return the words in a class name without plural endings: `Garbage_trucks` gives `garbage` and `truck`."""
     return {word.rstrip("s") for word in re.findall(r"[a-z]+", name.lower())}
 
 
-def by_truth(answers: Answers, classes: Sequence[str]) -> Finding | None:
-    """The convention under which most samples of classes that the network knows are right; None if it knows too few.
+def _scaling_from_accuracy(answers: _Answers, classes: Sequence[str]) -> Finding | None:
+    """Return the scaling with which most samples of known classes are right; None if too few are known.
 
-    A sample's file name says what it shows: `bird-macaw` is right as a bird, and as a macaw.
+    The file name says what a sample shows: `bird-macaw` counts as a bird and as a macaw.
     """
-    told = [words_of(name) for name in classes]
+    told = [_name_words(name) for name in classes]
     right = {
         place: found
         for place, sample in enumerate(answers.samples)
-        if (found := [index for index, name in enumerate(told) if name & words_of(sample.path.stem)])
+        if (found := [index for index, name in enumerate(told) if name & _name_words(sample.path.stem)])
     }
-    if len({tuple(found) for found in right.values()}) < 2:  # a network that always says one thing would be right
+    if len({tuple(found) for found in right.values()}) < 2:  # a constant network would be right
         return None
-    scores = {name: score(rows, right) for name, rows in answers.rows.items()}
+    scores = {name: _score(rows, right) for name, rows in answers.rows.items()}
     order = sorted(scores, key=lambda name: scores[name], reverse=True)
     best = order[0]
-    rival = next(name for name in order[1:] if not {name, best} <= ALIKE)
+    rival = next(name for name in order[1:] if not {name, best} <= SIMILAR)
     (hits, likelihood), (other_hits, other_likelihood) = scores[best], scores[rival]
-    # Who always answers one class is right on so many.
+    # A network that always predicts one class is right on this many.
     constant = max(sum(index in found for found in right.values()) for index in range(len(told)))
     if 2 * hits < len(right) or hits <= constant:
         return None
@@ -97,32 +101,32 @@ def by_truth(answers: Answers, classes: Sequence[str]) -> Finding | None:
     return Finding(best, TRIED if clear else GUESSED, said)
 
 
-def score(rows: np.ndarray, right: dict[int, list[int]]) -> tuple[int, float]:
-    """How many samples are right, and the logarithm of the probability that all of them are."""
+def _score(rows: np.ndarray, right: dict[int, list[int]]) -> tuple[int, float]:
+    """Count the correct samples, and return the log likelihood of all true classes."""
     hits = sum(int(rows[place].argmax()) in found for place, found in right.items())
-    likelihood = sum(float(np.log(max(rows[place][found].sum(), LEAST))) for place, found in right.items())
+    likelihood = sum(float(np.log(max(rows[place][found].sum(), _MIN_PROBABILITY))) for place, found in right.items())
     return hits, likelihood
 
 
-def by_spread(answers: Answers) -> Finding:
-    """A guess: the most usual convention, unless only under another one the answers differ from picture to picture."""
-    if is_one_class(answers.rows[USUAL]) and spread(answers.rows[USUAL]) < SAME:
-        for name in OTHERS:
-            if not is_one_class(answers.rows[name]) and spread(answers.rows[name]) > 10 * SAME:
+def _scaling_from_spread(answers: _Answers) -> Finding:
+    """Guess the most common scaling, unless the answers vary between pictures only with another one."""
+    if _is_one_class(answers.rows[_MOST_COMMON]) and _mutual_information(answers.rows[_MOST_COMMON]) < _SAME_ANSWERS:
+        for name in _ALTERNATIVES:
+            if not _is_one_class(answers.rows[name]) and _mutual_information(answers.rows[name]) > 10 * _SAME_ANSWERS:
                 why = _("as {usual} it says the same of all sample pictures, as {name} it does not")
-                return Finding(name, GUESSED, why.format(usual=USUAL, name=name))
-    return guess()
+                return Finding(name, GUESSED, why.format(usual=_MOST_COMMON, name=name))
+    return default_guess()
 
 
-def is_one_class(rows: np.ndarray) -> bool:
+def _is_one_class(rows: np.ndarray) -> bool:
     return len(set(rows.argmax(axis=1).tolist())) == 1
 
 
-def spread(rows: np.ndarray) -> float:
-    """How many nats an answer tells of its picture: the entropy of the mean answer less the mean of theirs."""
-    return entropy(rows.mean(axis=0)) - float(np.mean([entropy(row) for row in rows]))
+def _mutual_information(rows: np.ndarray) -> float:
+    """Return the mean information (nats) of an answer: entropy of the mean minus mean entropy."""
+    return _entropy(rows.mean(axis=0)) - float(np.mean([_entropy(row) for row in rows]))
 
 
-def entropy(probabilities: np.ndarray) -> float:
+def _entropy(probabilities: np.ndarray) -> float:
     positive = np.clip(probabilities, 1e-12, 1)
     return float(-(positive * np.log(positive)).sum())

@@ -1,4 +1,4 @@
-"""What a .tflite network does to its pictures before its first weights, and what it was calibrated on."""
+"""Find what a .tflite network does to pictures before its first weights, and the range it was calibrated on."""
 
 from __future__ import annotations
 
@@ -12,66 +12,68 @@ import numpy as np
 from model.formats.allowlist import word_set
 from model.i18n.translations import gettext as _
 from model.inference.classifier import as_held, from_tensor
-from model.intake.keras_preprocessing import affine_of
-from model.intake.scaling_evidence import Affine, Finding, by_arithmetic, by_range, range_apart
+from model.intake.keras_preprocessing import fit_affine
+from model.intake.scaling_evidence import Affine, Finding, range_distance, scaling_from_arithmetic, scaling_from_range
 from model.signature.scaling import GUESSED, SCALINGS
 from model.signature.shapes import InputShape
 
-# Operations that may stand before the first weights and leave a pixel a number that can be told from it.
-PASSING = word_set(
+# Operations that may come before the first weights and map each pixel to a value.
+_PASSING = word_set(
     """
     ADD BROADCAST_TO CAST CONCATENATION DEQUANTIZE DIV EXPAND_DIMS GATHER MAXIMUM MINIMUM MIRROR_PAD MUL NEG PACK PAD
     PADV2 QUANTIZE RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SLICE SPLIT SPLIT_V SQUEEZE STRIDED_SLICE
     SUB TRANSPOSE UNPACK
     """
 )
-FIRST = word_set("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
-SMALL = 0.1  # of weights that make numbers of about 1 from 0 to 255; those that make them from 0 to 1 have 1 to 5
-FAR = 0.5  # a range of calibration that misses more of a convention's, in widths, was not made by it
-NEAR = 0.3  # a range of calibration may miss so much of a convention's, in widths
+_FIRST = word_set("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED")
+_SMALL = 0.1  # gain of weights made for pixels of 0 to 255; those made for 0 to 1 have a gain of 1 to 5
+_FAR = 0.5  # in widths; a calibrated range that differs more does not come from a scaling
+_NEAR = 0.3  # in widths; how much a calibrated range may differ from its scaling's
 
 
 def read_start(path: Path, shape: InputShape) -> Finding | None:
-    """What a network wants for a pixel, by its own arithmetic or by the range of its first quantisation.
+    """Return the scaling that the network's arithmetic or the range of its first quantization shows.
 
-    Where it has both, the range must allow what the arithmetic says: a tensor may share its range with another one.
+    If there are both, the range must confirm the arithmetic, because tensors may share a range.
     """
-    quantised, last, _weights = start_of(path.read_bytes())
-    interpreter = keeping_all(path, shape)
+    quantised, last, _weights = _start_of(path.read_bytes())
+    interpreter = _keep_all_tensors(path, shape)
     details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
     given = interpreter.get_input_details()[0]
     first = given if given["quantization"][0] else details.get(quantised, given)
     found = None
     if last not in (None, given["index"], quantised):
-        between = partial(affine_between, interpreter, details[last], shape)
+        between = partial(_affine_between, interpreter, details[last], shape)
         if not first["quantization"][0]:
-            return arithmetic(between(0.0, 255.0))
-        found = within(range_of(first), between)
+            return _arithmetic(between(0.0, 255.0))
+        found = _within(_range_of(first), between)
     if not first["quantization"][0]:
         return None
-    ranged = by_quantisation(first)
+    ranged = _scaling_from_quantization(first)
     return found if found and (found.scaling, found.source) != (ranged.scaling, ranged.source) else ranged
 
 
-def arithmetic(affine: Affine | None) -> Finding | None:
-    return by_arithmetic(affine) if affine else None
+def _arithmetic(affine: Affine | None) -> Finding | None:
+    return scaling_from_arithmetic(affine) if affine else None
 
 
-def within(ends: tuple[float, float], between: Callable[[float, float], Affine | None]) -> Finding | None:
-    """What the arithmetic of a quantised network says, asked in no wider a range than each convention has.
+def _within(ends: tuple[float, float], between: Callable[[float, float], Affine | None]) -> Finding | None:
+    """Return the scaling that a quantized network's arithmetic shows, evaluated only within the range of each scaling.
 
-    Beyond that its tensors are full: black becomes the same as what is darker than black.
+    Beyond that its tensors saturate: black and anything darker become the same.
     """
     for name, scaling in SCALINGS.items():
         low, high = max(ends[0], scaling.ends[0]), min(ends[1], scaling.ends[1])
-        found = arithmetic(between(low, high)) if range_apart(ends, scaling.ends) < FAR else None
+        found = _arithmetic(between(low, high)) if range_distance(ends, scaling.ends) < _FAR else None
         if found and found.scaling == name:
             return found
     return None
 
 
-def affine_between(interpreter: Any, last: dict[str, Any], shape: InputShape, low: float, high: float) -> Affine | None:
-    """What a network makes of numbers in a range up to the tensor `last`; None where that is no map of colours."""
+def _affine_between(
+    interpreter: Any, last: dict[str, Any], shape: InputShape, low: float, high: float
+) -> Affine | None:
+    """Return the affine map from pixels in a range to the tensor `last`; None if it is not affine."""
     given = interpreter.get_input_details()[0]
     step = (high - low) / 255
 
@@ -81,53 +83,55 @@ def affine_between(interpreter: Any, last: dict[str, Any], shape: InputShape, lo
         interpreter.invoke()
         return from_tensor(interpreter.get_tensor(last["index"]), last)
 
-    found = affine_of(apply, shape)
+    found = fit_affine(apply, shape)
     return found and Affine(found.matrix / step, found.offset - (found.matrix / step).sum(axis=1) * low)
 
 
-def by_weights(path: Path, shape: InputShape) -> Finding | None:
-    """A guess by the size of a float network's first weights, None where they have the size of most.
+def scaling_from_weights(path: Path, shape: InputShape) -> Finding | None:
+    """Guess the scaling from the size of a float network's first weights; None if that is as usual.
 
-    The converter multiplies a division by 255 into the weights that follow it: nothing else is left of it.
+    The converter merges a division by 255 into the weights that follow it, and leaves no other trace.
     """
-    _quantised, _last, weights = start_of(path.read_bytes())
+    _quantised, _last, weights = _start_of(path.read_bytes())
     if not weights:
         return None
-    interpreter = keeping_all(path, shape)
+    interpreter = _keep_all_tensors(path, shape)
     given = interpreter.get_input_details()[0]
     interpreter.set_tensor(given["index"], np.zeros(given["shape"], np.float32))
-    interpreter.invoke()  # weights of half precision are unpacked by that
-    sizes = [size_of(interpreter.get_tensor(tensor), kind) for tensor, kind in weights]
-    if all(1e-6 < size < SMALL for size in sizes):
+    interpreter.invoke()  # this unpacks float16 weights
+    sizes = [_size_of(interpreter.get_tensor(tensor), kind) for tensor, kind in weights]
+    if all(1e-6 < size < _SMALL for size in sizes):
         return Finding("none", GUESSED, _("its first weights are as small as those for numbers of 0 to 255"))
     return None
 
 
-def size_of(weights: np.ndarray, kind: str) -> float:
-    """By how much a layer's weights make numbers larger, about; 0 for weights that are not float32."""
+def _size_of(weights: np.ndarray, kind: str) -> float:
+    """Return about how much a layer's weights amplify their input; 0 unless they are float32."""
     if weights.dtype != np.float32:
         return 0.0
-    together = weights.shape[1:3] if kind == "DEPTHWISE_CONV_2D" else weights.shape[1:]  # that make one number
+    together = (
+        weights.shape[1:3] if kind == "DEPTHWISE_CONV_2D" else weights.shape[1:]
+    )  # axes that are summed into one output
     return float(np.sqrt(np.mean(np.square(weights, dtype=np.float64)) * np.prod(together)))
 
 
-def by_quantisation(details: dict[str, Any]) -> Finding:
-    """What a quantised tensor of pixels stands for: the convention whose range is the nearest to its own."""
-    low, high = range_of(details)
+def _scaling_from_quantization(details: dict[str, Any]) -> Finding:
+    """Return the scaling whose range is closest to that of a quantized input."""
+    low, high = _range_of(details)
     kind = np.dtype(details["dtype"]).name
     said = _("its {kind} input stands for {low:.3g} to {high:.3g}").format(kind=kind, low=low, high=high)
-    return by_range(low, high, said, NEAR)
+    return scaling_from_range(low, high, said, _NEAR)
 
 
-def range_of(details: dict[str, Any]) -> tuple[float, float]:
-    """The lowest and the highest number that a quantised tensor can hold."""
+def _range_of(details: dict[str, Any]) -> tuple[float, float]:
+    """Return the lowest and the highest value of a quantized tensor."""
     step, zero = details["quantization"]
     limits = np.iinfo(details["dtype"])
     return (limits.min - zero) * float(step), (limits.max - zero) * float(step)
 
 
-def keeping_all(path: Path, shape: InputShape) -> Any:
-    """An interpreter whose tensors between the first and the last can be looked at."""
+def _keep_all_tensors(path: Path, shape: InputShape) -> Any:
+    """Return an interpreter that keeps the values of all tensors."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -137,17 +141,18 @@ def keeping_all(path: Path, shape: InputShape) -> Any:
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
     given = interpreter.get_input_details()[0]
-    # A network of grey pictures may have no axis for their one channel.
+    # A network for grey pictures may have no channel axis.
     interpreter.resize_tensor_input(given["index"], (1, *shape)[: len(given["shape"])])
     interpreter.allocate_tensors()
     return interpreter
 
 
-def start_of(content: bytes) -> tuple[int | None, int | None, list[tuple[int, str]]]:
-    """The tensor that the pictures are quantised into at once, and the last that only prepares them; None for neither.
+def _start_of(content: bytes) -> tuple[int | None, int | None, list[tuple[int, str]]]:
+    """Find where preparation of the pictures ends; the file's operations have been checked before.
 
-    Beside them the weights of the layers that follow, each with the layer's kind. The file has been held against the
-    list of operations already.
+    Returns:
+        The tensor that the pictures are quantized into (or None), the last tensor that only prepares them (or None),
+            and the weights of the layers that follow, each with the kind of its layer.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -156,7 +161,7 @@ def start_of(content: bytes) -> tuple[int | None, int | None, list[tuple[int, st
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     prepared, following, quantised = {graph.Inputs(0)}, set(), None
     weights: list[tuple[int, str]] = []
-    constant = {index for index in range(graph.TensorsLength()) if is_constant(model, graph.Tensors(index))}
+    constant = {index for index in range(graph.TensorsLength()) if _is_constant(model, graph.Tensors(index))}
     for place in range(graph.OperatorsLength()):
         operator = graph.Operators(place)
         code = model.OperatorCodes(operator.OpcodeIndex())
@@ -166,15 +171,15 @@ def start_of(content: bytes) -> tuple[int | None, int | None, list[tuple[int, st
             continue
         if kind == "QUANTIZE" and given == {graph.Inputs(0)}:
             quantised = operator.Outputs(0)
-        if kind in PASSING and given <= prepared:
+        if kind in _PASSING and given <= prepared:
             prepared |= {operator.Outputs(number) for number in range(operator.OutputsLength())}
         else:
             following |= given & prepared
-            if kind in FIRST:
+            if kind in _FIRST:
                 weights.append((operator.Inputs(1), kind))
     return quantised, next(iter(following)) if len(following) == 1 else None, weights
 
 
-def is_constant(model: Any, tensor: Any) -> bool:
+def _is_constant(model: Any, tensor: Any) -> bool:
     buffer = model.Buffers(tensor.Buffer())
     return bool(buffer.DataLength()) or buffer.Offset() > 1

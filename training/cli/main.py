@@ -153,7 +153,7 @@ def evaluate(
     from model.datasets.loader import load_test
     from model.datasets.splits import absent_classes_note, left_out_note, require_readable, utf8_name
     from model.datasets.test_set import has_separate_test_set, match_labels
-    from model.evaluation.scores import check_count
+    from model.evaluation.scores import check_class_count
     from model.evaluation.scores import evaluate as measure
     from model.inference.classifier import Classifier
 
@@ -162,7 +162,7 @@ def evaluate(
             classifier = Classifier.load(model, engine)
         except ValueError as error:
             raise fail(error) from None
-        check_count(classifier.card.classes)
+        check_class_count(classifier.card.classes)
         name, classes, split = load_test(data, classifier.card.input_shape)
         if strict:
             require_readable(split.broken, len(split))

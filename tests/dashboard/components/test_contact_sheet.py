@@ -9,7 +9,7 @@ from PIL import Image
 from dashboard.components.contact_sheet import SIDE, small_url
 from dashboard.components.query_params import number
 from dashboard.panels.test_set_browser import Filter
-from model.evaluation.test_set_predictions import Question
+from model.evaluation.test_set_predictions import PredictionFilter
 from tests.drawn import draw_images
 
 
@@ -37,8 +37,8 @@ def test_grey_and_oblong_pictures_keep_their_form() -> None:
 
 def test_a_filter_becomes_a_question_to_the_survey() -> None:
     asked = Filter("Cat", "ship", "wrong", 20, 95, "most sure").question(("cat", "dog", "ship"))
-    assert asked == Question(0, 2, "wrong", 0.2, 0.95, "most sure")
-    assert Filter(true="frog").question(("cat",)) == Question()
+    assert asked == PredictionFilter(0, 2, "wrong", 0.2, 0.95, "most sure")
+    assert Filter(true="frog").question(("cat",)) == PredictionFilter()
 
 
 def test_only_the_true_class_and_the_sets_own_order_need_no_answers() -> None:

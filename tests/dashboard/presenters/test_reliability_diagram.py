@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from dashboard.presenters.reliability_diagram import EDGE, reliability_diagram
-from model.evaluation.metrics import reliability
+from model.evaluation.metrics import reliability_bins
 
 
 def test_bars_stand_where_their_confidence_is_and_are_as_high_as_it_is_right() -> None:
     rows = np.array([[0.9, 0.1], [0.95, 0.05], [0.4, 0.6]])
-    drawn = ElementTree.fromstring(reliability_diagram(reliability(rows, np.array([0, 1, 1]), bins=10)))
+    drawn = ElementTree.fromstring(reliability_diagram(reliability_bins(rows, np.array([0, 1, 1]), bins=10)))
     sure, surest = drawn.findall("rect")
     assert float(sure.attrib["x"]) == pytest.approx(0.6 * EDGE + 1)
     assert (float(sure.attrib["y"]), float(sure.attrib["height"])) == (0, EDGE)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.presenters import robustness_text
-from model.explanation.robustness import Trial, trials
+from model.explanation.robustness import Trial, run_trials
 from tests.drawn import draw_images
 
 CLASSES = ("cat", "dog")
@@ -21,7 +21,7 @@ def steady(images: np.ndarray) -> np.ndarray:
 
 
 def found(probabilities: object) -> list[Trial]:
-    return trials(probabilities, draw_images(1)[0])  # type: ignore[arg-type]
+    return run_trials(probabilities, draw_images(1)[0])  # type: ignore[arg-type]
 
 
 def test_an_answer_that_holds() -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from dashboard.components.plotly_chart import INKS, inked
 from dashboard.presenters.test_set_figures import change_chart, class_bars, signed_points
-from model.evaluation.metrics import by_class, worst_first
+from model.evaluation.metrics import class_metrics, worst_first
 from tests.dashboard.color_contrast import PAGES, contrast
 
 CLASSES = ("cat", "dog", "ship")
 
 
 def test_classes_come_worst_first_and_one_without_pictures_last() -> None:
-    figures = by_class(np.array([[8, 2, 0, 0], [1, 6, 3, 0], [0, 0, 10, 0], [0, 0, 0, 0]]), (*CLASSES, "truck"))
+    figures = class_metrics(np.array([[8, 2, 0, 0], [1, 6, 3, 0], [0, 0, 10, 0], [0, 0, 0, 0]]), (*CLASSES, "truck"))
     order = worst_first(figures)
     assert order == [1, 0, 2, 3]
     table = class_bars([figures[place] for place in order], ["cat", "dog", "<b>ship", "truck"], order)

@@ -11,7 +11,7 @@ import pytest
 from dashboard.services import test_set_jobs
 from dashboard.services.test_set_jobs import Job, duration
 from model.datasets.test_set import TestSet, read_test_set
-from model.evaluation.test_set_predictions import keep, survey_file
+from model.evaluation.test_set_predictions import predictions_file, save_predictions
 from model.inference.pool import POOL
 from model.registry.card import Card, read_card
 from tests.drawn import draw_folder, save_untrained
@@ -48,7 +48,7 @@ def test_nothing_that_is_kept_is_asked_again(
     _name, card, engine, pictures = subject
     with test_set_jobs.TURN:
         job = test_set_jobs.start(*subject)  # from a page that was drawn before
-        keep(survey_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
+        save_predictions(predictions_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
         monkeypatch.setattr(test_set_jobs, "ask_all", lambda *_: pytest.fail("the answers are kept"))
     assert job.ended.wait(120)
     assert (job.error, job.done) == ("", 0)

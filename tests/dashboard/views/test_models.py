@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
-from model.intake.add_model import MAX_BYTES, Wishes, add_file
+from model.intake.add_model import MAX_BYTES, ModelOptions, add_file
 from model.registry import resolution, store
 from model.registry.card import KERAS_FILE, read_card
 from model.registry.resolution import DEFAULT, find_bundle
@@ -269,7 +269,7 @@ def test_a_shared_page_shows_and_changes_nothing(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_added_network_answers_on_the_classify_page() -> None:
-    add_file(FAST / KERAS_FILE, Wishes("copy", LETTERS))
+    add_file(FAST / KERAS_FILE, ModelOptions("copy", LETTERS))
     test = visit(model="copy", sample="frog-brown.png")
     assert not test.exception
     assert test.subheader[0].value == "G"  # the seventh class, as it is called here
@@ -317,7 +317,7 @@ def test_the_same_bytes_with_other_classes_answer_with_their_names() -> None:
     content = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
     for classes, expected in ((LETTERS, "H"), (LETTERS.upper().replace("H", "Horse"), "Horse")):
         store.remove("mine", for_good=True) if store.list_models() else None
-        add_file(FAST_INT8, Wishes("mine", classes))
+        add_file(FAST_INT8, ModelOptions("mine", classes))
         test = visit(model="mine")
         test.file_uploader[0].upload("horse.jpg", content).run()
         assert test.subheader[0].value == expected

@@ -20,7 +20,7 @@ from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.known_folders import add_folder
 from model.datasets.test_set import read_test_set
 from model.evaluation import scores
-from model.evaluation.test_set_predictions import Survey, keep, survey_file
+from model.evaluation.test_set_predictions import TestSetPredictions, predictions_file, save_predictions
 from model.i18n.translations import use_language
 from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
@@ -57,7 +57,7 @@ def answer(folder: Path, engine: str = "keras", moved: int = 0) -> np.ndarray:
     answers[:moved] = (answers[:moved] + 2) % 10
     rows[np.arange(N), answers] = rng.uniform(0.5, 0.9, N)
     rows /= rows.sum(axis=1, keepdims=True)
-    keep(survey_file(read_card(find_bundle(DEFAULT)), engine, pictures.key), rows)
+    save_predictions(predictions_file(read_card(find_bundle(DEFAULT)), engine, pictures.key), rows)
     return rows
 
 
@@ -330,7 +330,7 @@ def test_a_data_folder_may_hold_some_of_the_classes_only(tmp_path: Path, monkeyp
     pictures = read_test_set("pets", tmp_path / "pets", 32)
     rows = np.full((6, 10), 0.02, np.float32)
     rows[:, 2] = 0.82
-    keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
+    save_predictions(predictions_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
     test = visit_page("evaluation")
     assert not test.exception
     assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
@@ -346,7 +346,7 @@ def test_a_folder_may_write_the_classes_with_capitals(tmp_path: Path, monkeypatc
     pictures = read_test_set("mine", tmp_path / "mine", 32)
     rows = np.full((40, 10), 0.02, np.float32)
     rows[:, 6] = 0.82
-    keep(survey_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
+    save_predictions(predictions_file(read_card(find_bundle(DEFAULT)), "keras", pictures.key), rows)
     test = visit_page("evaluation", true="frog")
     assert {metric.label: metric.value for metric in test.metric}["accuracy"] == "50.0%"
     (link,) = [link for link in test.get("page_link") if "All of them" in link.proto.label]
@@ -365,7 +365,7 @@ def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
     source = draw_folder(tmp_path / "shapes", 2)
     monkeypatch.setenv("VITRINE_DATA", str(source))
     rows = np.full((6, 3), 1 / 3, np.float32)
-    keep(survey_file(read_card(folder), "keras", read_test_set("shapes", source, 32).key), rows)
+    save_predictions(predictions_file(read_card(folder), "keras", read_test_set("shapes", source, 32).key), rows)
     said = "mine was trained on most of these pictures, so the figures flatter it."
     test = visit_page("evaluation").selectbox(key="model").select("mine").run()
     assert [line.value for line in test.warning] == [said]
@@ -418,7 +418,7 @@ def test_figures_say_which_pictures_and_classes_they_are_not_of(
     rows = np.full((5, 3), 0.1, np.float32)
     rows[:, 1] = 0.8  # a class that no picture is of
     rows[0] = (0.8, 0.1, 0.1)
-    keep(survey_file(read_card(home / "bundles" / "mine"), "keras", pictures.key), rows)
+    save_predictions(predictions_file(read_card(home / "bundles" / "mine"), "keras", pictures.key), rows)
     test = visit_page("evaluation").selectbox(key="model").select("mine").run()
     assert not test.exception
     said = texts(test).replace("\\", "")
@@ -440,7 +440,9 @@ def test_a_class_of_a_users_own_stays_as_it_is_in_portuguese(tmp_path: Path) -> 
     rows = np.roll(np.eye(4, dtype=np.float32) * 0.6 + 0.1, 1, axis=1)
     with use_language("pt"):
         plain = test_set_browser.plain_cells(pictures, np.arange(4))
-        answered = test_set_browser.answered_cells(pictures, Survey(names, pictures.split, rows), np.arange(4))
+        answered = test_set_browser.answered_cells(
+            pictures, TestSetPredictions(names, pictures.split, rows), np.arange(4)
+        )
     assert [cell.lines for cell in plain] == [(name,) for name in names]
     assert [cell.name for cell in answered] == [f"Imagem {place}: {name}" for place, name in enumerate(names)]
     assert answered[0].lines == ("✗ none", "é all")
@@ -459,7 +461,7 @@ def test_a_card_without_a_file_is_a_sentence(data: Path, home: Path) -> None:
 
 
 def test_a_network_of_very_many_classes_is_not_evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scores, "MOST_CLASSES", 9)
+    monkeypatch.setattr(scores, "MAX_CLASSES", 9)
     test = visit_page("evaluation")
     assert not test.exception and not test.metric
     assert "the network has 10 classes; up to 9 can be evaluated" in test.error[0].value

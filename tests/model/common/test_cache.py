@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.common.cache import Cache, size_of
-from model.explanation.robustness import trials
+from model.explanation.robustness import run_trials
 
 KILO = 1000
 
@@ -108,7 +108,7 @@ def test_those_that_made_room_are_told_of() -> None:
 def test_the_size_of_what_pages_keep() -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     assert size_of(image) == size_of(image[:1, :1]) == image.nbytes  # the part keeps the whole
-    found = trials(lambda images: np.zeros((len(images), 10), np.float32), image)
+    found = run_trials(lambda images: np.zeros((len(images), 10), np.float32), image)
     assert len(found) * image.nbytes <= size_of(found) < 1.5 * len(found) * image.nbytes
     assert size_of({"a": b"x" * KILO, "b": ("y" * KILO, [image, image])}) == pytest.approx(
         2 * KILO + image.nbytes, rel=0.1

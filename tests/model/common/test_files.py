@@ -23,7 +23,7 @@ from model.common.files import (
     temporary_path,
     write_atomic,
 )
-from model.evaluation.test_set_predictions import keep
+from model.evaluation.test_set_predictions import save_predictions
 from model.registry.card import CARD_FILE, KERAS_FILE, read_card, write_card
 from model.registry.locations import own_folders
 from tests.shipped import FAST_CARD
@@ -103,7 +103,7 @@ def test_a_link_that_somebody_laid_out_is_not_written_through(tmp_path: Path) ->
     for name in (f"{CARD_FILE}.new", f"answers.npy.{os.getpid()}.new"):
         (folder / name).symlink_to(victim)
     write_card(folder, FAST_CARD)
-    keep(folder / "answers.npy", np.zeros((2, 3)))
+    save_predictions(folder / "answers.npy", np.zeros((2, 3)))
     assert victim.read_text() == "precious"
     assert not (folder / CARD_FILE).is_symlink() and not (folder / "answers.npy").is_symlink()
 

@@ -37,12 +37,12 @@ def test_no_pictures_is_an_error() -> None:
 
 
 def test_a_set_is_reported_whole_and_on_its_first_pictures_where_it_says_so() -> None:
-    assert {name: len(part) for name, part in scores.test_sets("cifar10", split(10_000, 1000)).items()} == {
+    assert {name: len(part) for name, part in scores.named_test_sets("cifar10", split(10_000, 1000)).items()} == {
         "cifar10 test, all 10,000": 10_000,
         "cifar10 test, first 1,000": 1000,
     }
-    assert list(scores.test_sets("cifar10", split(1000, 1000))) == ["cifar10 test, all 1,000"]
-    assert list(scores.test_sets("cifar10", split(2000))) == ["cifar10 test, all 2,000"]
+    assert list(scores.named_test_sets("cifar10", split(1000, 1000))) == ["cifar10 test, all 1,000"]
+    assert list(scores.named_test_sets("cifar10", split(2000))) == ["cifar10 test, all 2,000"]
 
 
 def test_first_thousand_are_scored_apart() -> None:

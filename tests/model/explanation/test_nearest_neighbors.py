@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.explanation.nearest_neighbors import directions, features_of, nearest
+from model.explanation.nearest_neighbors import feature_extractor, nearest, normalized_features
 from model.networks.architectures import build_model
 from model.signature.shapes import InputShape
 from tests.drawn import SHAPES, draw_images, enliven
@@ -16,15 +16,15 @@ def test_a_picture_is_nearest_to_itself_and_then_to_its_like(name: str) -> None:
     enliven(network)
     images = draw_images(60)
     told: list[int] = []
-    index = directions(features_of(network, 32), images, told.append)
+    index = normalized_features(feature_extractor(network, 32), images, told.append)
     assert index.dtype == np.float16 and len(index) == 60
     assert told == [60]
     np.testing.assert_allclose(np.linalg.norm(index.astype(float), axis=1), 1.0, atol=2e-3)
     alike = 0
     for place in range(60):
         first, *others = nearest(index, index[place], 4)
-        assert first.index == place and first.likeness == pytest.approx(1.0, abs=1e-2)
-        assert all(other.likeness <= first.likeness + 1e-3 for other in others)
+        assert first.index == place and first.similarity == pytest.approx(1.0, abs=1e-2)
+        assert all(other.similarity <= first.similarity + 1e-3 for other in others)
         alike += sum(other.index % len(SHAPES) == place % len(SHAPES) for other in others)
     assert alike > 90  # of 180; chance is 60
 
@@ -37,6 +37,6 @@ def test_more_than_there_are_gives_all() -> None:
 @pytest.mark.parametrize(("shape", "flat"), [(OBLONG, False), (GREY, False), (GREY, True)])
 def test_features_of_grey_and_oblong_pictures(shape: InputShape, flat: bool) -> None:
     images = np.stack([np.full(shape, level, np.uint8) for level in (0, 100, 200)])
-    rows = features_of(telling_halves(shape, flat), shape, "unit")(images)
+    rows = feature_extractor(telling_halves(shape, flat), shape, "unit")(images)
     assert rows.shape == (3, 16)
     assert (np.diff(rows[:, 0]) > 0.2).all()

@@ -3,32 +3,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.explanation.robustness import CHANGES, blurred, compressed, held, moved, trials, turned
+from model.explanation.robustness import CHANGES, blur, compress, kept_share, rotate, run_trials, shift
 from tests.drawn import draw_images
 
 
 def test_no_change_changes_nothing() -> None:
     image = draw_images(1)[0]
-    for change in (turned, moved, blurred):
+    for change in (rotate, shift, blur):
         assert (change(image, 0.0) == image).all()
 
 
 def test_turning_by_a_quarter_is_exact() -> None:
     image = draw_images(2)[1]
-    assert np.abs(turned(image, 90.0).astype(int) - np.rot90(image).astype(int)).mean() < 20
+    assert np.abs(rotate(image, 90.0).astype(int) - np.rot90(image).astype(int)).mean() < 20
 
 
 def test_moving_is_by_whole_pixels_and_mirrors_the_edge() -> None:
     image = np.arange(8, dtype=np.uint8)[None, :, None].repeat(8, axis=0).repeat(3, axis=2)
-    assert moved(image, 0.25)[0, :, 0].tolist() == [2, 1, 0, 1, 2, 3, 4, 5]
-    assert moved(image, -0.25)[0, :, 0].tolist() == [2, 3, 4, 5, 6, 7, 6, 5]
+    assert shift(image, 0.25)[0, :, 0].tolist() == [2, 1, 0, 1, 2, 3, 4, 5]
+    assert shift(image, -0.25)[0, :, 0].tolist() == [2, 3, 4, 5, 6, 7, 6, 5]
 
 
 def test_blur_and_jpeg_grow_with_their_strength() -> None:
     image = draw_images(1)[0].astype(int)
-    weak, strong = (np.abs(blurred(image.astype(np.uint8), share) - image).mean() for share in (0.01, 0.04))
+    weak, strong = (np.abs(blur(image.astype(np.uint8), share) - image).mean() for share in (0.01, 0.04))
     assert 0 < weak < strong
-    fine, coarse = (np.abs(compressed(image.astype(np.uint8), quality) - image).mean() for quality in (80, 20))
+    fine, coarse = (np.abs(compress(image.astype(np.uint8), quality) - image).mean() for quality in (80, 20))
     assert 0 < fine < coarse
 
 
@@ -51,9 +51,9 @@ def test_trials_are_answered_at_once_and_counted() -> None:
         return np.stack([sharp, ~sharp], axis=1).astype(np.float32)
 
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    found = trials(probabilities, noise)
+    found = run_trials(probabilities, noise)
     assert calls == [sum(len(strengths) for _, strengths in CHANGES.values())] == [len(found)]
     assert [trial.kind for trial in found if trial.kind == "blurred"] == ["blurred"] * 3
     blurry = [trial for trial in found if trial.kind == "blurred" and trial.strength == 0.04]
-    assert held(blurry, 1) == 1.0
-    assert 0 < held(found, 0) < 1
+    assert kept_share(blurry, 1) == 1.0
+    assert 0 < kept_share(found, 0) < 1

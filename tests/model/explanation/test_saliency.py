@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from benchmarks.servers import ROOT
-from model.explanation.saliency import GREY, NoMapError, gradient_map, in_turns, occlusion_map, regions
+from model.explanation.saliency import GREY, NoMapError, gradient_map, in_small_batches, occlusion_map, region_shares
 from model.images.decoder import read_image, to_array
 from model.inference.classifier import Classifier, compiled
 from model.networks.architectures import build_model
@@ -175,7 +175,7 @@ def test_turns_ask_for_a_few_pictures_at_a_time_and_change_nothing() -> None:
         return corner_probabilities(images)
 
     images = draw_images(20)
-    np.testing.assert_array_equal(in_turns(probabilities)(images), corner_probabilities(images))
+    np.testing.assert_array_equal(in_small_batches(probabilities)(images), corner_probabilities(images))
     assert calls == [8, 8, 4]
 
 
@@ -190,7 +190,7 @@ def test_others_get_in_between_the_turns() -> None:
             return corner_probabilities(images)
 
     image = draw_images(1)[0]
-    maker = threading.Thread(target=occlusion_map, args=(in_turns(partial(forward, "map")), image, 1))
+    maker = threading.Thread(target=occlusion_map, args=(in_small_batches(partial(forward, "map")), image, 1))
     maker.start()
     while not order:
         time.sleep(0.001)
@@ -202,8 +202,8 @@ def test_others_get_in_between_the_turns() -> None:
 def test_regions_are_shares_of_the_whole() -> None:
     marks = np.zeros((32, 32), np.float32)
     marks[2, 2] = marks[16, 30] = 1.0
-    assert regions(marks).tolist() == [[0.5, 0, 0], [0, 0, 0.5], [0, 0, 0]]
-    assert (regions(np.zeros((8, 8))) == 0).all()
+    assert region_shares(marks).tolist() == [[0.5, 0, 0], [0, 0, 0.5], [0, 0, 0]]
+    assert (region_shares(np.zeros((8, 8))) == 0).all()
 
 
 def test_grey_is_the_middle_of_photographs() -> None:

@@ -15,7 +15,7 @@ from model.common.errors import UnsafeModelError
 from model.export.quantization import unspoken
 from model.formats.class_output import last_activation
 from model.inference.classifier import load_tflite, read_network
-from model.intake.inspection import look
+from model.intake.inspection import inspect_here
 from tests.shaped import OBLONG, STRIP, card_of, telling_halves
 
 
@@ -41,7 +41,7 @@ def features(pictures: Any) -> Any:
 )
 def test_the_only_row_of_numbers_is_the_answer(tmp_path: Path, ends: Any) -> None:
     path = saved(tmp_path / "a.keras", ends)
-    facts = look(path, "unit", 0)
+    facts = inspect_here(path, "unit", 0)
     assert (facts.classes, facts.output) == (2, "probabilities")
     rows = np.asarray(read_network(path)(np.full((3, *OBLONG), 0.5, np.float32)))
     assert rows.shape == (3, 2)
@@ -51,13 +51,13 @@ def test_an_input_in_a_dictionary_is_taken(tmp_path: Path) -> None:
     network = telling_halves(OBLONG)
     given, row = network.inputs[0], network.outputs[0]
     keras.Model({given.name: given}, {"answer": row}).save(tmp_path / "a.keras")
-    assert look(tmp_path / "a.keras", "unit", 0).classes == 2
+    assert inspect_here(tmp_path / "a.keras", "unit", 0).classes == 2
 
 
 def test_several_rows_are_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.keras", lambda _pictures, row: {"kind": row, "age": layers.Dense(5)(row)})
     with pytest.raises(UnsafeModelError) as caught:
-        look(path, "", 0)
+        inspect_here(path, "", 0)
     assert str(caught.value) == (
         "it has 2 outputs ('age', 'kind') and 2 of them are rows of numbers; a classifier has one such row"
     )
@@ -66,7 +66,7 @@ def test_several_rows_are_named(tmp_path: Path) -> None:
 def test_no_row_among_several_outputs_is_a_sentence(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.keras", lambda pictures, _row: [features(pictures), pictures])
     with pytest.raises(UnsafeModelError, match="and 0 of them are rows of numbers"):
-        look(path, "", 0)
+        inspect_here(path, "", 0)
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def lite(network: keras.Model, path: Path, dtype: Any = None) -> Path:
 )
 def test_a_tflite_file_tells_softmax_from_sigmoid(tmp_path: Path, dtype: Any, activation: str, output: str) -> None:
     path = lite(telling_halves(STRIP, activation=activation), tmp_path / "a.tflite", dtype)
-    assert look(path, "unit", 0).output == output
+    assert inspect_here(path, "unit", 0).output == output
 
 
 def test_the_row_among_the_outputs_of_a_tflite_file(tmp_path: Path) -> None:
     network = telling_halves(OBLONG)
     both = keras.Model(network.inputs[0], [features(network.inputs[0]), network.outputs[0]])
     path = lite(both, tmp_path / "a.tflite")
-    facts = look(path, "unit", 0)
+    facts = inspect_here(path, "unit", 0)
     assert (facts.classes, facts.output) == (2, "probabilities")
     assert load_tflite(path, card_of(OBLONG))(np.zeros((3, *OBLONG), np.uint8)).shape == (3, 2)
 
@@ -128,7 +128,7 @@ def test_a_tflite_file_for_any_size_needs_one_said(tmp_path: Path) -> None:
     row = layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(given))
     path = lite(keras.Model(given, row), tmp_path / "a.tflite")
     with pytest.raises(UnsafeModelError, match="it takes pictures of any size; say with --input-size"):
-        look(path, "unit", 0)
-    facts = look(path, "unit", 24, 48)
+        inspect_here(path, "unit", 0)
+    facts = inspect_here(path, "unit", 24, 48)
     assert (facts.input_size, facts.input_width) == (24, 48)
     assert load_tflite(path, card_of(OBLONG))(np.zeros((3, *OBLONG), np.uint8)).shape == (3, 2)

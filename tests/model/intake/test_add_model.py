@@ -13,8 +13,8 @@ from model.common.errors import BundleError, StoreError
 from model.export.conversion import export
 from model.inference.classifier import Classifier
 from model.intake import add_model
-from model.intake.add_model import Wishes, add_file
-from model.intake.inspection import look
+from model.intake.add_model import ModelOptions, add_file
+from model.intake.inspection import inspect_here
 from model.registry import store
 from model.registry.card import KERAS_FILE, read_card
 from model.registry.resolution import find_named
@@ -34,14 +34,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refusal(path: Path, *wishes: Any) -> str:
     """The sentence for a file that is not stored; and it is not."""
     with pytest.raises(BundleError) as caught:
-        add_file(path, Wishes(*wishes))
+        add_file(path, ModelOptions(*wishes))
     assert store.list_models() == []
     return str(caught.value)
 
 
 def test_a_network_of_keras_2_goes_in_answers_and_comes_out(tmp_path: Path) -> None:
     write_keras2(tmp_path / "modelo.h5")
-    added = add_file(tmp_path / "modelo.h5", Wishes("mine", "cat,dog,frog", "unit"))
+    added = add_file(tmp_path / "modelo.h5", ModelOptions("mine", "cat,dog,frog", "unit"))
     assert added.model.title == "mine"
     card = read_card(find_named("mine"))
     assert (card.classes, card.input_size, card.scaling) == (("cat", "dog", "frog"), SIDE, "unit")
@@ -57,12 +57,12 @@ def test_a_network_of_keras_2_goes_in_answers_and_comes_out(tmp_path: Path) -> N
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are looked at in this process: TensorFlow need not be imported anew."""
-    monkeypatch.setattr(add_model, "inspect", look)
+    monkeypatch.setattr(add_model, "inspect", inspect_here)
 
 
 def test_the_scaling_wished_is_what_the_network_gets(tmp_path: Path, at_once: None) -> None:
     write_keras(tmp_path / "a.keras")
-    add_file(tmp_path / "a.keras", Wishes(scaling="symmetric"))
+    add_file(tmp_path / "a.keras", ModelOptions(scaling="symmetric"))
     images = draw_images(4, SIDE)
     network = keras.models.load_model(tmp_path / "a.keras")
     expected = np.asarray(network(images / np.float32(127.5) - 1))
@@ -75,31 +75,31 @@ def test_a_tflite_file_is_named_after_its_file(tmp_path: Path) -> None:
     path.write_bytes(FAST_INT8.read_bytes())
     names = tmp_path / "names.json"
     names.write_text(json.dumps([f"kind {number}" for number in range(10)]))
-    assert add_file(path, Wishes(classes=str(names))).model.name == "my-best-v2"
+    assert add_file(path, ModelOptions(classes=str(names))).model.name == "my-best-v2"
     assert read_card(find_named("my-best-v2")).classes[3] == "kind 3"
 
 
 def test_the_same_file_again_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_file(FAST_INT8, Wishes("mine"))
+    add_file(FAST_INT8, ModelOptions("mine"))
     monkeypatch.setattr(add_model, "inspect", lambda *_: pytest.fail("looked at twice"))
-    again = add_file(FAST_INT8, Wishes("other"))
+    again = add_file(FAST_INT8, ModelOptions("other"))
     assert (again.model.title, again.facts) == ("mine", None)
     with pytest.raises(StoreError, match=r"stored already, as 'mine' with the classes class0, .* remove that first"):
-        add_file(FAST_INT8, Wishes(classes=",".join("abcdefghij")))
+        add_file(FAST_INT8, ModelOptions(classes=",".join("abcdefghij")))
     with pytest.raises(StoreError, match="stored already, as 'mine' for pictures of 32 x 32 pixels; remove that first"):
-        add_file(FAST_INT8, Wishes(input_size=64))
-    assert add_file(FAST_INT8, Wishes(input_size=32)).facts is None
+        add_file(FAST_INT8, ModelOptions(input_size=64))
+    assert add_file(FAST_INT8, ModelOptions(input_size=32)).facts is None
     assert len(store.list_models()) == 1
 
 
 def test_the_same_file_with_a_scaling_settles_a_guess_and_nothing_else(tmp_path: Path, at_once: None) -> None:
     path = write_keras(tmp_path / "a.keras")
     assert add_file(path).model.card.is_guess
-    again = add_file(path, Wishes(scaling="symmetric"))
+    again = add_file(path, ModelOptions(scaling="symmetric"))
     assert (again.facts, again.model.card.scaling, again.model.card.scaling_from) == (None, "symmetric", "confirmed")
     assert read_card(find_named("a")).scaling == "symmetric"
     with pytest.raises(StoreError, match="stored already, as 'a' with scaling symmetric; `confirm a --scaling unit`"):
-        add_file(path, Wishes(scaling="unit"))
+        add_file(path, ModelOptions(scaling="unit"))
 
 
 def test_classes_in_words_that_the_samples_show_are_tried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,15 +108,15 @@ def test_classes_in_words_that_the_samples_show_are_tried_out(tmp_path: Path, mo
 
     def spy(path: Path, scaling: str, size: int, width: int, classes: str) -> Any:
         seen.append(json.loads(Path(classes).read_text()))
-        return look(path, scaling or "unit", size, width, classes)
+        return inspect_here(path, scaling or "unit", size, width, classes)
 
     monkeypatch.setattr(add_model, "inspect", spy)
     monkeypatch.chdir(tmp_path)
     Path("names.json").write_text('["cat", "dog", "frog"]')
     path = write_keras(tmp_path / "a.keras")
-    add_file(path, Wishes(classes="names.json"))
+    add_file(path, ModelOptions(classes="names.json"))
     store.remove("a", for_good=True)
-    add_file(path, Wishes(classes="cat,dog,frog"))
+    add_file(path, ModelOptions(classes="cat,dog,frog"))
     assert seen == [["cat", "dog", "frog"]] * 2
 
 
@@ -126,9 +126,9 @@ def test_the_files_own_labels_are_its_classes(tmp_path: Path) -> None:
     path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "\n".join(labels)}))
     assert add_file(path).model.card.classes == tuple(labels)
     store.remove("a", for_good=True)
-    assert add_file(path, Wishes(classes="a,b,c,d,e,f,g,h,i,j")).model.card.classes[2] == "c"
+    assert add_file(path, ModelOptions(classes="a,b,c,d,e,f,g,h,i,j")).model.card.classes[2] == "c"
     path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "one\ntwo"}))  # of another network
-    assert add_file(path, Wishes("b")).model.card.classes[2] == "class2"
+    assert add_file(path, ModelOptions("b")).model.card.classes[2] == "class2"
 
 
 def trap(marker: Path) -> Any:
@@ -232,7 +232,7 @@ def test_a_folder_and_a_missing_file_are_a_sentence(tmp_path: Path) -> None:
 
 def test_the_shipped_networks_own_files_can_be_added(at_once: None) -> None:
     """What Vitrine made itself is taken like anything else."""
-    add_file(FAST / KERAS_FILE, Wishes("copy", scaling="none"))
+    add_file(FAST / KERAS_FILE, ModelOptions("copy", scaling="none"))
     images = draw_images(3)
     assert np.allclose(
         Classifier.load("copy").probabilities(images), Classifier.load("fast").probabilities(images), atol=1e-6

@@ -13,7 +13,7 @@ from keras import layers
 
 from model.common.errors import UnsafeModelError
 from model.inference.classifier import load_keras, load_tflite
-from model.intake.inspection import Facts, inspect, look
+from model.intake.inspection import Facts, inspect, inspect_here
 from model.registry.card import Card
 from model.signature.outputs import OUTPUTS
 from model.signature.scaling import CONFIRMED, GUESSED, READ
@@ -33,7 +33,7 @@ def head(units: int = CLASSES, activation: str | None = "softmax") -> list[Any]:
 
 def refusal(path: Path, **wishes: Any) -> str:
     with pytest.raises(UnsafeModelError) as caught:
-        look(path, wishes.get("scaling", ""), wishes.get("size", 0))
+        inspect_here(path, wishes.get("scaling", ""), wishes.get("size", 0))
     return str(caught.value)
 
 
@@ -45,7 +45,7 @@ def test_a_network_of_keras_3_in_its_own_process(tmp_path: Path) -> None:
 
 def test_a_network_of_keras_2(tmp_path: Path) -> None:
     write_keras2(tmp_path / "a.h5")
-    facts = look(tmp_path / "a.h5", "symmetric", 0)
+    facts = inspect_here(tmp_path / "a.h5", "symmetric", 0)
     assert (facts.input_size, facts.classes, facts.scaling, facts.why) == (SIDE, CLASSES, "symmetric", "as you said")
     assert facts.parameters == 112 + 16 + 36 + 195
 
@@ -63,7 +63,7 @@ def test_a_refusal_comes_out_of_the_process(tmp_path: Path) -> None:
 
 def test_a_file_that_takes_for_ever_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsafeModelError, match="could not be loaded within 0 seconds"):
-        inspect(write_keras(tmp_path / "a.keras"), seconds=0.01)
+        inspect(write_keras(tmp_path / "a.keras"), timeout_seconds=0.01)
 
 
 @pytest.mark.parametrize("cut", [40, 5000, 1_000_000, 2_000_000])
@@ -119,7 +119,7 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
 def test_a_fixed_number_of_pictures_is_taken_where_any_other_works_as_well(tmp_path: Path) -> None:
     given = keras.Input(batch_shape=(16, 8, 8, 3))
     keras.Model(given, layers.Dense(2)(layers.Flatten()(given))).save(tmp_path / "a.keras")
-    assert look(tmp_path / "a.keras", "", 0).classes == 2
+    assert inspect_here(tmp_path / "a.keras", "", 0).classes == 2
     rows = layers.Dense(2)(keras.ops.reshape(given, (16, 192)))
     keras.Model(given, rows).save(tmp_path / "a.keras")
     assert refusal(tmp_path / "a.keras") == "it takes exactly 16 pictures at a time; any number should do"
@@ -132,7 +132,7 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_a_network_for_any_size_takes_the_size_wished(tmp_path: Path) -> None:
     path = save(tmp_path / "a.keras", *head(), shape=(None, None, 3))
-    assert look(path, "", 24).input_size == 24
+    assert inspect_here(path, "", 24).input_size == 24
     fixed = save(tmp_path / "b.keras", *head())
     assert refusal(fixed, size=24) == "it takes pictures of 8 x 8 pixels, not of 24 x 24"
 
@@ -150,9 +150,9 @@ def test_the_scaling_is_read_or_guessed_and_said(
     tmp_path: Path, parts: list[Any], dtype: str, scaling: str, source: str, why: str
 ) -> None:
     keras.utils.set_random_seed(0)
-    facts = look(save(tmp_path / "a.keras", *parts, *head(), dtype=dtype), "", 0)
+    facts = inspect_here(save(tmp_path / "a.keras", *parts, *head(), dtype=dtype), "", 0)
     assert (facts.scaling, facts.source, facts.why) == (scaling, source, why)
-    assert look(tmp_path / "a.keras", "imagenet", 0).source == CONFIRMED
+    assert inspect_here(tmp_path / "a.keras", "imagenet", 0).source == CONFIRMED
     assert refusal(tmp_path / "a.keras", scaling="loud").startswith("'loud' is no scaling; scalings: none, unit")
 
 
@@ -169,7 +169,7 @@ def test_what_the_numbers_mean_is_found_out(
     tmp_path: Path, units: int, activation: str | None, output: str, classes: int
 ) -> None:
     keras.utils.set_random_seed(1)
-    facts = look(save(tmp_path / "a.keras", *head(units, activation)), "", 0)
+    facts = inspect_here(save(tmp_path / "a.keras", *head(units, activation)), "", 0)
     assert (facts.output, facts.classes) == (output, classes)
 
 
@@ -200,7 +200,7 @@ def float_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tflite_files_that_want_other_numbers_answer_like_the_original(
     float_network: Path, file: str, scaling: str
 ) -> None:
-    facts = look(float_network / file, "", 0)
+    facts = inspect_here(float_network / file, "", 0)
     assert (facts.scaling, facts.input_size, facts.output) == (scaling, 16, "probabilities")
     card = Card("x", ("a", "b", "c"), 16, 0, 0, "", "", "", scaling=facts.scaling, output=facts.output)
     images = draw_images(30, 16, seed=1)
@@ -213,7 +213,7 @@ def test_tflite_files_that_want_other_numbers_answer_like_the_original(
 
 
 def test_the_int8_input_says_what_it_stands_for(float_network: Path) -> None:
-    assert "its int8 input stands for 0" in look(float_network / "int8.tflite", "", 0).why
+    assert "its int8 input stands for 0" in inspect_here(float_network / "int8.tflite", "", 0).why
 
 
 def test_a_path_with_spaces_works(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_path_with_spaces_works(tmp_path: Path) -> None:
 def test_a_network_of_convolutions_for_any_size_takes_the_size_wished(tmp_path: Path, suffix: str) -> None:
     parts = layers.Rescaling(1 / 255), layers.Conv2D(4, 3, padding="same"), *head()
     path = save(tmp_path / f"a{suffix}", *parts, shape=(None, None, 3))
-    facts = look(path, "", 16, 24)
+    facts = inspect_here(path, "", 16, 24)
     assert (facts.input_size, facts.input_width, facts.scaling) == (16, 24, "none")
     assert facts.flops == 2 * (16 * 24 * 3 * 3 * 3 * 4 + 4 * CLASSES)
 

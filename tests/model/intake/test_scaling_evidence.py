@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.intake.scaling_evidence import Affine, by_arithmetic, by_range
+from model.intake.scaling_evidence import Affine, scaling_from_arithmetic, scaling_from_range
 from model.signature.scaling import GUESSED, READ
 
 NEAR = 0.3
@@ -23,13 +23,13 @@ NEAR = 0.3
     ],
 )
 def test_a_range_is_of_the_nearest_convention(low: float, high: float, scaling: str) -> None:
-    found = by_range(low, high, "because", NEAR)
+    found = scaling_from_range(low, high, "because", NEAR)
     assert (found.scaling, found.source, found.why) == (scaling, READ, "because")
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 30), (0, 5000), (-20, 20), (0, 0.2)])
 def test_a_range_that_is_near_to_none_is_a_guess(low: float, high: float) -> None:
-    assert by_range(low, high, "because", NEAR).source == GUESSED
+    assert scaling_from_range(low, high, "because", NEAR).source == GUESSED
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_a_range_that_is_near_to_none_is_a_guess(low: float, high: float) -> Non
 def test_arithmetic_speaks_for_the_convention_that_it_makes_usable(
     factor: float, offset: float, scaling: str | None
 ) -> None:
-    found = by_arithmetic(Affine(factor * np.eye(3), np.full(3, float(offset))))
+    found = scaling_from_arithmetic(Affine(factor * np.eye(3), np.full(3, float(offset))))
     assert (found.scaling if found else None) == scaling

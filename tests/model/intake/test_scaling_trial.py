@@ -10,8 +10,8 @@ import pytest
 
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.inference.shared_batches import Forward
-from model.intake.batch_norm_statistics import by_memory
-from model.intake.scaling_trial import try_out
+from model.intake.batch_norm_statistics import scaling_from_statistics
+from model.intake.scaling_trial import try_scalings
 from model.registry.card import KERAS_FILE
 from model.signature.scaling import GUESSED, PIXEL_MEAN, PIXEL_STD, SCALINGS, TRIED
 from model.signature.shapes import InputShape
@@ -64,25 +64,25 @@ def numbered(count: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("scaling", ["none", "unit", "caffe"])
 def test_the_convention_under_which_the_samples_are_right_is_taken(answer: Forward, scaling: str) -> None:
-    found = try_out(wanting(answer, scaling), SHAPE, named)
+    found = try_scalings(wanting(answer, scaling), SHAPE, named)
     assert (found.scaling, found.source) == (scaling, TRIED)
     assert f"as {scaling} it is right on 18 of 21 sample pictures" in found.why
 
 
 def test_two_that_do_as_well_are_a_guess(answer: Forward) -> None:
-    found = try_out(wanting(answer, "symmetric"), SHAPE, named)
+    found = try_scalings(wanting(answer, "symmetric"), SHAPE, named)
     assert (found.scaling, found.source) == ("symmetric", GUESSED)
 
 
 @pytest.mark.parametrize(("scaling", "guess"), [("none", "none"), ("unit", "unit")])
 def test_without_names_the_answers_should_differ(answer: Forward, scaling: str, guess: str) -> None:
-    found = try_out(wanting(answer, scaling), SHAPE, numbered)
+    found = try_scalings(wanting(answer, scaling), SHAPE, numbered)
     assert (found.scaling, found.source) == (guess, GUESSED)
 
 
 @pytest.mark.parametrize("names", [("cat", "dog"), ("cat", "house"), ("a", "b")])
 def test_a_network_that_always_says_one_thing_proves_nothing(names: tuple[str, str]) -> None:
-    found = try_out(
+    found = try_scalings(
         lambda numbers: np.tile(np.array([[0.9, 0.1]], np.float32), (len(numbers), 1)), SHAPE, lambda _: names
     )
     assert (found.scaling, found.source) == ("unit", GUESSED)
@@ -90,7 +90,7 @@ def test_a_network_that_always_says_one_thing_proves_nothing(names: tuple[str, s
 
 def test_answers_that_are_no_numbers_are_a_guess() -> None:
     assert (
-        try_out(lambda numbers: np.full((len(numbers), 3), np.nan, np.float32), InputShape(8, 8), numbered).source
+        try_scalings(lambda numbers: np.full((len(numbers), 3), np.nan, np.float32), InputShape(8, 8), numbered).source
         == GUESSED
     )
 
@@ -106,7 +106,7 @@ def arithmetic(scaling: str) -> Callable[[keras.KerasTensor], keras.KerasTensor]
 @pytest.mark.parametrize("scaling", ["none", "unit", "symmetric", "standard"])
 def test_batch_normalisation_remembers_what_photographs_gave(tail: keras.Model, scaling: str) -> None:
     pictures = keras.Input((32, 32, 3))
-    found = by_memory(keras.Model(pictures, tail(arithmetic(scaling)(pictures))), SHAPE)
+    found = scaling_from_statistics(keras.Model(pictures, tail(arithmetic(scaling)(pictures))), SHAPE)
     assert found is not None
     assert (found.scaling, found.source) == (scaling, TRIED)
 
@@ -115,4 +115,4 @@ def test_a_network_without_memory_says_nothing() -> None:
     bare = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten()]
     )
-    assert by_memory(bare, InputShape(8, 8)) is None
+    assert scaling_from_statistics(bare, InputShape(8, 8)) is None

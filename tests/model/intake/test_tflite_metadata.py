@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from model.intake.tflite_metadata import Metadata, by_metadata, read_labels, read_metadata
+from model.intake.tflite_metadata import Metadata, read_labels, read_metadata, scaling_from_metadata
 from model.signature.scaling import GUESSED, READ
 from tests.shipped import FAST_INT8
 from tests.zip_bytes import packed
@@ -78,7 +78,7 @@ def test_normalisation_and_labels_are_found() -> None:
     metadata = read_metadata(content)
     assert metadata == Metadata((127.5,), (127.5,), ("labels.txt", "labels_pt.txt"))
     assert read_labels(content, metadata) == ["night", "day"]
-    found = by_metadata(metadata)
+    found = scaling_from_metadata(metadata)
     assert found is not None
     assert (found.scaling, found.source) == ("symmetric", READ)
     assert found.why == "its metadata says mean 127.5 and deviation 127.5"
@@ -95,7 +95,7 @@ def test_normalisation_and_labels_are_found() -> None:
     ],
 )
 def test_every_normalisation_has_its_convention(mean: list[float], std: list[float], scaling: str, source: str) -> None:
-    found = by_metadata(Metadata(tuple(mean), tuple(std)))
+    found = scaling_from_metadata(Metadata(tuple(mean), tuple(std)))
     assert found is not None
     assert (found.scaling, found.source) == (scaling, source)
 
@@ -104,12 +104,12 @@ def test_every_normalisation_has_its_convention(mean: list[float], std: list[flo
     ("mean", "std"), [([], []), ([0], [0]), ([float("nan")], [1]), ([0, 0], [1, 1]), ([0], [1, 1, 1])]
 )
 def test_a_normalisation_that_cannot_be_is_none(mean: list[float], std: list[float]) -> None:
-    assert by_metadata(Metadata(tuple(mean), tuple(std))) is None
+    assert scaling_from_metadata(Metadata(tuple(mean), tuple(std))) is None
 
 
 def test_files_without_metadata_are_silent() -> None:
     content = FAST_INT8.read_bytes()
-    assert by_metadata(read_metadata(content)) is None
+    assert scaling_from_metadata(read_metadata(content)) is None
     assert read_labels(content, Metadata()) == []
     assert read_labels(content + packed({"labelmap.txt": "a\nb"}), Metadata()) == ["a", "b"]
     assert read_labels(content + packed({"a.txt": "a", "b.txt": "b"}), Metadata()) == []
@@ -141,7 +141,7 @@ def test_damaged_metadata_is_no_metadata_and_never_an_error() -> None:
             damaged[spot] = int(rng.choice([0, 127, 255, int(rng.integers(256))]))
         metadata = read_metadata(bytes(damaged))
         assert len(metadata.mean) <= 64
-        by_metadata(metadata)
+        scaling_from_metadata(metadata)
         assert len(read_labels(bytes(damaged), metadata)) <= 2
     for length in range(0, 300, 7):
         assert read_metadata(whole[:length]) == Metadata()

@@ -14,7 +14,7 @@ from keras import layers
 from model.common.errors import UnsafeModelError
 from model.export.quantization import unspoken
 from model.inference.classifier import load_tflite, takes_bytes, to_tensor
-from model.intake.inspection import look
+from model.intake.inspection import inspect_here
 from model.registry.card import Card
 from model.signature.scaling import GUESSED, READ, SCALINGS
 
@@ -73,7 +73,7 @@ def test_arithmetic_in_a_float_file_is_read(
 ) -> None:
     path = tmp_path / "a.tflite"
     path.write_bytes(converted(brightness(prepare, threshold, width)))
-    facts = look(path, "", 0)
+    facts = inspect_here(path, "", 0)
     assert (facts.scaling, facts.source) == (scaling, READ)
     assert right(path, Card("", ("a", "b"), SIDE, 0, 0, "", "", "", scaling=facts.scaling))
 
@@ -89,7 +89,7 @@ def test_what_it_was_calibrated_on_tells_the_convention(
     path = tmp_path / "a.tflite"
     low, high = SCALINGS[scaling].ends
     path.write_bytes(converted(brightness(same, (low + high) / 2, high - low), ends, given))
-    facts = look(path, "", 0)
+    facts = inspect_here(path, "", 0)
     assert (facts.scaling, facts.source) == (scaling, READ)
     assert "input stands for" in facts.why
     assert right(path, Card("", ("a", "b"), SIDE, 0, 0, "", "", "", scaling=facts.scaling))
@@ -98,7 +98,7 @@ def test_what_it_was_calibrated_on_tells_the_convention(
 def test_a_float_file_of_which_nothing_is_known_is_tried(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_bytes(converted(brightness(same, 127.0, 255.0)))
-    facts = look(path, "", 0)
+    facts = inspect_here(path, "", 0)
     assert facts.scaling == "none"
     assert facts.why == "as unit it says the same of all sample pictures, as none it does not"
 
@@ -107,8 +107,8 @@ def test_a_file_for_any_size_asks_for_one_and_takes_it(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_bytes(converted(brightness(lambda pictures: pictures / 255, 0.5, 1.0, size=None)))
     with pytest.raises(UnsafeModelError, match="it takes pictures of any size; say with --input-size how large"):
-        look(path, "", 0)
-    facts = look(path, "", 24)
+        inspect_here(path, "", 0)
+    facts = inspect_here(path, "", 24)
     assert (facts.input_size, facts.scaling) == (24, "none")
     assert right(path, Card("", ("a", "b"), 24, 0, 0, "", "", "", scaling=facts.scaling))
 
@@ -151,7 +151,7 @@ def test_a_division_that_the_converter_made_part_of_the_weights_shows_in_their_s
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         (tmp_path / "a.tflite").write_bytes(converter.convert())
-    facts = look(tmp_path / "a.tflite", "", 0)
+    facts = inspect_here(tmp_path / "a.tflite", "", 0)
     assert (facts.scaling, facts.source) == (expected, GUESSED)
     assert ("weights are as small" in facts.why) is (expected == "none")
 
@@ -161,6 +161,6 @@ def test_arithmetic_in_a_quantised_file_is_read_where_ranges_are_shared(tmp_path
     """Blue first and less a mean: the converter gives the picture and the difference one range, -124 to 255."""
     caffe = keras.applications.resnet50.preprocess_input
     (tmp_path / "a.tflite").write_bytes(converted(brightness(caffe, 0, 255), (0, 255), np.dtype(given)))
-    facts = look(tmp_path / "a.tflite", "", 0)
+    facts = inspect_here(tmp_path / "a.tflite", "", 0)
     assert (facts.scaling, facts.source) == ("none", READ)
     assert right(tmp_path / "a.tflite", Card("", ("dark", "bright"), SIDE, 0, 0, "", "", "", scaling="none"))

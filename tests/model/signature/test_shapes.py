@@ -20,8 +20,8 @@ from model.images.decoder import to_array
 from model.inference.classifier import Classifier, compiled, load_tflite
 from model.inference.pool import choose
 from model.intake import add_model
-from model.intake.add_model import Wishes, add_file
-from model.intake.inspection import look
+from model.intake.add_model import ModelOptions, add_file
+from model.intake.inspection import inspect_here
 from model.registry.card import CARD_FILE, Card, parse_card, read_card
 from model.registry.locations import BUNDLES
 from model.registry.resolution import find_named
@@ -34,13 +34,13 @@ from tests.shaped import CLASSES, GREY, OBLONG, STRIP, TALL, card_of, halves, te
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("VITRINE_DATABASE", raising=False)
-    monkeypatch.setattr(add_model, "inspect", look)  # TensorFlow need not be imported anew
+    monkeypatch.setattr(add_model, "inspect", inspect_here)  # TensorFlow need not be imported anew
 
 
 @pytest.mark.parametrize("shape", [OBLONG, TALL, GREY, STRIP])
 def test_a_network_of_any_shape_is_added_and_answers(tmp_path: Path, shape: InputShape) -> None:
     telling_halves(shape).save(tmp_path / "net.keras")
-    add_file(tmp_path / "net.keras", Wishes(classes=",".join(CLASSES), scaling="unit"))
+    add_file(tmp_path / "net.keras", ModelOptions(classes=",".join(CLASSES), scaling="unit"))
     assert read_card(find_named("net")).input_shape == shape
     classifier = Classifier.load("net")
     for up in (True, False):
@@ -52,7 +52,7 @@ def test_a_network_of_any_shape_is_added_and_answers(tmp_path: Path, shape: Inpu
 
 def test_grey_pictures_without_an_axis_for_their_one_channel(tmp_path: Path) -> None:
     telling_halves(GREY, flat=True).save(tmp_path / "net.keras")
-    add_file(tmp_path / "net.keras", Wishes(classes=",".join(CLASSES), scaling="unit"))
+    add_file(tmp_path / "net.keras", ModelOptions(classes=",".join(CLASSES), scaling="unit"))
     classifier = Classifier.load("net")
     assert classifier.classify(encode(halves(up=False), "PNG")).prediction.best.label == "down"
     assert classifier.network is not None
@@ -67,7 +67,7 @@ def test_its_int8_file_takes_the_same_pictures(tmp_path: Path, shape: InputShape
     network, card = telling_halves(shape), card_of(shape)
     images = np.stack([to_array(halves(up), shape) for up in (True, False)] * 8)
     quantize(complete(network, card), images, tmp_path / "net.tflite")
-    facts = look(tmp_path / "net.tflite", "", 0)
+    facts = inspect_here(tmp_path / "net.tflite", "", 0)
     assert (facts.input_size, facts.input_width, facts.channels) == shape
     rows = load_tflite(tmp_path / "net.tflite", card_of(shape, "none"))(images)
     assert np.abs(rows - compiled(network, card)(images)).max() < 0.05

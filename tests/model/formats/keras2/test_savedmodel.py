@@ -35,8 +35,8 @@ from model.formats.keras2.savedmodel import (
 from model.formats.keras2.tensorflow_checkpoint import Checkpoint
 from model.inference.classifier import read_network
 from model.intake import add_model
-from model.intake.add_model import Wishes, add_file
-from model.intake.inspection import look
+from model.intake.add_model import ModelOptions, add_file
+from model.intake.inspection import inspect_here
 from model.registry import store
 
 FILES = Path(__file__).parents[3] / "files" / "keras2"
@@ -53,7 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are looked at in this process: TensorFlow need not be imported anew."""
-    monkeypatch.setattr(add_model, "inspect", look)
+    monkeypatch.setattr(add_model, "inspect", inspect_here)
 
 
 def parts_of(name: str) -> Parts:
@@ -117,12 +117,12 @@ def test_a_saved_model_gives_its_answers(path: Path, tmp_path: Path) -> None:
 
 def test_a_zip_goes_in_once_and_says_what_is_stored(tmp_path: Path, at_once: None) -> None:
     (tmp_path / "deep.zip").write_bytes((FILES / "deep.zip").read_bytes())
-    added = add_file(tmp_path / "deep.zip", Wishes("mine", "cat,dog,frog", "none"))
+    added = add_file(tmp_path / "deep.zip", ModelOptions("mine", "cat,dog,frog", "none"))
     assert (added.model.title, added.model.suffix) == ("mine", ".h5")
     assert added.conversion.startswith("It was a SavedModel; stored is an .h5 file")
     assert added.conversion in model_text.added(added)
     assert hashlib.sha256(convert_to_h5(parts_of("deep.zip"))).hexdigest() == added.model.sha256
-    again = add_file(write_folder(tmp_path / "again", parts_of("deep.zip")), Wishes("other"))
+    again = add_file(write_folder(tmp_path / "again", parts_of("deep.zip")), ModelOptions("other"))
     assert (again.model.title, again.facts) == ("mine", None)
 
 
