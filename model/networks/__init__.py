@@ -3,4 +3,4 @@
 A new architecture is a file here and a line in `architectures`.
 """
 
-__all__ = ["airbench", "architectures", "backbones", "flops", "pretrained"]
+__all__ = ["airbench", "architectures", "backbones", "flops", "imagenet_kinds", "pretrained"]

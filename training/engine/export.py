@@ -18,6 +18,7 @@ from model.export.quantization import quantize
 from model.inference.classifier import Classifier, engines_of, file_of
 from model.networks.flops import count_flops
 from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
+from training.engine.prior import OUTPUTS
 from training.recipes.recipe import Recipe
 from training.runs.history import read_history
 
@@ -64,6 +65,7 @@ def write_files(
         date=date.today().isoformat(),
         minutes=round(sum(read_history(run / "history.csv").seconds) / 60, 1),
         temperature=round(temperature, 4),
+        outputs=OUTPUTS if len(network.outputs) == len(OUTPUTS) else (),
     )
     return write_card(folder, card)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from model.common.files import write_atomic
 from model.common.stderr_filter import quiet
@@ -14,13 +15,14 @@ from model.datasets.splits import Dataset
 from model.i18n.translations import gettext as _
 from model.networks.architectures import ARCHITECTURES, build_model
 from training.engine.batches import TrainingBatches
-from training.engine.calibration import calibrate, stored_as_trained
+from training.engine.calibration import LOGITS, calibrate, stored_as_trained
 from training.engine.callbacks import TrainingError
 from training.engine.distillation import ANSWERS, DistilledBatches, teacher_answers
 from training.engine.export import metrics, save_bundle
 from training.engine.fused_layers import fuse
 from training.engine.holding import with_held_answers
 from training.engine.optimizer import precision
+from training.engine.prior import check_prior, with_prior
 from training.engine.training_loop import Loop
 from training.recipes.phases import picture_sizes
 from training.recipes.recipe import HeadSettings, ModelSettings, Recipe, flatten
@@ -68,6 +70,8 @@ def fit(
     keras.utils.set_random_seed(recipe.seed)
     policy = precision(recipe)
     network, trained = starting_network(recipe, dataset, policy)
+    if recipe.prior.known:  # said now rather than when hours have gone by
+        check_prior(network, dataset.classes)
     run.mkdir(parents=True, exist_ok=True)
     with claimed(run):
         remember(run, origin, dataset, resume)
@@ -79,6 +83,10 @@ def fit(
         plain = plain_copy(network, recipe, len(dataset.classes))
         held_out = stored_as_trained(dataset.validation, recipe.augmentation, recipe.seed)
         plain, temperature = calibrate(plain, held_out, recipe.calibration)
+        if recipe.prior.known:
+            plain = with_prior(plain, recipe.prior, dataset.classes)
+        elif recipe.fine_tuning.hold:
+            plain = keras.Model(plain.input, plain.outputs[0], name=plain.name)
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", metrics(status, policy, card))
         for leftover in (CHECKPOINT, ANSWERS) if status == "finished" else ():
@@ -135,7 +143,17 @@ def build(recipe: Recipe, classes: int, input_size: int | None) -> tuple[keras.M
 
 
 def plain_copy(network: keras.Model, recipe: Recipe, classes: int) -> keras.Model:
-    """The trained network in float32 with Keras's own layers only, as a bundle holds it."""
+    """The trained network in float32 with Keras's own layers only, as a bundle holds it.
+
+    With `fine_tuning.mix` the weights that were trained before are averaged with what they were.
+    """
     plain, _trained = build(recipe, classes, recipe.model.input_size)
-    plain.set_weights(network.get_weights())
+    share = recipe.fine_tuning.mix
+    if share < 1:
+        new_head = {LOGITS, *(f"head{number}" for number in range(1, len(recipe.head.hidden) + 1))}
+        for variable, trained in zip(plain.weights, network.get_weights(), strict=True):
+            part = 1.0 if variable.path.partition("/")[0] in new_head else share
+            variable.assign(part * trained + (1 - part) * np.asarray(variable))
+    else:
+        plain.set_weights(network.get_weights())
     return plain

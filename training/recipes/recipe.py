@@ -84,7 +84,18 @@ class FineTuningSettings:
     learning_rate: float = 0.00001  # in these
     schedule: str = "constant"  # constant | triangle, in these
     first_layer: str = ""  # of those that learn; what comes before it stays as it is; empty: all learn
+    mix: float = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
     hold: float = 0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """What the old answers that were held, of ImageNet's thousand classes, have a say in; see training.engine.prior."""
+
+    known: tuple[float, ...] = ()  # offset, and weights of the kinds' log odds and the largest logit; empty: no prior
+    weight: float = 0.5  # of the logarithm of the kinds' probability, beside a class's logit
+    floor: float = 0.01  # added to that probability, for classes that ImageNet hardly knows
+    temperature: float = 1.0  # divides the sum of both
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,7 @@ class Recipe:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
     fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
+    prior: PriorSettings = field(default_factory=PriorSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
     def __post_init__(self) -> None:
@@ -165,6 +177,10 @@ BOUNDS = {
     "fine_tuning.epochs": (0, 100_000),
     "fine_tuning.learning_rate": (0.0, 1e6),
     "fine_tuning.hold": (0.0, 1000.0),
+    "fine_tuning.mix": (0.0, 1.0),
+    "prior.weight": (0.0, 100.0),
+    "prior.floor": (1e-6, 1.0),
+    "prior.temperature": (0.01, 100.0),
     "distillation.temperature": (0.1, 100.0),
     "distillation.views": (1, 1000),
 }
@@ -201,6 +217,12 @@ def check(recipe: Recipe) -> None:
             _(
                 "distillation.teacher and schedule.prune do not go together: a teacher answers whole "
                 "passes; set one only"
+            )
+        )
+    if len(recipe.prior.known) not in (0, 3):
+        raise RecipeError(
+            _("prior.known is {numbers}; it is three numbers, or none for no prior").format(
+                numbers=list(recipe.prior.known)
             )
         )
     quality = recipe.augmentation.jpeg_quality

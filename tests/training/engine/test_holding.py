@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from model.registry.card import write_card
 from model.signature.shapes import InputShape
 from tests.drawn import draw_images
 from tests.shaped import card_of
-from training.engine.fit import build
+from training.engine.fit import build, plain_copy
 from training.engine.holding import HELD
 from training.engine.optimizer import ChannelAdam
 from training.recipes.recipe import FineTuningSettings, ModelSettings, Recipe
@@ -68,3 +69,16 @@ def test_what_is_held_changes_less_and_the_teacher_not_at_all(first_layer: str, 
         kept = keras.models.load_model(backbone / "model.keras").get_layer("conv1").get_weights()[0]
         assert np.array_equal(first, kept) is bool(first_layer)
     assert changes[1] < changes[0] / 2
+
+
+def test_the_weights_before_and_after_are_averaged_but_for_the_new_head(backbone: Path) -> None:
+    chosen = recipe(backbone, 1.0)
+    half = dataclasses.replace(chosen, fine_tuning=dataclasses.replace(chosen.fine_tuning, mix=0.25))
+    both, _trained = build(half, 3, 32)
+    before = both.get_layer("conv2").get_weights()[0]
+    both.set_weights([weights + 1 for weights in both.get_weights()])
+    plain = plain_copy(both, half, 3)
+    np.testing.assert_allclose(plain.get_layer("conv2").get_weights()[0], before + 0.25, atol=1e-6)
+    for head, difference in (("logits", 0), (HELD, -0.75)):
+        wanted = both.get_layer(head).get_weights()[0] + difference
+        np.testing.assert_allclose(plain.get_layer(head).get_weights()[0], wanted, atol=1e-6)

@@ -88,7 +88,7 @@ def test_a_file_holds_only_what_differs(tmp_path: Path) -> None:
         ("seed=-1", "seed is -1; it can be 0 to"),
         ("data.seed=-1", "data.seed is -1; it can be 0 to"),
         ("augmentation.flip=up", "augmentation.flip is 'up'; it can be none, random, alternating"),
-        ("optimizer.name=adamw", "optimizer.name is 'adamw'; it can be adam, sgd"),
+        ("optimizer.name=adamw", "optimizer.name is 'adamw'; it can be adam, channel_adam, sgd"),
         (
             "augmentation.jpeg_quality=[95, 50]",
             r"jpeg_quality is \[95, 50\]; it is two numbers of 1 to 100, lowest first",
