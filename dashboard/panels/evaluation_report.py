@@ -13,7 +13,7 @@ from dashboard.panels import test_set_browser
 from dashboard.presenters import reliability_diagram, test_set_figures
 from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
-from model.datasets.test_set import TestSet
+from model.datasets.test_set import PictureSet
 from model.evaluation.metrics import (
     class_metrics,
     confident_mistakes,
@@ -24,7 +24,7 @@ from model.evaluation.metrics import (
     worst_first,
 )
 from model.evaluation.scores import Evaluation
-from model.evaluation.test_set_predictions import PredictionFilter, TestSetPredictions, select
+from model.evaluation.test_set_predictions import PredictedTestSet, PredictionFilter, select
 from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -64,7 +64,7 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
         twin.dataframe(table(), hide_index=True, column_config=columns, alt=alt)
 
 
-def show_confusion(found: Evaluation, survey: TestSetPredictions) -> None:
+def show_confusion(found: Evaluation, survey: PredictedTestSet) -> None:
     """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
     st.markdown(_("**What it takes for what**"))
     confusion, labels = np.array(found.confusion), [class_name(label, survey.classes) for label in survey.classes]
@@ -99,7 +99,7 @@ def show_confusion(found: Evaluation, survey: TestSetPredictions) -> None:
     )
 
 
-def chosen_cell(survey: TestSetPredictions) -> tuple[int, int]:
+def chosen_cell(survey: PredictedTestSet) -> tuple[int, int]:
     """The places of the true class and the answer that the address names, -1 for any."""
     question = test_set_browser.Filter(
         query_params.given("true", ["", *survey.classes]), query_params.given("answer", ["", *survey.classes])
@@ -107,7 +107,7 @@ def chosen_cell(survey: TestSetPredictions) -> tuple[int, int]:
     return question.true, question.predicted
 
 
-def show_cell(survey: TestSetPredictions, pictures: TestSet) -> None:
+def show_cell(survey: PredictedTestSet, pictures: PictureSet) -> None:
     """The pictures of the chosen cell, and the way to all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(_("**Pictures of a cell**: click one, or choose"), width="content")
@@ -132,7 +132,7 @@ def given(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
-def show_strip(title: str, key: str, survey: TestSetPredictions, pictures: TestSet, places: np.ndarray) -> None:
+def show_strip(title: str, key: str, survey: PredictedTestSet, pictures: PictureSet, places: np.ndarray) -> None:
     """The first of some pictures under a line of text."""
     st.caption(title)
     cells = test_set_browser.answered_cells(pictures, survey, places[:STRIP])
@@ -140,7 +140,7 @@ def show_strip(title: str, key: str, survey: TestSetPredictions, pictures: TestS
         test_set_browser.show_cells(title, pictures, cells, f"strip-{key}")
 
 
-def link_to_gallery(pictures: TestSet, label: str, **values: str) -> None:
+def link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
     st.page_link(
         "views/gallery.py",
         label=label,
@@ -149,7 +149,7 @@ def link_to_gallery(pictures: TestSet, label: str, **values: str) -> None:
     )
 
 
-def show_reliability(survey: TestSetPredictions) -> None:
+def show_reliability(survey: PredictedTestSet) -> None:
     """Whether it is as often right as it is sure."""
     st.markdown(_("**Is it right as often as it is sure?**"))
     bins = reliability_bins(survey.probabilities, survey.split.labels)
@@ -167,7 +167,7 @@ def show_reliability(survey: TestSetPredictions) -> None:
     )
 
 
-def show_classes(found: Evaluation, survey: TestSetPredictions) -> None:
+def show_classes(found: Evaluation, survey: PredictedTestSet) -> None:
     """Precision, recall and F1 of each class, worst first."""
     st.markdown(_("**Class by class, the worst first** (bar: F1)"))
     each, labels = (
@@ -189,7 +189,7 @@ def show_classes(found: Evaluation, survey: TestSetPredictions) -> None:
     show_twin("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
 
 
-def show_mistakes(survey: TestSetPredictions, pictures: TestSet) -> None:
+def show_mistakes(survey: PredictedTestSet, pictures: PictureSet) -> None:
     """The surest mistakes, and pictures whose label is probably wrong."""
     probabilities, labels = survey.probabilities, survey.split.labels
     wrong, doubtful = confident_mistakes(probabilities, labels), label_errors(probabilities, labels)

@@ -18,11 +18,11 @@ from dashboard.presenters import model_text, phrases, test_set_figures
 from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
-from model.datasets.test_set import TestSet
+from model.datasets.test_set import PictureSet
 from model.evaluation.metrics import wilson_interval
 from model.evaluation.paired_test import Disagreement, PairedTest, count_changes, disagreements
 from model.evaluation.scores import Evaluation, score
-from model.evaluation.test_set_predictions import TestSetPredictions
+from model.evaluation.test_set_predictions import PredictedTestSet
 from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
@@ -166,7 +166,7 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
     show_twin("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
 
 
-def show_disagreements(disagreed: list[Disagreement], pictures: TestSet, classes: tuple[str, ...]) -> None:
+def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, classes: tuple[str, ...]) -> None:
     """The pictures that the two answer differently, one kind at a time."""
     kinds = {
         "lost": [one for one in disagreed if one.first.label == one.label],
@@ -189,7 +189,7 @@ def show_disagreements(disagreed: list[Disagreement], pictures: TestSet, classes
         st.caption(_("There is no such picture."))
 
 
-def disagreed_cell(one: Disagreement, pictures: TestSet, classes: tuple[str, ...]) -> Cell:
+def disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, ...]) -> Cell:
     lines = (
         f"1: {class_name(one.first.label, classes)}",
         f"2: {class_name(one.second.label, classes)}",
@@ -201,9 +201,9 @@ def disagreed_cell(one: Disagreement, pictures: TestSet, classes: tuple[str, ...
 def compare(
     names: tuple[str, str],
     sides: Sequence[tuple[str, Card, str]],
-    first: TestSetPredictions,
+    first: PredictedTestSet,
     second: np.ndarray,
-    pictures: TestSet,
+    pictures: PictureSet,
 ) -> None:
     """Everything that the page says of two networks; second: the other's probabilities, float (n, classes)."""
     labels, classes = first.split.labels, first.classes

@@ -15,8 +15,8 @@ from dashboard.panels import test_set_picker
 from dashboard.presenters import phrases
 from model.datasets.class_matching import match_classes
 from model.datasets.display_names import class_name
-from model.datasets.test_set import TestSet
-from model.evaluation.test_set_predictions import ORDERS, VERDICTS, PredictionFilter, TestSetPredictions
+from model.datasets.test_set import PictureSet
+from model.evaluation.test_set_predictions import ORDERS, VERDICTS, PredictedTestSet, PredictionFilter
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.registry.card import Card
@@ -88,12 +88,12 @@ def choose_page(count: int) -> slice:
     return slice((page - 1) * PAGE, page * PAGE)
 
 
-def plain_cells(pictures: TestSet, places: np.ndarray) -> list[Cell]:
+def plain_cells(pictures: PictureSet, places: np.ndarray) -> list[Cell]:
     """The pictures with their true class, before a network has been asked."""
     return [cell(pictures, place, (class_name(pictures.truth(place), pictures.classes),)) for place in places.tolist()]
 
 
-def answered_cells(pictures: TestSet, survey: TestSetPredictions, places: np.ndarray) -> list[Cell]:
+def answered_cells(pictures: PictureSet, survey: PredictedTestSet, places: np.ndarray) -> list[Cell]:
     """The pictures with the network's answer, how sure it is, and the true class where that is another."""
     cells = []
     predicted, confidence = survey.predicted, survey.confidence
@@ -107,7 +107,7 @@ def answered_cells(pictures: TestSet, survey: TestSetPredictions, places: np.nda
     return cells
 
 
-def cell(pictures: TestSet, place: int, lines: tuple[str, ...], verdict: str = "", badge: str = "") -> Cell:
+def cell(pictures: PictureSet, place: int, lines: tuple[str, ...], verdict: str = "", badge: str = "") -> Cell:
     return Cell(
         place,
         small_url(pictures.split.images[place]),
@@ -119,12 +119,12 @@ def cell(pictures: TestSet, place: int, lines: tuple[str, ...], verdict: str = "
     )
 
 
-def query_of(pictures: TestSet, place: int) -> dict[str, list[str]]:
+def query_of(pictures: PictureSet, place: int) -> dict[str, list[str]]:
     """The address of a picture on the page Classify; the way back from there leads to the view at hand."""
     return query_params.query(query_params.VIEW, set=pictures.name, picture=str(place))
 
 
-def show_cells(title: str, pictures: TestSet, cells: list[Cell], key: str) -> None:
+def show_cells(title: str, pictures: PictureSet, cells: list[Cell], key: str) -> None:
     """The pictures as links to the page Classify."""
     place = show_sheet(title, cells, key)
     if place is not None:

@@ -17,7 +17,7 @@ from dashboard.presenters import phrases
 from dashboard.services import resources, test_set_jobs
 from model.datasets.known_folders import add_folder, added_folders, forget_folder
 from model.datasets.splits import NAMED_PICTURES, DataError, left_out_note
-from model.datasets.test_set import TestSet
+from model.datasets.test_set import PictureSet
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.inference.classifier import DEFAULT_ENGINE, engines_of, file_of
@@ -93,7 +93,7 @@ def forget(name: str) -> None:
         st.session_state.folder_problem = str(error)
 
 
-def read(name: str, folder: Path, card: Card) -> TestSet:
+def read(name: str, folder: Path, card: Card) -> PictureSet:
     """The set's pictures at the network's size; where they cannot be had, a sentence, and the page ends there."""
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):
@@ -103,7 +103,7 @@ def read(name: str, folder: Path, card: Card) -> TestSet:
         st.stop()
 
 
-def say_left_out(pictures: TestSet) -> None:
+def say_left_out(pictures: PictureSet) -> None:
     """A warning where files of the set cannot be read: every figure is of the others."""
     broken = pictures.split.broken
     # Whoever looked at the set first may have read another language.
@@ -112,7 +112,7 @@ def say_left_out(pictures: TestSet) -> None:
         st.warning(phrases.plain(roles.told(said)))
 
 
-def ask(name: str, card: Card, engine: str, pictures: TestSet, wanted: bool = False) -> np.ndarray | None:
+def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:
     """The network's answers where they are kept; else how far they are, or the button that has them computed.
 
     wanted: begin without the button, for an address that asks for what only the answers can tell.
@@ -147,7 +147,7 @@ def say_what_counts(*networks: Card) -> None:
         st.caption(_("The classes do not exclude each other: here, the likeliest one counts as the answer."))
 
 
-def begin(name: str, card: Card, engine: str, pictures: TestSet) -> None:
+def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
     test_set_jobs.start(name, card, engine, pictures)
 
 

@@ -22,7 +22,7 @@ from model.common.cache import Cache
 from model.common.errors import BundleError
 from model.datasets.image_folder import MAX_BYTES, read_error
 from model.datasets.splits import BrokenPicture
-from model.datasets.test_set import TestSet, folder_fingerprint, read_test_set
+from model.datasets.test_set import PictureSet, folder_fingerprint, read_test_set
 from model.evaluation.paired_test import median_times
 from model.export.conversion import convert
 from model.i18n.translations import current_language
@@ -40,7 +40,7 @@ from model.signature.shapes import PictureSize
 log = logging.getLogger(__name__)
 # What is worked out of pictures, for all visitors; Streamlit's own caches, which count, hold what is small.
 WORKED_OUT: Cache[Any] = Cache(2**29)
-TESTSETS: Cache[TestSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
+TESTSETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
 SPEEDS: Cache[float] = Cache(2**20)  # milliseconds a picture, by network
 SPEED_PASSES = 7
 PAIRS: Cache[list[float]] = Cache(2**20)  # the same for networks that were measured in turns
@@ -110,7 +110,7 @@ def layers(name: str) -> list[Layer]:
     return _layers(fingerprint(choice.card), choice)
 
 
-def testset(name: str, folder: Path, size: PictureSize) -> TestSet:
+def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
     """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
     return TESTSETS.get((name, folder, size, folder_fingerprint(folder)), lambda: read_test_set(name, folder, size))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from model.common.errors import BundleError
-from model.datasets.test_set import TestSet
+from model.datasets.test_set import PictureSet
 from model.evaluation.test_set_predictions import load_predictions, predict_all, predictions_file, save_predictions
 from model.i18n.number_format import integer
 from model.i18n.translations import current_language, ngettext, use_language
@@ -62,18 +62,18 @@ GUARD = threading.Lock()
 TURN = threading.Lock()  # one survey at a time: two at once would both take longer
 
 
-def answers(card: Card, engine: str, pictures: TestSet) -> np.ndarray | None:
+def answers(card: Card, engine: str, pictures: PictureSet) -> np.ndarray | None:
     """The kept answers of a network to a test set, float32 (n, classes), or None; no network is loaded for it."""
     return load_predictions(predictions_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
 
 
-def job_of(card: Card, engine: str, pictures: TestSet) -> Job | None:
+def job_of(card: Card, engine: str, pictures: PictureSet) -> Job | None:
     """The survey that is under way or has failed."""
     with GUARD:
         return JOBS.get((card.sha256, engine, pictures.key))
 
 
-def start(name: str, card: Card, engine: str, pictures: TestSet) -> Job:
+def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
     """Begin to ask a network about every picture, unless somebody has already."""
     key = card.sha256, engine, pictures.key
     with GUARD:
@@ -86,7 +86,7 @@ def start(name: str, card: Card, engine: str, pictures: TestSet) -> Job:
     return job
 
 
-def work(key: Key, job: Job, name: str, card: Card, pictures: TestSet, language: str) -> None:
+def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet, language: str) -> None:
     """Ask, keep, and leave the list; a failure stays on it until somebody tries again, in the language of who asked.
 
     Nobody is asked where the answers are kept by now: whoever began may have looked just before they were.

@@ -13,14 +13,14 @@ from model.common.errors import BundleError
 from model.datasets.class_matching import match_classes
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split, absent_classes_note
-from model.datasets.test_set import TestSet, match_labels
+from model.datasets.test_set import PictureSet, match_labels
 from model.evaluation.scores import Evaluation, check_class_count, score
-from model.evaluation.test_set_predictions import TestSetPredictions
+from model.evaluation.test_set_predictions import PredictedTestSet
 from model.i18n.translations import gettext as _
 from model.registry.card import Card
 
 
-def matched(pictures: TestSet, card: Card) -> np.ndarray:
+def matched(pictures: PictureSet, card: Card) -> np.ndarray:
     """The set's labels by the network's classes; where they do not fit, a sentence, and the page ends there."""
     try:
         check_class_count(card.classes)
@@ -31,7 +31,7 @@ def matched(pictures: TestSet, card: Card) -> np.ndarray:
         st.stop()
 
 
-def say_where_trained(pictures: TestSet, *networks: Card) -> None:
+def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
     """A warning where figures are partly of pictures that a network has learnt by heart."""
     if not pictures.held_out:
         for card in {card.name: card for card in networks if card.dataset == pictures.name}.values():
@@ -42,7 +42,7 @@ def say_where_trained(pictures: TestSet, *networks: Card) -> None:
             )
 
 
-def show_one(survey: TestSetPredictions, pictures: TestSet, card: Card) -> None:
+def show_one(survey: PredictedTestSet, pictures: PictureSet, card: Card) -> None:
     """One network: figures, confusion and calibration, classes, mistakes."""
     say_where_trained(pictures, card)
     test_set_picker.say_what_counts(card)
@@ -54,7 +54,7 @@ def show_one(survey: TestSetPredictions, pictures: TestSet, card: Card) -> None:
 
 
 @st.fragment
-def show_cells(found: Evaluation, survey: TestSetPredictions, pictures: TestSet) -> None:
+def show_cells(found: Evaluation, survey: PredictedTestSet, pictures: PictureSet) -> None:
     """What it takes for what, with the pictures of a cell; another cell leaves the rest of the page alone."""
     left, right = st.columns(2, gap="medium")
     with left:
@@ -65,7 +65,7 @@ def show_cells(found: Evaluation, survey: TestSetPredictions, pictures: TestSet)
 
 
 def show_two(
-    first: TestSetPredictions, pictures: TestSet, model: str, card: Card, engine: str, other: tuple[str, str]
+    first: PredictedTestSet, pictures: PictureSet, model: str, card: Card, engine: str, other: tuple[str, str]
 ) -> None:
     """Two networks side by side, once the second has answered as well."""
     try:
@@ -122,7 +122,7 @@ with body:
         st.caption(phrases.plain(f"{missing[:1].upper()}{missing[1:]}."))
     rows = test_set_picker.ask(model, card, engine, pictures)
     if rows is not None:
-        survey = TestSetPredictions(card.classes, Split(pictures.split.images, labels), rows)
+        survey = PredictedTestSet(card.classes, Split(pictures.split.images, labels), rows)
         if other is None:
             show_one(survey, pictures, card)
         else:

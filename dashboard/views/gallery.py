@@ -21,8 +21,8 @@ from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, Split
-from model.datasets.test_set import TestSet, match_labels
-from model.evaluation.test_set_predictions import TestSetPredictions, select
+from model.datasets.test_set import PictureSet, match_labels
+from model.evaluation.test_set_predictions import PredictedTestSet, select
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.samples import Sample, list_samples
@@ -67,7 +67,7 @@ def show_samples(model: str) -> None:
     st.caption(_("Source and licence of each picture: CREDITS.md in the folder sample_images."))
 
 
-def show_set(model: str, card: Card, engine: str, pictures: TestSet, wanted: Filter) -> None:
+def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
     """The pictures that the filter lets through; where there are no answers yet, those that need none."""
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
@@ -78,7 +78,7 @@ def show_set(model: str, card: Card, engine: str, pictures: TestSet, wanted: Fil
     rows = test_set_jobs.answers(card, engine, pictures)
     if rows is not None:
         test_set_picker.say_what_counts(card)
-        survey = TestSetPredictions(card.classes, Split(pictures.split.images, labels), rows)
+        survey = PredictedTestSet(card.classes, Split(pictures.split.images, labels), rows)
         places = select(survey, wanted.question(survey.classes))
         show_page(pictures, places, lambda shown: test_set_browser.answered_cells(pictures, survey, shown))
         return
@@ -89,14 +89,14 @@ def show_set(model: str, card: Card, engine: str, pictures: TestSet, wanted: Fil
         test_set_picker.ask(model, card, engine, pictures, wanted.needs_answers)
 
 
-def show_plain(pictures: TestSet, wanted: Filter) -> None:
+def show_plain(pictures: PictureSet, wanted: Filter) -> None:
     """The pictures of the true class that is wanted, whatever a network says."""
     truth = pictures.classes.index(wanted.true) if wanted.true else -1
     places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
     show_page(pictures, places, lambda shown: test_set_browser.plain_cells(pictures, shown))
 
 
-def show_page(pictures: TestSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
+def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
     """How many pictures there are, and one page of them."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")

@@ -30,7 +30,7 @@ _scans: Cache[tuple[float, _Listing, tuple[int, ...]]] = Cache(2**27)
 
 
 @dataclass(frozen=True)
-class TestSet:
+class PictureSet:
     """The test pictures of a data folder at a network's input size.
 
     Attributes:
@@ -70,7 +70,7 @@ class TestSet:
             ) from error
 
 
-def read_test_set(name: str, source: Path, size: PictureSize) -> TestSet:
+def read_test_set(name: str, source: Path, size: PictureSize) -> PictureSet:
     """Read the test pictures of a data folder, without reading any training picture.
 
     They are CIFAR-10's test batch, or the pictures in test/, else val/, else all pictures of the folder.
@@ -99,7 +99,7 @@ def read_test_set(name: str, source: Path, size: PictureSize) -> TestSet:
         raise DataError(_("{path} cannot be read: {reason}").format(path=source, reason=error.strerror)) from error
     if not len(split):
         raise DataError(_("{folder} holds no test picture").format(folder=source))
-    return TestSet(name, classes, split, split.paths, split_fingerprint(split), held_out)
+    return PictureSet(name, classes, split, split.paths, split_fingerprint(split), held_out)
 
 
 def has_separate_test_set(source: Path) -> bool:

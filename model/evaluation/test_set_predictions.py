@@ -24,7 +24,7 @@ _BATCH = 64  # pictures at a time; the int8 engine serves no other request in th
 
 
 @dataclass(frozen=True)
-class TestSetPredictions:
+class PredictedTestSet:
     """A test set and a network's predictions for it: probabilities float32 (n, classes), in the set's order."""
 
     classes: tuple[str, ...]
@@ -59,7 +59,7 @@ class PredictionFilter:
     order: str = "place"
 
 
-def select(survey: TestSetPredictions, question: PredictionFilter) -> np.ndarray:
+def select(survey: PredictedTestSet, question: PredictionFilter) -> np.ndarray:
     """Return the indices of the selected pictures, int (m,), in the selected order."""
     predicted, confidence, labels = survey.predicted, survey.confidence, survey.split.labels
     wanted = (confidence >= question.min_confidence) & (confidence <= question.max_confidence)

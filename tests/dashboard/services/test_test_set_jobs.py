@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.services import test_set_jobs
 from dashboard.services.test_set_jobs import Job, duration
-from model.datasets.test_set import TestSet, read_test_set
+from model.datasets.test_set import PictureSet, read_test_set
 from model.evaluation.test_set_predictions import predictions_file, save_predictions
 from model.inference.pool import POOL
 from model.registry.card import Card, read_card
@@ -18,7 +18,7 @@ from tests.drawn import draw_folder, save_untrained
 
 
 @pytest.fixture
-def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card, str, TestSet]:
+def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card, str, PictureSet]:
     """A small network and a folder of 150 pictures of its classes."""
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "home" / "bundles" / "shapes"
@@ -27,7 +27,7 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card,
     return "shapes", read_card(folder), "keras", read_test_set("data", tmp_path / "data", 16)
 
 
-def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, TestSet]) -> None:
+def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, PictureSet]) -> None:
     name, card, engine, pictures = subject
     assert test_set_jobs.answers(card, engine, pictures) is None
     with test_set_jobs.TURN:
@@ -43,7 +43,7 @@ def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str,
 
 
 def test_nothing_that_is_kept_is_asked_again(
-    subject: tuple[str, Card, str, TestSet], monkeypatch: pytest.MonkeyPatch
+    subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name, card, engine, pictures = subject
     with test_set_jobs.TURN:
@@ -56,7 +56,7 @@ def test_nothing_that_is_kept_is_asked_again(
 
 
 def test_a_failure_stays_until_somebody_tries_again(
-    subject: tuple[str, Card, str, TestSet], monkeypatch: pytest.MonkeyPatch
+    subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name, card, engine, pictures = subject
 

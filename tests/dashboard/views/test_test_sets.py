@@ -20,7 +20,7 @@ from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.known_folders import add_folder
 from model.datasets.test_set import read_test_set
 from model.evaluation import scores
-from model.evaluation.test_set_predictions import TestSetPredictions, predictions_file, save_predictions
+from model.evaluation.test_set_predictions import PredictedTestSet, predictions_file, save_predictions
 from model.i18n.translations import use_language
 from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
@@ -441,7 +441,7 @@ def test_a_class_of_a_users_own_stays_as_it_is_in_portuguese(tmp_path: Path) -> 
     with use_language("pt"):
         plain = test_set_browser.plain_cells(pictures, np.arange(4))
         answered = test_set_browser.answered_cells(
-            pictures, TestSetPredictions(names, pictures.split, rows), np.arange(4)
+            pictures, PredictedTestSet(names, pictures.split, rows), np.arange(4)
         )
     assert [cell.lines for cell in plain] == [(name,) for name in names]
     assert [cell.name for cell in answered] == [f"Imagem {place}: {name}" for place, name in enumerate(names)]

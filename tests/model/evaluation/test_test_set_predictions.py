@@ -10,8 +10,8 @@ import pytest
 
 from model.datasets.splits import Split, split_fingerprint
 from model.evaluation.test_set_predictions import (
+    PredictedTestSet,
     PredictionFilter,
-    TestSetPredictions,
     load_predictions,
     predict_all,
     save_predictions,
@@ -21,7 +21,7 @@ from model.inference.classifier import Classifier
 from tests.drawn import SHAPES, draw_images, save_untrained
 
 ROWS = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
-SURVEY = TestSetPredictions(("cat", "dog"), Split(draw_images(4, 16), np.array([0, 0, 1, 1])), ROWS)
+SURVEY = PredictedTestSet(("cat", "dog"), Split(draw_images(4, 16), np.array([0, 0, 1, 1])), ROWS)
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,5 @@ def test_answers_that_nobody_asked_for_in_a_month_go(tmp_path: Path) -> None:
 
 def test_an_empty_set_has_an_empty_survey(classifier: Classifier) -> None:
     split = Split(np.zeros((0, 16, 16, 3), np.uint8), np.zeros(0, np.int64))
-    survey = TestSetPredictions(SHAPES, split, predict_all(classifier, split.images, lambda done: None))
+    survey = PredictedTestSet(SHAPES, split, predict_all(classifier, split.images, lambda done: None))
     assert len(survey) == 0 and select(survey, PredictionFilter(order="highest loss")).tolist() == []
