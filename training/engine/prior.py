@@ -47,7 +47,7 @@ def with_prior(network: keras.Model, settings: PriorSettings, classes: tuple[str
 
     The probabilities are softmax((z + weight * log(p + floor)) / temperature), with z the logits of the head and p the
     sum of ImageNet's probabilities over each class's kinds. `known` is a logistic function of two numbers: the log odds
-    of the sum of all p, and the largest of z.
+    of the sum of all p, and the logarithm of the head's largest probability.
 
     Args:
         network: A network with the layers LOGITS and HELD.
@@ -72,14 +72,14 @@ def with_prior(network: keras.Model, settings: PriorSettings, classes: tuple[str
 
 
 def known_of(logits: Any, of_each: Any, numbers: tuple[float, ...]) -> Any:
-    """Return `known`, float32 (n, 1): logistic(offset + a * log odds of the kinds' sum + b * the largest logit)."""
+    """Return `known`, float32 (n, 1): logistic(offset + a * log odds of the kinds' sum + b * log of its best)."""
     from keras import layers, ops
 
-    offset, by_odds, by_logit = numbers
+    offset, by_odds, by_largest = numbers
     total = ops.sum(of_each, axis=-1, keepdims=True)
     odds = ops.log(total + SMALLEST) - ops.log(1 + SMALLEST - total)
-    strongest = ops.max(logits, axis=-1, keepdims=True)
+    largest = ops.log(ops.max(ops.softmax(logits, axis=-1), axis=-1, keepdims=True))
     last = layers.Dense(1, activation="sigmoid", dtype="float32", name=KNOWN_ROW)
-    known = last(layers.Concatenate(name="evidence")([odds, strongest]))
-    last.set_weights([np.array([[by_odds], [by_logit]], np.float32), np.array([offset], np.float32)])
+    known = last(layers.Concatenate(name="evidence")([odds, largest]))
+    last.set_weights([np.array([[by_odds], [by_largest]], np.float32), np.array([offset], np.float32)])
     return known

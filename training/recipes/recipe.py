@@ -92,7 +92,8 @@ class FineTuningSettings:
 class PriorSettings:
     """What the old answers that were held, of ImageNet's thousand classes, have a say in; see training.engine.prior."""
 
-    known: tuple[float, ...] = ()  # offset, and weights of the kinds' log odds and the largest logit; empty: no prior
+    # offset, and weights of the kinds' log odds and of the log of the head's largest probability; empty: no prior
+    known: tuple[float, ...] = ()
     weight: float = 0.5  # of the logarithm of the kinds' probability, beside a class's logit
     floor: float = 0.01  # added to that probability, for classes that ImageNet hardly knows
     temperature: float = 1.0  # divides the sum of both

@@ -54,7 +54,7 @@ def test_the_outputs_are_what_the_formulas_say() -> None:
     assert np.ptp(total) > 0.1
     np.testing.assert_allclose(imagenet, softmax(held), atol=1e-5)
     np.testing.assert_allclose(probabilities, softmax((logits + 0.7 * np.log(kinds + 0.02)) / 1.5), atol=1e-4)
-    evidence = 1 + 0.5 * np.log((total + 1e-4) / (1 + 1e-4 - total)) + 0.25 * logits.max(axis=1)
+    evidence = 1 + 0.5 * np.log((total + 1e-4) / (1 + 1e-4 - total)) + 0.25 * np.log(softmax(logits).max(axis=1))
     np.testing.assert_allclose(known[:, 0], 1 / (1 + np.exp(-evidence)), atol=1e-4)
 
 

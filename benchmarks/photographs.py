@@ -1,0 +1,101 @@
+"""How right a network is on photographs, and whether it knows strangers: python -m benchmarks.photographs DIR
+
+DIR holds ten/<class>/ with photographs of the classes, and none/<thing>/ with photographs of other things: near-<thing>
+for what is easily taken for one of the classes, far-<thing> for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.machine import machine
+from model.evaluation.scores import calibration_error
+from model.images.decoder import read_image, to_array
+from model.inference.classifier import Classifier
+from model.signature.rows import KNOWN_ROW, PROBABILITIES
+from model.signature.shapes import InputShape
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of the classes' photographs: accuracy, its mean over the classes, expected calibration error.
+
+    Of all: the area under the ROC curve that tells them from those of near, far and all other things, 0 to 1, and the
+    share of the others that passes where 95 % of the classes' photographs do.
+    """
+
+    photographs: int
+    others: int
+    accuracy: float
+    balanced: float
+    ece: float
+    auroc_near: float
+    auroc_far: float
+    auroc: float
+    passing: float
+
+
+def read_folder(folder: Path, shape: InputShape) -> tuple[np.ndarray, list[str]]:
+    """Return uint8 (n, height, width, channels), and the name of each photograph's folder."""
+    paths = sorted(path for path in folder.glob("*/*") if path.is_file())
+    images = [to_array(read_image(path.read_bytes(), shape.longest), shape) for path in paths]
+    return np.stack(images), [path.parent.name for path in paths]
+
+
+def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Return how often a score inside, float (n,), is above one outside, float (m,), where equal ones count half."""
+    ordered = np.sort(outside)
+    below = np.searchsorted(ordered, inside, "left") + np.searchsorted(ordered, inside, "right")
+    return float(below.mean() / 2 / len(outside))
+
+
+def measure(classifier: Classifier, folder: Path) -> Figures:
+    shape, classes = classifier.card.input_shape, classifier.card.classes
+    images, names = read_folder(folder / "ten", shape)
+    strangers, things = read_folder(folder / "none", shape)
+    labels = np.array([classes.index(name) for name in names])
+    of_classes, of_others = classifier.rows(images), classifier.rows(strangers)
+    rows = of_classes[PROBABILITIES]
+    right = rows.argmax(axis=1) == labels
+    score = KNOWN_ROW if KNOWN_ROW in of_classes else PROBABILITIES
+    inside, outside = of_classes[score].max(axis=1), of_others[score].max(axis=1)
+    near = np.array([name.startswith("near") for name in things])
+    return Figures(
+        photographs=len(labels),
+        others=len(things),
+        accuracy=float(right.mean()),
+        balanced=float(np.mean([right[labels == label].mean() for label in np.unique(labels)])),
+        ece=calibration_error(rows.max(axis=1), right),
+        auroc_near=auroc(inside, outside[near]),
+        auroc_far=auroc(inside, outside[~near]),
+        auroc=auroc(inside, outside),
+        passing=float((outside >= np.quantile(inside, 0.05)).mean()),
+    )
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Photographs in ten/<class>/ and none/<thing>/.")],
+    model: Annotated[list[str] | None, typer.Option(help="A model; may be given more than once.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="keras or int8; both if none is given.")] = None,
+) -> None:
+    """Print a row of a table for each model and engine."""
+    typer.echo(machine())
+    typer.echo("| model | engine | n | right | balanced | ECE | others | AUROC near | far | all | passing at 95 % |")
+    typer.echo("| --- | --- |" + " ---: |" * 9)
+    for name in model or ["default"]:
+        for chosen in engine or ["keras", "int8"]:
+            found = measure(Classifier.load(name, chosen), folder)
+            shares = [f"{share:.1%}" for share in (found.accuracy, found.balanced, found.ece)]
+            areas = [f"{area:.3f}" for area in (found.auroc_near, found.auroc_far, found.auroc)]
+            counts = f"{found.photographs}", f"{found.others}"
+            cells = [name, chosen, counts[0], *shares, counts[1], *areas, f"{found.passing:.1%}"]
+            typer.echo(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    typer.run(main)
