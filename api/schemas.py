@@ -21,6 +21,13 @@ class Score(BaseModel):
     probability: float
 
 
+class Likeness(BaseModel):
+    """A class that a network knows beside its own, with its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
 class Answer(BaseModel):
     """What the network says of one picture: the record of `model.prediction.to_record`."""
 
@@ -30,6 +37,11 @@ class Answer(BaseModel):
     predicted_class: str = Field(description="the best class's index as text", examples=["6"])
     index: int = Field(description="the best class's index", examples=[6])
     confidence: float = Field(description="the best class's probability", examples=[0.97])
+    known_score: float | None = Field(
+        None, description="how sure it is that the picture shows one of the classes; there for networks that can tell"
+    )
+    verdict: str = Field("", description="from that: `known`, `unsure` or `unknown`", examples=["known"])
+    looks_like: Likeness | None = Field(None, description="the likeliest of ImageNet's classes, if it knows them")
     predictions: list[Score] = Field(description="all classes or the `top_k` best, most probable first")
     model: str
     engine: str = Field(examples=["keras", "int8"])

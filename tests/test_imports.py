@@ -30,7 +30,7 @@ ARROWS: dict[str, str] = {
     "model.networks": "i18n common signature registry formats inference",
     "model.evaluation": "i18n common datasets registry inference",
     "model.intake": "i18n common signature images datasets registry formats inference networks",
-    "model.export": "i18n common signature datasets registry formats inference evaluation",
+    "model.export": "i18n common signature images datasets registry formats inference evaluation",
     "model.explanation": "i18n common signature images datasets inference",
     "model.history": "i18n common images datasets registry inference",
     "model.cli": "i18n common signature images datasets registry inference networks intake export history",

@@ -12,6 +12,7 @@ from dashboard.presenters.file_answers import Item
 from model.inference.prediction import FIELDS, to_record
 
 COLUMNS = (*FIELDS, "note", "error")  # of a table, before the classes
+OPTIONAL = ("known_score", "verdict")
 
 
 def to_json(items: Sequence[Item]) -> str:
@@ -35,10 +36,12 @@ def to_csv(items: Sequence[Item]) -> bytes:
     indices = sorted(classes)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([*COLUMNS, *(harmless(classes[index]) for index in indices)])
+    # Columns that only some networks fill are there for those alone.
+    columns = [name for name in COLUMNS if name not in OPTIONAL or any(name in record for record in records)]
+    writer.writerow([*columns, *(harmless(classes[index]) for index in indices)])
     for record in records:
         shares = {score["index"]: f"{score['probability']:.6f}" for score in record.get("predictions", [])}
-        known = [harmless(record.get(name, "")) for name in COLUMNS]
+        known = [harmless(record.get(name, "")) for name in columns]
         writer.writerow([*known, *(shares.get(index, "") for index in indices)])
     return buffer.getvalue().encode("utf-8-sig")
 

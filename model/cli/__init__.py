@@ -3,4 +3,4 @@
 Options, printed lines and exit statuses live here.
 """
 
-__all__ = ["backbone", "history", "main", "models", "quantize"]
+__all__ = ["backbone", "history", "known", "main", "models", "quantize"]

@@ -27,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 TEXT_TOP_K, PLOT_TOP_K = 3, 5  # classes a line and a picture where nobody asked for a number
+VERDICTS = {"unsure": ", perhaps none of the classes", "unknown": ", probably none of the classes"}
 MOST_PLOTTED = 200  # files on one sheet
 
 
@@ -148,8 +149,9 @@ def show_line(answer: Asked, top_k: int | None) -> None:
         return
     scores = answer.prediction.top(top_k or TEXT_TOP_K)
     said = ", ".join(f"{terminal_text(score.label)} {score.probability:.1%}" for score in scores)
-    note = answer.prediction.note
-    typer.echo(f"{name}: {said}" + (f" ({terminal_text(note)})" if note else ""))
+    note, score = answer.prediction.note, answer.prediction.known_score
+    known = "" if score is None else f"; known {score:.0%}" + VERDICTS.get(answer.prediction.verdict, "")
+    typer.echo(f"{name}: {said}{known}" + (f" ({terminal_text(note)})" if note else ""))
 
 
 def save(answers: Sequence[Asked], top_k: int, path: Path) -> bool:

@@ -3,4 +3,4 @@
 Each is made in a process of its own.
 """
 
-__all__ = ["conversion", "quantization"]
+__all__ = ["conversion", "known", "quantization"]

@@ -41,7 +41,7 @@ class ForgottenError(StoreError):
 @dataclass(frozen=True)
 class KeptAnswer:
     """time, judged: seconds since 1970; probabilities: by class, highest first; truth: the right class, if a person
-    said so."""
+    said so; known_score, verdict: as a prediction has them, None where the network could not tell."""
 
     id: int
     time: float
@@ -52,6 +52,8 @@ class KeptAnswer:
     probabilities: dict[str, float]
     truth: str | None
     judged: float | None
+    known_score: float | None = None
+    verdict: str | None = None
 
     @property
     def label(self) -> str:
@@ -77,6 +79,8 @@ def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: b
         "model": prediction.model,
         "model_sha256": model_sha256,
         "probabilities": [[score.label, score.probability] for score in prediction.scores],
+        "known_score": prediction.known_score,
+        "verdict": prediction.verdict or None,
     }
     with writing() as connection:
         return int(connection.execute(insert(ANSWERS).values(row).returning(ANSWERS.c.id)).scalar_one())
@@ -213,6 +217,8 @@ def export() -> Iterator[dict[str, Any]]:
             "model": answer.model,
             "model_sha256": answer.model_sha256,
             "category": answer.label,
+            "known_score": answer.known_score,
+            "verdict": answer.verdict,
             "probabilities": answer.probabilities,
             "truth": answer.truth,
             "right": answer.right,

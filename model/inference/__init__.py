@@ -3,4 +3,4 @@
 The Keras and the int8 engine differ in here and nowhere else.
 """
 
-__all__ = ["classifier", "http_client", "layer_table", "pool", "prediction", "shared_batches"]
+__all__ = ["classifier", "http_client", "layer_table", "pool", "prediction", "shared_batches", "unknown"]

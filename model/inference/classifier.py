@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -20,13 +20,15 @@ from model.common.stderr_filter import quiet
 from model.formats.class_output import feature_tensor, lite_rows, with_class_output, with_rows
 from model.i18n.translations import gettext as _
 from model.images.decoder import process_image_with_note, to_array
-from model.inference.prediction import Prediction
+from model.inference.prediction import ClassScore, Prediction
 from model.inference.shared_batches import Forward, SharedPass
-from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Card, read_card
+from model.inference.unknown import LOGITS, METHODS, NEIGHBORS, Bank, known_scores, read_bank, verdict_of
+from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, KNOWN_FILE, TFLITE_FILE, Card, read_card
 from model.registry.checksums import checked_copy
 from model.registry.resolution import find_bundle
+from model.signature.imagenet import imagenet_classes
 from model.signature.outputs import OUTPUTS
-from model.signature.rows import FEATURES, PROBABILITIES, given_by_keras, split_rows
+from model.signature.rows import FEATURES, IMAGENET, PROBABILITIES, given_by_keras, split_rows
 from model.signature.scaling import SCALINGS, Scaling, as_function, as_numbers
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ class KerasPass(SharedPass):
 class Classifier:
     """A bundle's network behind one engine. Thread-safe; `load` makes one."""
 
-    def __init__(self, card: Card, engine: str, forward: Forward) -> None:
-        self.card, self.engine, self.forward = card, engine, forward
+    def __init__(self, card: Card, engine: str, forward: Forward, bank: Bank | None = None) -> None:
+        self.card, self.engine, self.forward, self.bank = card, engine, forward, bank
 
     @classmethod
     def load(cls, bundle: str | Path = "default", engine: str | None = None) -> Classifier:
@@ -79,8 +81,10 @@ class Classifier:
         file = file_of(card, engine)
         try:
             with checked_copy(folder, card, file) as copy:
-                classifier = cls(card, engine, LOADERS[copy.suffix](copy, card))
-                rows = classifier.probabilities(np.zeros((1, *card.input_shape), np.uint8))
+                classifier = cls(card, engine, LOADERS[copy.suffix](copy, card), load_bank(folder, card))
+                blank = np.zeros((1, *card.input_shape), np.uint8)
+                rows = classifier.probabilities(blank)
+                classifier.known_scores(blank)
         except BundleError:
             raise
         except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
@@ -120,7 +124,14 @@ class Classifier:
         for start in range(0, len(images), BATCH):
             joined = self.forward(images[start : start + BATCH])
             rows = split_rows(joined, card.outputs, len(card.classes), card.output)
+            if card.output == "logits":
+                rows[LOGITS] = rows[PROBABILITIES]
             yield rows | {PROBABILITIES: OUTPUTS[card.output](rows[PROBABILITIES])}
+
+    def known_scores(self, images: np.ndarray) -> np.ndarray | None:
+        """How known pictures are, 0 to 1, float (n,); None for a network that cannot tell. n is 1 or more."""
+        rule = self.card.known
+        return None if rule is None else known_scores(rule, self.rows(images), self.bank)
 
     def classify(self, content: bytes) -> Look:
         """A picture file's bytes to an answer, timed from first byte to last probability.
@@ -130,13 +141,40 @@ class Classifier:
         start = perf_counter()
         shape = self.card.input_shape
         seen, note = process_image_with_note(content, lambda picture: to_array(picture, shape), min_side=shape.longest)
-        row = self.probabilities(seen[None])[0]
+        card, rows = self.card, self.rows(seen[None])
+        known = known_scores(card.known, rows, self.bank).item() if card.known else None
         milliseconds = (perf_counter() - start) * 1000
         prediction = Prediction.from_probabilities(
-            row.tolist(), self.card.classes, self.card.name, milliseconds, self.engine, note, self.card.exclusive
+            rows[PROBABILITIES][0].tolist(), card.classes, card.name, milliseconds, self.engine, note, card.exclusive
         )
         check_probabilities(prediction)
+        if card.known and known is not None and isfinite(known):
+            prediction = replace(prediction, known_score=known, verdict=verdict_of(card.known, known))
+        if IMAGENET in rows:
+            prediction = replace(prediction, looks_like=likeliest(rows[IMAGENET][0]))
         return Look(seen, prediction)
+
+
+def likeliest(row: np.ndarray) -> ClassScore:
+    """The most probable of ImageNet's classes, from the probabilities of all."""
+    place = int(row.argmax())
+    return ClassScore(imagenet_classes()[place], place, float(row[place]))
+
+
+def load_bank(folder: Path, card: Card) -> Bank | None:
+    """The features that a bundle's `known` compares with, or None where it does not. Raises BundleError."""
+    if card.known is None:
+        return None
+    if card.known.method not in METHODS:
+        raise BundleError(
+            _("{method!r} is no way to tell unknown pictures; there are {names}").format(
+                method=card.known.method, names=", ".join(METHODS)
+            )
+        )
+    if card.known.method != NEIGHBORS:
+        return None
+    with checked_copy(folder, card, KNOWN_FILE) as copy:
+        return read_bank(copy)
 
 
 def check_probabilities(prediction: Prediction) -> None:

@@ -8,12 +8,14 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import replace
 from functools import cache
 from typing import IO, Any, NoReturn
 
 from model.common.errors import VitrineError
 from model.common.text import printable
 from model.inference.prediction import ClassScore, Prediction
+from model.inference.unknown import KNOWN, UNKNOWN, UNSURE
 
 SECONDS = 60
 MAX_ANSWER = 16 * 2**20
@@ -92,9 +94,23 @@ def read_answer(content: bytes, url: str) -> Prediction:
             raise ValueError("no classes")
         ordered = tuple(sorted(scores, key=lambda score: -score.probability))
         model, engine, note = (str(answer.get(name, ""))[:500] for name in ("model", "engine", "note"))
-        return Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine, note)
+        prediction = Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine, note)
+        return replace(prediction, **read_known(answer))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ServerError(f"{url} does not answer like Vitrine: is another program running there?") from None
+
+
+def read_known(answer: dict[str, Any]) -> dict[str, Any]:
+    """What the server says of whether the picture shows one of the classes; older ones say nothing."""
+    found: dict[str, Any] = {}
+    if answer.get("known_score") is not None:
+        score, verdict = float(answer["known_score"]), str(answer.get("verdict", ""))
+        if not 0 <= score <= 1 or verdict not in (KNOWN, UNSURE, UNKNOWN):
+            raise ValueError("no score")
+        found |= {"known_score": score, "verdict": verdict}
+    if like := answer.get("looks_like"):
+        found["looks_like"] = read_score({"index": -1, **like})
+    return found
 
 
 def read_score(entry: dict[str, Any]) -> ClassScore:

@@ -13,14 +13,14 @@ from model.common.extras import require
 from model.common.keras_import import freeze_imports
 from model.i18n.translations import gettext as _
 from model.inference.classifier import ENGINES, Classifier, engines_of, file_of
-from model.registry.card import Card, read_card
+from model.registry.card import KNOWN_FILE, Card, read_card
 from model.registry.resolution import find_bundle, find_named
 from model.signature.shapes import InputShape
 
 MOST = 4  # networks kept loaded: the least recently asked one makes room
 BYTES = 4 * 2**30  # of their files at most
 TRIES = 3  # a bundle that is being replaced is read again
-Key = tuple[str, str, InputShape, int, str, str, tuple[str, ...]]
+Key = tuple[str, str, InputShape, int, str, str, tuple[str, ...], str]
 
 
 class UnknownEngine(BundleError):
@@ -40,7 +40,8 @@ class Choice:
         """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
         card = self.card
         digest = card.files[file_of(card, self.engine)].sha256
-        return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output, card.outputs
+        bank = f"{card.known} {card.files.get(KNOWN_FILE)}"
+        return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output, card.outputs, bank
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:
@@ -79,7 +80,7 @@ class Pool:
     def ready(self, choice: Choice) -> Classifier | None:
         """The choice's classifier if its network is loaded."""
         loaded = self.kept.peek(choice.key)
-        return loaded and Classifier(choice.card, choice.engine, loaded.forward)
+        return loaded and Classifier(choice.card, choice.engine, loaded.forward, loaded.bank)
 
     def get(self, name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Classifier:
         """A model's classifier, loaded if it is not yet; threads that ask together wait for one load.
@@ -100,7 +101,7 @@ class Pool:
     def load(self, choice: Choice) -> Classifier:
         """The choice's classifier, loaded if it is not yet. Raises BundleError."""
         loaded = self.kept.get(choice.key, lambda: read(choice))
-        return Classifier(choice.card, choice.engine, loaded.forward)
+        return Classifier(choice.card, choice.engine, loaded.forward, loaded.bank)
 
     def warm(self) -> bool:
         """Whether any network is loaded."""

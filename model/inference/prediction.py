@@ -23,7 +23,10 @@ class Prediction:
 
     engine: what the model ran on; empty where an older server did not say. note: a sentence on the picture's file, to
     be read before the answer is believed; empty for most. exclusive: whether a picture is of one of the classes alone;
-    otherwise each class has a probability of its own, and together they need not make 1.
+    otherwise each class has a probability of its own, and together they need not make 1. known_score: how sure it is
+    that the picture shows one of the classes at all, 0 to 1, and verdict: `known`, `unsure` or `unknown`; None and
+    empty for a network that cannot tell. looks_like: the most probable of ImageNet's thousand classes, for a network
+    that knows them.
     """
 
     scores: tuple[ClassScore, ...]
@@ -32,6 +35,9 @@ class Prediction:
     engine: str = ""
     note: str = ""
     exclusive: bool = True
+    known_score: float | None = None
+    verdict: str = ""
+    looks_like: ClassScore | None = None
 
     @classmethod
     def from_probabilities(
@@ -74,14 +80,26 @@ class Prediction:
 
 
 # What a record says of a file beside its `predictions` or its `error`, in this order.
-FIELDS = ("file", "category", "predicted_class", "index", "confidence", "model", "engine", "milliseconds")
+FIELDS = (
+    "file",
+    "category",
+    "predicted_class",
+    "index",
+    "confidence",
+    "known_score",
+    "verdict",
+    "model",
+    "engine",
+    "milliseconds",
+)
 
 
 def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: int | None = None) -> dict[str, Any]:
     """One file's answer as the JSON object of the command line, the downloads and the API.
 
     `predicted_class` is the index as text, for clients that look a name up by it. Without a prediction there are only
-    the file and the error; a note only where there is one. top_k: at most so many of the classes are listed.
+    the file and the error; a note, a known score and a likeness only where there is one. top_k: at most so many of the
+    classes are listed.
     """
     if prediction is None:
         return {"file": file, "error": error}
@@ -93,6 +111,7 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
         "predicted_class": str(best.index),
         "index": best.index,
         "confidence": best.probability,
+        **known_record(prediction),
         "predictions": [
             {"label": score.label, "index": score.index, "probability": score.probability} for score in listed
         ],
@@ -101,3 +120,13 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
         "milliseconds": round(prediction.milliseconds, 3),
     }
     return record | ({"note": prediction.note} if prediction.note else {})
+
+
+def known_record(prediction: Prediction) -> dict[str, Any]:
+    """What a record says of whether the picture shows one of the classes at all; nothing where nobody can tell."""
+    record: dict[str, Any] = {}
+    if prediction.known_score is not None:
+        record |= {"known_score": round(prediction.known_score, 4), "verdict": prediction.verdict}
+    if like := prediction.looks_like:
+        record["looks_like"] = {"label": like.label, "probability": like.probability}
+    return record

@@ -3,4 +3,14 @@
 It keeps files and cards, and loads no network.
 """
 
-__all__ = ["card", "catalog", "checksums", "database", "locations", "resolution", "store", "tables"]
+__all__ = [
+    "card",
+    "catalog",
+    "checksums",
+    "database",
+    "locations",
+    "materialized_models",
+    "resolution",
+    "store",
+    "tables",
+]

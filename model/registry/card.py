@@ -23,6 +23,7 @@ from model.signature.shapes import InputShape
 
 KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
 H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of models that were made elsewhere
+KNOWN_FILE = "known.npz"  # features of training pictures, where `known` compares with them
 NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
 # How a card's scaling is known -> that as a word.
 KNOWN = {
@@ -40,6 +41,21 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
+class KnownRule:
+    """How it is told whether a picture shows one of the classes at all; see model.inference.unknown.
+
+    method: one of METHODS; unsure, unknown: what the method gives lies below this for 10 and for 5 % of held-out
+    pictures of the classes, and below that the verdict is `unsure` and `unknown`; neighbor: the how-manieth nearest
+    training picture is compared with, 0 where none is.
+    """
+
+    method: str
+    unsure: float
+    unknown: float
+    neighbor: int = 0
+
+
+@dataclass(frozen=True)
 class Card:
     """What card.json says of a network.
 
@@ -50,7 +66,7 @@ class Card:
     `read`, `tried`, `guessed` and `confirmed`, or nothing; scaling_why: what it was chosen by, as a sentence's part;
     input_size: the height of the pictures, input_width: 0 where that is the width too; channels: 3 for RGB, 1 for grey;
     outputs: the rows of numbers that a pass gives, as model.signature.rows names them; empty for the probabilities
-    alone.
+    alone; known: how unknown pictures are told, None for a network that cannot tell.
     """
 
     name: str
@@ -73,6 +89,7 @@ class Card:
     scaling_from: str = ""
     scaling_why: str = ""
     outputs: tuple[str, ...] = ()
+    known: KnownRule | None = None
 
     @property
     def input_shape(self) -> InputShape:
@@ -124,14 +141,15 @@ def parse_card(content: dict[str, Any]) -> Card:
     outputs = tuple(content.get("outputs", ()))
     if not is_ours(outputs):
         raise TypeError(f"outputs {outputs!r} are not known")
-    return Card(**content | {"classes": tuple(content["classes"]), "files": files, "outputs": outputs})
+    known = KnownRule(**content["known"]) if content.get("known") else None
+    return Card(**content | {"classes": tuple(content["classes"]), "files": files, "outputs": outputs, "known": known})
 
 
 def write_card(folder: Path, card: Card) -> Card:
-    """Write card.json with size and SHA-256 of each network beside it; returns the card as written."""
+    """Write card.json with size and SHA-256 of each file beside it; returns the card as written."""
     files = {
         name: FileEntry((folder / name).stat().st_size, sha256(folder / name))
-        for name in NETWORK_FILES
+        for name in (*NETWORK_FILES, KNOWN_FILE)
         if (folder / name).is_file()
     }
     card = dataclasses.replace(card, files=files)

@@ -17,9 +17,9 @@ from model.common.errors import StoreError
 from model.common.files import atomic_folder, is_temporary, remove_abandoned
 from model.common.paths import home
 from model.i18n.translations import gettext as _
-from model.registry.card import CARD_FILE
+from model.registry.card import CARD_FILE, KNOWN_FILE
 from model.registry.database import database_url, reading, sqlite_file
-from model.registry.store import FILES, StoredModel, content_of, live_models
+from model.registry.store import FILES, StoredModel, content_of, known_of, live_models
 from model.registry.tables import SETTINGS
 
 SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
@@ -114,12 +114,19 @@ def write_out(model: StoredModel, text: str) -> Path:
     try:
         with atomic_folder(folder, CARD_FILE) as temporary:
             (temporary / FILES[model.suffix]).write_bytes(content)
+            if KNOWN_FILE in model.card.files:
+                (temporary / KNOWN_FILE).write_bytes(known_of(model.sha256))
             (temporary / CARD_FILE).write_text(text, "utf-8")
     except OSError as error:
         raise StoreError(
             _("{parent} cannot be written: {strerror}").format(parent=folder.parent, strerror=error.strerror)
         ) from error
     return folder
+
+
+def is_stored(folder: Path) -> bool:
+    """Whether a bundle's folder is one that a stored model was written out to."""
+    return folder.parent == cache()
 
 
 def sweep(shelf: Shelf) -> None:

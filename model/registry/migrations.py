@@ -23,7 +23,15 @@ def create_answers(connection: Connection) -> None:
     TABLES.create_all(connection, [ANSWERS])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (create_models, create_answers)
+def add_known(connection: Connection) -> None:
+    """3: what tells unknown pictures, of models, and what it said, of answers; earlier ones have none of it."""
+    for column in (MODELS.c.known, ANSWERS.c.known_score, ANSWERS.c.verdict):
+        if column.name not in {entry["name"] for entry in inspect(connection).get_columns(column.table.name)}:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (create_models, create_answers, add_known)
 
 
 def migrate(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from model.common.errors import StoreError
 from model.common.paths import home
 from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
-from model.registry.card import H5_FILE, KERAS_FILE, TFLITE_FILE, Card, FileEntry, check_name, parse_card
+from model.registry.card import H5_FILE, KERAS_FILE, KNOWN_FILE, TFLITE_FILE, Card, FileEntry, check_name, parse_card
 from model.registry.database import reading, writing
 from model.registry.locations import has_store, own_folders
 from model.registry.tables import MODELS, SETTINGS
@@ -138,6 +138,36 @@ def content_of(sha256: str) -> bytes:
     return bytes(content)
 
 
+def known_of(sha256: str) -> bytes:
+    """What tells a model's unknown pictures, the bytes of its known.npz. Raises StoreError when it has gone."""
+    with reading() as connection:
+        content = connection.execute(select(MODELS.c.known).where(MODELS.c.sha256 == sha256)).scalar()
+    if content is None:
+        raise StoreError(_("the model {sha256} is no longer in the store").format(sha256=sha256[:12]))
+    return bytes(content)
+
+
+def keep_known(fitted: Card, content: bytes | None) -> None:
+    """Keep what tells a stored model's unknown pictures: its card's `known` and `outputs`, and its known.npz if any.
+
+    fitted: the card as it was fitted; its name is the model's title. Raises StoreError.
+    """
+    with writing() as connection:
+        model = find(fitted.name, live_models(connection))
+        files = without_known(model.card).files
+        if content is not None:
+            files[KNOWN_FILE] = FileEntry(len(content), hashlib.sha256(content).hexdigest())
+        card = dataclasses.replace(model.card, known=fitted.known, outputs=fitted.outputs, files=files)
+        which = update(MODELS).where(MODELS.c.sha256 == model.sha256)
+        connection.execute(which.values(card=dataclasses.asdict(card), known=content))
+
+
+def without_known(card: Card) -> Card:
+    """A card as it was before anything was known of unknown pictures."""
+    files = {name: entry for name, entry in card.files.items() if name != KNOWN_FILE}
+    return dataclasses.replace(card, known=None, outputs=(), files=files)
+
+
 def matching(name: str, models: list[StoredModel]) -> list[StoredModel]:
     """All versions of a name, or the one that `name@version` says. Raises StoreError for an unknown name."""
     return [model for model in models if model.name == name] or [find(name, models)]
@@ -221,8 +251,10 @@ def confirm(name: str, scaling: str = "") -> StoredModel:
     find(name)  # before there is a database to write to
     with writing() as connection:
         model = find(name, live_models(connection))
+        # Features and thresholds were those of the network with its pictures scaled as before.
+        before = without_known(model.card) if scaling not in ("", model.card.scaling) else model.card
         card = dataclasses.replace(
-            model.card, scaling=scaling or model.card.scaling, scaling_from=CONFIRMED, scaling_why=_("as you said")
+            before, scaling=scaling or model.card.scaling, scaling_from=CONFIRMED, scaling_why=_("as you said")
         )
         which = update(MODELS).where(MODELS.c.sha256 == model.sha256)
         connection.execute(which.values(card=dataclasses.asdict(card)))

@@ -9,7 +9,8 @@ TABLES = MetaData()
 
 VERSION = Table("schema_version", TABLES, Column("number", Integer, primary_key=True))
 
-# Models with their bytes; `removed` is when, in seconds since 1970, for one that can still be brought back.
+# Models with their bytes; `removed` is when, in seconds since 1970, for one that can still be brought back; `known` is
+# the known.npz that tells unknown pictures, for one that has it.
 MODELS = Table(
     "models",
     TABLES,
@@ -23,6 +24,7 @@ MODELS = Table(
     Column("content", LargeBinary(LARGEST), nullable=False),
     Column("added", Float, nullable=False),
     Column("removed", Float),
+    Column("known", LargeBinary(2**24)),
     UniqueConstraint("name", "version"),
 )
 
@@ -44,4 +46,6 @@ ANSWERS = Table(
     Column("probabilities", JSON, nullable=False),
     Column("truth", String(255)),
     Column("judged", Float),
+    Column("known_score", Float),
+    Column("verdict", String(16)),
 )

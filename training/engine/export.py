@@ -14,6 +14,7 @@ import keras
 from model.common.files import atomic_file, atomic_folder
 from model.datasets.splits import Dataset
 from model.evaluation.scores import evaluate
+from model.export.known import fit_known
 from model.export.quantization import quantize
 from model.inference.classifier import Classifier, engines_of, file_of
 from model.networks.flops import count_flops
@@ -35,7 +36,8 @@ def save_bundle(
     if policy == "mixed_bfloat16":
         round_kernels(network)
     with atomic_folder(bundle, CARD_FILE) as making:
-        card = write_files(network, recipe, dataset, run, making, bundle.name, temperature)
+        write_files(network, recipe, dataset, run, making, bundle.name, temperature)
+        card = fit_known(making, dataset.train.images, dataset.validation.images)
         if len(dataset.test):
             card = write_card(making, measured(card, making, dataset))
     return card
@@ -49,7 +51,7 @@ def write_files(
     folder: Path,
     name: str,
     temperature: float,
-) -> Card:
+) -> None:
     """Both networks and a card without figures, in `folder`."""
     network.save(folder / KERAS_FILE)
     deflate(folder / KERAS_FILE)
@@ -67,7 +69,7 @@ def write_files(
         temperature=round(temperature, 4),
         outputs=OUTPUTS if len(network.outputs) == len(OUTPUTS) else (),
     )
-    return write_card(folder, card)
+    write_card(folder, card)
 
 
 def round_kernels(network: keras.Model) -> None:

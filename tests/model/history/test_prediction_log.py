@@ -163,6 +163,14 @@ def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
     assert "thumbnail" not in exported[0]
 
 
+def test_a_verdict_is_kept_with_its_answer() -> None:
+    prediction_log.keep(b"a", replace(PREDICTION, known_score=0.2, verdict="unknown"), "", b"small")
+    prediction_log.keep(b"b", PREDICTION, "", b"small")
+    newer, older = prediction_log.list_answers()
+    assert [(one.known_score, one.verdict) for one in (older, newer)] == [(0.2, "unknown"), (None, None)]
+    assert [one["verdict"] for one in prediction_log.export()] == ["unknown", None]
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_answers_are_read_a_few_at_a_time(newest_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [prediction_log.keep(b"%d" % number, PREDICTION, "", b"small") for number in range(9)]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from model.inference.http_client import ServerError, ask, predict_url
+from model.inference.prediction import to_record
 from tests.fake_server import GOOD, Stand
 
 
@@ -34,6 +35,23 @@ def test_a_note_on_the_file_comes_along(stand: Stand) -> None:
     assert ask(predict_url(stand.url), b"x").note == ""
     stand.answer = json.dumps(GOOD | {"note": "This file is cut off."}).encode()
     assert ask(predict_url(stand.url), b"x").note == "This file is cut off."
+
+
+def test_a_verdict_comes_along(stand: Stand) -> None:
+    assert ask(predict_url(stand.url), b"x").known_score is None
+    likeness = {"label": "umbrella", "probability": 0.83}
+    known = {"known_score": 0.2, "verdict": "unknown", "looks_like": likeness}
+    stand.answer = json.dumps(GOOD | known).encode()
+    prediction = ask(predict_url(stand.url), b"x")
+    assert (prediction.known_score, prediction.verdict) == (0.2, "unknown")
+    assert to_record("x", prediction)["looks_like"] == likeness
+
+
+@pytest.mark.parametrize("known", [{"known_score": 2}, {"known_score": "a"}, {"known_score": 0.5, "verdict": "<b>"}])
+def test_a_verdict_that_is_none_is_refused(stand: Stand, known: dict[str, object]) -> None:
+    stand.answer = json.dumps(GOOD | {"verdict": "known"} | known).encode()
+    with pytest.raises(ServerError, match="does not answer like Vitrine"):
+        ask(predict_url(stand.url), b"x")
 
 
 def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

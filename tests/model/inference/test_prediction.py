@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from model.inference.prediction import ClassScore, Prediction, to_record
@@ -49,6 +51,15 @@ def test_record_of_an_answer() -> None:
         "engine": "int8",
         "milliseconds": 1.235,
     }
+
+
+def test_a_record_says_how_known_a_picture_is_where_a_network_can_tell() -> None:
+    known = replace(predict(0.2, 0.0, 0.8), known_score=0.123456, verdict="unknown")
+    record = to_record("a.jpg", replace(known, looks_like=ClassScore("umbrella", 879, 0.83)))
+    assert list(record)[4:8] == ["confidence", "known_score", "verdict", "looks_like"]
+    assert (record["known_score"], record["verdict"]) == (0.1235, "unknown")
+    assert record["looks_like"] == {"label": "umbrella", "probability": 0.83}
+    assert "looks_like" not in to_record("a.jpg", known)
 
 
 def test_record_of_a_picture_that_is_not_whole_says_so() -> None:

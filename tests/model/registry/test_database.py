@@ -103,19 +103,20 @@ def test_half_a_change_is_none() -> None:
     assert [model.name for model in store.list_models()] == ["mine"]
 
 
-def test_the_tables_are_those_of_every_version_before(home: Path) -> None:
+def test_the_tables_are_those_of_this_version(home: Path) -> None:
     with reading() as connection:
         made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
         assert {" ".join(statement.split()) for statement in made} == {
             "CREATE TABLE schema_version ( number INTEGER NOT NULL, PRIMARY KEY (number) )",
             "CREATE TABLE models ( id INTEGER NOT NULL, name VARCHAR(64) NOT NULL, version INTEGER NOT NULL, suffix "
             "VARCHAR(16) NOT NULL, bytes INTEGER NOT NULL, sha256 VARCHAR(64) NOT NULL, card JSON NOT NULL, content "
-            "BLOB NOT NULL, added FLOAT NOT NULL, removed FLOAT, PRIMARY KEY (id), UNIQUE (name, version), UNIQUE "
-            "(sha256) )",
+            "BLOB NOT NULL, added FLOAT NOT NULL, removed FLOAT, known BLOB, PRIMARY KEY (id), UNIQUE (name, version), "
+            "UNIQUE (sha256) )",
             'CREATE TABLE settings ( "key" VARCHAR(64) NOT NULL, value VARCHAR(255) NOT NULL, PRIMARY KEY ("key") )',
             "CREATE TABLE answers ( id INTEGER NOT NULL, time FLOAT NOT NULL, picture_sha256 VARCHAR(64) NOT NULL, "
             "thumbnail BLOB NOT NULL, model VARCHAR(255) NOT NULL, model_sha256 VARCHAR(64) NOT NULL, probabilities "
-            "JSON NOT NULL, truth VARCHAR(255), judged FLOAT, PRIMARY KEY (id) )",
+            "JSON NOT NULL, truth VARCHAR(255), judged FLOAT, known_score FLOAT, verdict VARCHAR(16), "
+            "PRIMARY KEY (id) )",
             "CREATE INDEX ix_answers_time ON answers (time)",
             "CREATE INDEX ix_answers_picture_sha256 ON answers (picture_sha256)",
         }
@@ -138,9 +139,27 @@ def test_an_older_file_is_brought_up(home: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("model.registry.database.MIGRATIONS", newest)
     assert store.content_of(store.find("mine").sha256) == b"bytes"
     with reading() as connection:
-        assert migrations.current(connection) == 3
+        assert migrations.current(connection) == len(newest)
         assert "answers" in table_names(connection)
         assert connection.execute(text("SELECT mood FROM models")).scalar() == "good"
+
+
+def test_answers_of_before_there_were_verdicts_have_none(home: Path) -> None:
+    from model.history import prediction_log
+
+    with writing() as connection:
+        for name in ("known_score", "verdict"):
+            connection.execute(text(f"ALTER TABLE answers DROP COLUMN {name}"))
+        connection.execute(text("ALTER TABLE models DROP COLUMN known"))
+        connection.execute(text("DELETE FROM schema_version WHERE number = 3"))
+        connection.execute(
+            text(
+                "INSERT INTO answers (time, picture_sha256, thumbnail, model, model_sha256, probabilities) "
+                """VALUES (1.0, 'ab', 'small', 'mine', 'cd', '[["cat", 1.0]]')"""
+            )
+        )
+    (kept,) = prediction_log.list_answers()
+    assert (kept.label, kept.known_score, kept.verdict) == ("cat", None, None)
 
 
 def table_names(connection: Connection) -> set[str]:
