@@ -97,7 +97,7 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 
 
 def settings_table() -> list[tuple[str, str, str]]:
-    """Variable, meaning and default of every setting, for `--help` and README."""
+    """Variable, meaning and default of every setting, for `--help` and docs/serving.md."""
     return [
         (variable(name), field.description or "", as_written(field.default))
         for name, field in Settings.model_fields.items()

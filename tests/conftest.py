@@ -15,19 +15,21 @@ from benchmarks.servers import Server, serve
 from tests.dashboard.browser_page import PATIENCE, POLICY
 from tests.fake_server import Handler, Stand
 from tests.server_log import without_traceback
-
-NO_BROWSER = "no Chromium"
-NO_NAMESPACE = "no network namespace"
-SKIPPED = {
-    NO_BROWSER: "NO BROWSER: {count} BROWSER TESTS WERE SKIPPED; install Chromium to run them",
-    NO_NAMESPACE: "NO NETWORK NAMESPACE: {count} TESTS OF ANOTHER ADDRESS WERE SKIPPED; root with iproute2 runs them",
-}
+from tests.skips import NO_BROWSER, SKIPPED
 
 
 def pytest_configure() -> None:
     """Let what the tests start hear Ctrl-C, even where a shell runs them in the background and has it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m does not want
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that drive a browser, so that `-m "not browser"` leaves them out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

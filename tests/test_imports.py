@@ -229,6 +229,14 @@ def test_no_code_imports_tests() -> None:
         assert "tests" not in {name.partition(".")[0] for name in imported(path)}, path
 
 
+def test_no_test_imports_another() -> None:
+    """What several of them need stands in modules of its own: a file of tests can be moved, or run alone."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        for name in imported(path):
+            parts = name.split(".")
+            assert parts[0] != "tests" or not parts[-1].startswith(("test_", "conftest")), f"{path} imports {name}"
+
+
 def test_no_dashboard_file_hides_a_package() -> None:
     # `streamlit run` puts dashboard/ first on the path.
     taken = {*PACKAGES, "tests", "streamlit", "keras", "plotly", "numpy"}

@@ -108,7 +108,14 @@ def test_the_answer_that_is_shown_is_the_answer() -> None:
         assert mine == {**theirs, "probability": pytest.approx(theirs["probability"], abs=1e-4)}
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in CURL])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.train] if re.search("training (fit|ablate)", command) else [])
+        for command in COMMANDS
+        if command not in CURL
+    ],
+)
 def test_every_command_runs(
     command: str,
     data: Path,

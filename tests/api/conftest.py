@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +11,10 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from benchmarks.servers import API, ROOT, Server, started
+from benchmarks.servers import API, Server, started
 from model.inference.pool import Pool
+from tests.api.clients import SAMPLES, MakeClient
 from tests.drawn import encode, picture
-
-MakeClient = Callable[..., TestClient]
-SAMPLES = ROOT / "sample_images"
 
 
 @pytest.fixture(scope="session")

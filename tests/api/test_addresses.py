@@ -13,7 +13,7 @@ from api.addresses import base_path, routes
 from api.app import create_app
 from api.settings import Settings
 from model.inference.pool import Pool
-from tests.api.conftest import MakeClient
+from tests.api.clients import MakeClient
 
 
 def pages(base: str, pool: Pool, **settings: object) -> TestClient:

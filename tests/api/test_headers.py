@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from api.headers import Guarded
-from tests.api.conftest import MakeClient
+from tests.api.clients import MakeClient
 
 DATA = "default-src 'none'; frame-ancestors 'self'"
 

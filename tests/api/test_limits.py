@@ -17,7 +17,7 @@ from api.limits import ONE_BODY
 from api.settings import Settings
 from model.inference.classifier import Classifier
 from model.inference.pool import Pool
-from tests.api.conftest import MakeClient
+from tests.api.clients import MakeClient
 
 MULTIPART = "multipart/form-data; boundary=x"
 PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'

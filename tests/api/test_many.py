@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from model.inference.pool import Pool
-from tests.api.conftest import SAMPLES, MakeClient
+from tests.api.clients import SAMPLES, MakeClient
 
 
 def test_answers_stand_in_the_order_of_the_files_and_a_bad_one_does_not_stop_the_rest(

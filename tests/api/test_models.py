@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from model.inference.pool import Pool
 from model.registry.card import CARD_FILE, read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
-from tests.api.conftest import MakeClient
+from tests.api.clients import MakeClient
 from tests.drawn import encode, save_untrained
 from tests.shaped import STRIP, card_of, halves, telling_halves
 

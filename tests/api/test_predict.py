@@ -21,7 +21,7 @@ from model.inference.pool import Pool
 from model.inference.prediction import to_record
 from model.registry.card import read_card
 from model.registry.resolution import DEFAULT, find_bundle
-from tests.api.conftest import MakeClient
+from tests.api.clients import MakeClient
 from tests.drawn import encode, save_untrained
 from tests.hostile import BAD, odd
 from tests.shipped import LISTED

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from dashboard.access import roles
 from dashboard.access.visitors import HERE, OURS, Visitor
-
-Become = Callable[[Visitor], None]
+from tests.dashboard.page_visit import Become
 
 
 @pytest.fixture

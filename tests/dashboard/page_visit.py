@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
+from dashboard.access.visitors import Visitor
 
+Become = Callable[[Visitor], None]  # makes somebody the one at every page
 SAMPLES = ROOT / "sample_images"
 
 
 def visit(**query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=300)
     for key, value in query.items():
         test.query_params[key] = value
     return test.run()
@@ -40,4 +44,4 @@ def dialog() -> AppTest:
 
         model_actions.add_network()
 
-    return AppTest.from_function(page, default_timeout=170).run()
+    return AppTest.from_function(page, default_timeout=300).run()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.servers import PAGES, Server, started, wait_until_ready
-from tests.api.conftest import SAMPLES
+from tests.api.clients import SAMPLES
 
 TOKEN = {"VITRINE_API_TOKEN": "sesame", "VITRINE_ENGINE": "int8"}
 

@@ -197,7 +197,7 @@ def evaluate(
 
 @app.command()
 def recipes(
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table that README shows.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/training.md.")] = False,
 ) -> None:
     """List the shipped recipes and ablations with what they reached, beside what their sources report."""
     from training.runs.series import markdown, standings

@@ -138,7 +138,7 @@ def measured(recipe: str, runs: list[Run]) -> Run | None:
 
 
 def markdown(rows: list[Standing]) -> list[str]:
-    """The rows as a table for README."""
+    """The rows as a table for docs/training.md."""
     lines = ["| recipe | network | its source reports | first 1,000 | all 10,000 | minutes |", "| --- " * 6 + "|"]
     for row in rows:
         cells = ["–", "–"]

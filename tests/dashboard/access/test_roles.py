@@ -21,9 +21,8 @@ from model.history import prediction_log
 from model.inference.prediction import Prediction
 from model.registry import store
 from model.registry.resolution import DEFAULT, default_name
-from tests.dashboard.conftest import Become
 from tests.dashboard.made_up_run import PROGRESS, make_run
-from tests.dashboard.page_visit import dialog, texts, visit, visit_page
+from tests.dashboard.page_visit import Become, dialog, texts, visit, visit_page
 from tests.drawn import draw_cifar10, draw_folder
 from tests.shipped import FAST_CARD, FAST_INT8
 from training.runs.background_runs import list_starts

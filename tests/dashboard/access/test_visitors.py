@@ -17,8 +17,8 @@ import pytest
 from benchmarks.servers import ROOT, Server, started
 from dashboard.access.password import SIGNED_IN
 from dashboard.access.visitors import HERE, LOCAL_OWNER, MARK, OTHER, OURS, LocalOwnerError, Marked, Visitor, standing
-from tests.conftest import NO_NAMESPACE
 from tests.dashboard.session import OWNERS, VISITORS, texts
+from tests.skips import NO_NAMESPACE
 
 LAN = "192.168.1.20"
 EVERYWHERE = ["-m", "streamlit", "run", "dashboard/app.py", "--server.address", "0.0.0.0", "--server.port", "PORT"]

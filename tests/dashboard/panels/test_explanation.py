@@ -32,7 +32,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def opened(tab: str = "map", **query: str) -> AppTest:
     """A sample's answer with the panel open."""
-    test = AppTest.from_file(str(SAMPLES.parent / "dashboard" / "main.py"), default_timeout=120)
+    test = AppTest.from_file(str(SAMPLES.parent / "dashboard" / "main.py"), default_timeout=300)
     for name, value in ({"sample": TESTED} | query).items():
         test.query_params[name] = value
     test.session_state["why-answer"] = True

@@ -49,7 +49,7 @@ def test_nothing_that_is_kept_is_asked_again(
     with test_set_jobs.TURN:
         job = test_set_jobs.start(*subject)  # from a page that was drawn before
         save_predictions(predictions_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
-        monkeypatch.setattr(test_set_jobs, "ask_all", lambda *_: pytest.fail("the answers are kept"))
+        monkeypatch.setattr(test_set_jobs, "predict_all", lambda *_: pytest.fail("the answers are kept"))
     assert job.ended.wait(120)
     assert (job.error, job.done) == ("", 0)
     assert test_set_jobs.job_of(card, engine, pictures) is None
@@ -64,7 +64,7 @@ def test_a_failure_stays_until_somebody_tries_again(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(test_set_jobs, "keep", fail)
+        patch.setattr(test_set_jobs, "save_predictions", fail)
         job = test_set_jobs.start(*subject)
         assert job.ended.wait(120)
     assert job.error == "the disk is full"

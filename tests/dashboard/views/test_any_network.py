@@ -51,7 +51,7 @@ def labels(folder: Path) -> Card:
 
 def asked(model: str) -> AppTest:
     """The page Classify after a click on a sample picture."""
-    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=120)
+    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=300)
     test.query_params["model"] = model
     return test.run().button(key=list_samples()[0].css_key).click().run()
 

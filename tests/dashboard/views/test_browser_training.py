@@ -107,6 +107,7 @@ def wait_for_an_epoch(folder: Path) -> None:
     assert len(read_run(folder).history) > epochs
 
 
+@pytest.mark.train
 @pytest.mark.timeout(900)
 def test_start_follow_stop_go_on_and_use(page: Page, server: Server, runs: Path, tmp_path: Path) -> None:
     data = draw_folder(tmp_path / "shapes", 30)
@@ -173,6 +174,7 @@ def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server, r
     expect(page.get_by_role("button", name="Change")).to_have_count(0)  # the shipped run stays as it is
 
 
+@pytest.mark.train
 @pytest.mark.timeout(900)
 def test_a_run_outlives_the_server_that_started_it(page: Page, tmp_path: Path) -> None:
     data, home = draw_folder(tmp_path / "shapes", 30), tmp_path / "home"

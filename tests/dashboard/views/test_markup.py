@@ -131,7 +131,7 @@ def says(test: AppTest, text: str) -> bool:
 
 def visit(view: str = "", **query: str) -> AppTest:
     """A page of the network with markup in its name."""
-    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=120)
+    test = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=300)
     for key, value in ({"model": NETWORK} | query).items():
         test.query_params[key] = value
     test.run()

@@ -256,7 +256,7 @@ def test_a_damaged_network_is_a_sentence_and_can_be_removed(own_home: Path) -> N
 def test_a_damaged_store_is_a_sentence(own_home: Path) -> None:
     own_home.mkdir()
     (own_home / "vitrine.sqlite").write_bytes(b"This is not a database. " * 100)
-    test = AppTest.from_file(str(ROOT / "dashboard" / "views" / "models.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "dashboard" / "views" / "models.py"), default_timeout=300).run()
     assert not test.exception
     assert "The networks cannot be listed" in test.error[0].value
 

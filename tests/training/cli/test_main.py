@@ -18,6 +18,8 @@ from training.engine.launch import read_data
 from training.recipes.recipe_file import load_recipe
 from training.runs.series import standings
 
+pytestmark = pytest.mark.train
+
 TINY = (
     "model.input_size=16",
     "model.widths=[8, 16, 16]",

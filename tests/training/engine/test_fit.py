@@ -25,6 +25,8 @@ from training.runs.history import History, append_epoch
 from training.runs.run import read_run
 from training.runs.run_files import write_json
 
+pytestmark = pytest.mark.train
+
 # Everything that a recipe can turn on, on a network of 8,000 weights: seven steps an epoch.
 RECIPE = Recipe(
     name="tiny",

@@ -28,6 +28,8 @@ from training.runs.history import append_epoch, keep_epochs, read_history
 from training.runs.run import own_runs, read_run
 from training.runs.run_files import RunError
 
+pytestmark = pytest.mark.train
+
 PLAIN = Recipe(
     name="plain",
     epochs=4,

@@ -25,6 +25,8 @@ from training.recipes.recipe import (
 from training.recipes.recipe_file import load_recipe
 from training.runs.run import read_run
 
+pytestmark = pytest.mark.train
+
 HEAD = Recipe(
     name="head",
     epochs=4,
