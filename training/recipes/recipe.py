@@ -3,125 +3,192 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from model.common.errors import VitrineError
+from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as settings
+else:
+    from pydantic.dataclasses import dataclass as checked
+
+    def settings(frozen: bool) -> Any:
+        """Like `dataclass`, but each value is held against its type and bounds, and a wrong one is a RecipeError."""
+
+        def decorate(kind: type) -> type:
+            made = checked(frozen=frozen, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))(kind)
+            begin = made.__init__
+
+            @wraps(begin)
+            def __init__(self: Any, *values: Any, **named: Any) -> None:
+                try:
+                    begin(self, *values, **named)
+                except ValidationError as error:
+                    raise (sentence_in(error) or RecipeError(explain(error, made))) from None
+
+            made.__init__ = __init__
+            return made
+
+        return decorate
+
+
+def in_utf8(text: str) -> str:
+    """Return the text itself. Raises PydanticCustomError for one that comes from bytes of another encoding."""
+    if text != utf8_name(text):
+        raise PydanticCustomError("string_unicode", "not UTF-8")
+    return text
+
+
+Text = Annotated[str, AfterValidator(in_utf8)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(ge=0.0, le=1e6)]
+Momentum = Annotated[float, Field(ge=0.0, le=0.9999)]
+Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(strict=False, max_length=64)]
 
 
 class RecipeError(VitrineError, ValueError):
     """A recipe, a key or a value that is not known; the message names it and what would be right."""
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class DataSettings:
-    validation: float = 0.1  # share of the training pictures held out, when the data brings no validation split
-    test: float = 0.1  # the same for a folder of pictures that brings no test split
-    seed: int = 0  # of these two draws, apart from the training's seed: runs stay comparable
+    validation: Annotated[float, Field(ge=0.0, le=0.9)] = (
+        0.1  # share of the training pictures held out, when the data brings no validation split
+    )
+    test: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1  # the same for a folder of pictures that brings no test split
+    seed: Seed = 0  # of these two draws, apart from the training's seed: runs stay comparable
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class ModelSettings:
-    architecture: str = "airbench"
-    input_size: int = 32
-    widths: tuple[int, ...] = ()  # empty: the architecture's own
-    depth: int = 0  # convolutions a block; 0: the architecture's own
+    architecture: Text = "airbench"
+    input_size: Annotated[int, Field(ge=8, le=1024)] = 32
+    widths: Widths = ()  # empty: the architecture's own
+    depth: Annotated[int, Field(ge=0, le=100)] = 0  # convolutions a block; 0: the architecture's own
     batch_norm: bool = False
-    dropout: float = 0.0  # 0: the architecture's own
-    l2: float = 0.0  # weight of the squared kernels in the loss
-    scaling: str = ""  # standard | unit; empty: the architecture's own
-    backbone: str = ""  # transfer: a network of keras.applications (resnet50, vgg16, …), or a bundle's name or path
-    weights: str = "imagenet"  # transfer: imagenet | none
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0  # 0: the architecture's own
+    l2: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # weight of the squared kernels in the loss
+    scaling: Literal["", "standard", "unit"] = ""  # standard | unit; empty: the architecture's own
+    backbone: Text = ""  # transfer: a network of keras.applications (resnet50, vgg16, …), or a bundle's name or path
+    weights: Literal["imagenet", "none"] = "imagenet"  # transfer: imagenet | none
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class HeadSettings:
-    hidden: tuple[int, ...] = ()  # transfer: units of the dense layers between backbone and logits
+    hidden: Widths = ()  # transfer: units of the dense layers between backbone and logits
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class AugmentationSettings:
-    flip: str = "none"  # none | random | alternating (every other epoch shows the mirror image, arXiv 2404.00498)
-    shift: int = 0  # pixels in each direction, edges mirrored
-    rotate: float = 0.0  # degrees in each direction
-    zoom: float = 0.0  # at most so much larger or smaller: 0.1 is 10 %
-    cutout: int = 0  # side of a square made grey somewhere in each picture (arXiv 1708.04552)
-    enlarge: float = 1.0  # pictures smaller than the network's input: cut out of up to so many times the size
-    sharpen: float = 0.0  # and every other one of them sharpened by up to so much
-    jpeg: float = 0.0  # share of the pictures that go through JPEG
-    jpeg_quality: tuple[int, ...] = (50, 95)
+    # alternating: every other epoch shows the mirror image (arXiv 2404.00498)
+    flip: Literal["none", "random", "alternating"] = "none"
+    shift: Annotated[int, Field(ge=0, le=16)] = 0  # pixels in each direction, edges mirrored
+    rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0  # degrees in each direction
+    zoom: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0  # at most so much larger or smaller: 0.1 is 10 %
+    cutout: Annotated[int, Field(ge=0, le=512)] = (
+        0  # side of a square made grey somewhere in each picture (arXiv 1708.04552)
+    )
+    enlarge: Annotated[float, Field(ge=1.0, le=4.0)] = (
+        1.0  # pictures smaller than the network's input: cut out of up to so many times the size
+    )
+    sharpen: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # and every other one of them sharpened by up to so much
+    jpeg: Share = 0.0  # share of the pictures that go through JPEG
+    jpeg_quality: Annotated[tuple[int, ...], Field(strict=False)] = (50, 95)
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class OptimizerSettings:
     # adam | channel_adam (steps in proportion to each channel's weights) | sgd (Nesterov) | muon (sgd whose convolution
     # kernels take orthogonalised steps)
-    name: str = "adam"
-    learning_rate: float = 0.001  # the peak, where a schedule varies it
-    momentum: float = 0.9
-    weight_decay: float = 0.0  # decoupled (arXiv 1711.05101)
-    bias_scale: float = 1.0  # sgd, muon: learning rate of normalisation biases, as a multiple
-    kernel_scale: float = 0.16  # muon: learning rate of convolution kernels, as a multiple
-    kernel_momentum: float = 0.6  # muon: momentum of convolution kernels
+    name: Literal["adam", "channel_adam", "sgd", "muon"] = "adam"
+    learning_rate: Rate = 0.001  # the peak, where a schedule varies it
+    momentum: Momentum = 0.9
+    weight_decay: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0  # decoupled (arXiv 1711.05101)
+    bias_scale: Annotated[float, Field(ge=0.0, le=1e6)] = (
+        1.0  # sgd, muon: learning rate of normalisation biases, as a multiple
+    )
+    kernel_scale: Annotated[float, Field(ge=0.0, le=1e6)] = (
+        0.16  # muon: learning rate of convolution kernels, as a multiple
+    )
+    kernel_momentum: Momentum = 0.6  # muon: momentum of convolution kernels
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class ScheduleSettings:
-    name: str = "constant"  # constant | triangle
-    start: float = 0.2  # of the learning rate, at the first step
-    peak: float = 0.23  # share of the steps after which the learning rate is highest
-    end: float = 0.07  # of the learning rate, at the last step
-    scales: tuple[float, ...] = (1.0,)  # side of the pictures, of model.input_size; epochs are shared evenly
-    smaller: str = "resized"  # resized | cropped: how a picture gets the side that scales asks for
-    prune: float = 0.0  # share of the pictures with a loss below the mean left out of a pass (arXiv 2303.04947)
-    prune_until: float = 0.875  # share of the epochs after which every picture counts again
+    name: Literal["constant", "triangle"] = "constant"
+    start: Share = 0.2  # of the learning rate, at the first step
+    peak: Share = 0.23  # share of the steps after which the learning rate is highest
+    end: Share = 0.07  # of the learning rate, at the last step
+    scales: Annotated[tuple[float, ...], Field(strict=False)] = (
+        1.0,
+    )  # side of the pictures, of model.input_size; epochs are shared evenly
+    smaller: Literal["resized", "cropped"] = "resized"  # how a picture gets the side that scales asks for
+    prune: Annotated[float, Field(ge=0.0, le=0.95)] = (
+        0.0  # share of the pictures with a loss below the mean left out of a pass (arXiv 2303.04947)
+    )
+    prune_until: Share = 0.875  # share of the epochs after which every picture counts again
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class FineTuningSettings:
-    epochs: int = 0  # how many of the last epochs train the backbone too
-    learning_rate: float = 0.00001  # in these
-    schedule: str = "constant"  # constant | triangle, in these
-    first_layer: str = ""  # of those that learn; what comes before it stays as it is; empty: all learn
-    mix: float = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
-    hold: float = 0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
+    epochs: Annotated[int, Field(ge=0, le=100_000)] = 0  # how many of the last epochs train the backbone too
+    learning_rate: Rate = 0.00001  # in these
+    schedule: Literal["constant", "triangle"] = "constant"  # in these
+    first_layer: Text = ""  # of those that learn; what comes before it stays as it is; empty: all learn
+    mix: Share = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
+    hold: Annotated[float, Field(ge=0.0, le=1000.0)] = (
+        0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
+    )
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class PriorSettings:
     """What the old answers that were held, of ImageNet's thousand classes, have a say in; see training.engine.prior."""
 
     # offset, and weights of the kinds' log odds and of the log of the head's largest probability; empty: no prior
-    known: tuple[float, ...] = ()
-    weight: float = 0.5  # of the logarithm of the kinds' probability, beside a class's logit
-    floor: float = 0.01  # added to that probability, for classes that ImageNet hardly knows
-    temperature: float = 1.0  # divides the sum of both
+    known: Annotated[tuple[float, ...], Field(strict=False)] = ()
+    weight: Annotated[float, Field(ge=0.0, le=100.0)] = (
+        0.5  # of the logarithm of the kinds' probability, beside a class's logit
+    )
+    floor: Annotated[float, Field(ge=1e-6, le=1.0)] = (
+        0.01  # added to that probability, for classes that ImageNet hardly knows
+    )
+    temperature: Annotated[float, Field(ge=0.01, le=100.0)] = 1.0  # divides the sum of both
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class DistillationSettings:
-    teacher: str = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
-    temperature: float = 2.0  # the teacher's logits are divided by it
-    views: int = 8  # different augmentations of each picture that the teacher answers
+    teacher: Text = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
+    temperature: Annotated[float, Field(ge=0.1, le=100.0)] = 2.0  # the teacher's logits are divided by it
+    views: Annotated[int, Field(ge=1, le=1000)] = 8  # different augmentations of each picture that the teacher answers
 
 
-@dataclass(frozen=True)
+@settings(frozen=True)
 class Recipe:
     """Every value that decides a run, resolved."""
 
-    name: str = "custom"
-    description: str = ""
-    reported: str = ""  # what the source of the network says of it, where it has one
-    epochs: int = 10
-    batch_size: int = 64
-    seed: int = 0
-    label_smoothing: float = 0.0
-    calibration: str = "temperature"  # temperature | adaptive: one for each picture, by how certain the network is
-    monitor: str = "accuracy"  # accuracy | loss: what decides on validation pictures which epoch was the best
-    patience: int = 10  # epochs without a better one before it stops
+    name: Text = "custom"
+    description: Text = ""
+    reported: Text = ""  # what the source of the network says of it, where it has one
+    epochs: Count = 10
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    seed: Seed = 0
+    label_smoothing: Annotated[float, Field(ge=0.0, le=0.99)] = 0.0
+    # adaptive: a temperature for each picture, by how certain the network is
+    calibration: Literal["temperature", "adaptive"] = "temperature"
+    monitor: Literal["accuracy", "loss"] = "accuracy"  # what decides on validation pictures which epoch was the best
+    patience: Annotated[int, Field(ge=1, le=1_000_000)] = 10  # epochs without a better one before it stops
     averaging: bool = False  # lookahead averaging of the weights (arXiv 1907.08610)
-    precision: str = "auto"  # auto | float32 | mixed_bfloat16
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
@@ -136,70 +203,51 @@ class Recipe:
         check(self)
 
 
-CHOICES = {
-    "calibration": ("temperature", "adaptive"),
-    "monitor": ("accuracy", "loss"),
-    "augmentation.flip": ("none", "random", "alternating"),
-    "optimizer.name": ("adam", "channel_adam", "sgd", "muon"),
-    "fine_tuning.schedule": ("constant", "triangle"),
-    "schedule.smaller": ("resized", "cropped"),
-    "schedule.name": ("constant", "triangle"),
-    "model.scaling": ("", "standard", "unit"),
-    "model.weights": ("imagenet", "none"),
-    "precision": ("auto", "float32", "mixed_bfloat16"),
-}
-# Inclusive bounds of values that would otherwise fail in the middle of a run, or never end.
-BOUNDS = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 1_000_000),
-    "patience": (1, 1_000_000),
-    "seed": (0, 2**32 - 1),
-    "data.seed": (0, 2**32 - 1),
-    "label_smoothing": (0.0, 0.99),
-    "data.validation": (0.0, 0.9),
-    "data.test": (0.0, 0.9),
-    "model.input_size": (8, 1024),
-    "augmentation.shift": (0, 16),
-    "augmentation.enlarge": (1.0, 4.0),
-    "augmentation.sharpen": (0.0, 10.0),
-    "augmentation.jpeg": (0.0, 1.0),
-    "optimizer.learning_rate": (0.0, 1e6),
-    "optimizer.momentum": (0.0, 0.9999),
-    "optimizer.kernel_momentum": (0.0, 0.9999),
-    "schedule.peak": (0.0, 1.0),
-    "schedule.prune": (0.0, 0.95),
-    "schedule.prune_until": (0.0, 1.0),
-    "augmentation.rotate": (0.0, 180.0),
-    "augmentation.zoom": (0.0, 0.9),
-    "augmentation.cutout": (0, 512),
-    "model.dropout": (0.0, 0.9),
-    "model.l2": (0.0, 10.0),
-    "model.depth": (0, 100),
-    "fine_tuning.epochs": (0, 100_000),
-    "fine_tuning.learning_rate": (0.0, 1e6),
-    "fine_tuning.hold": (0.0, 1000.0),
-    "fine_tuning.mix": (0.0, 1.0),
-    "prior.weight": (0.0, 100.0),
-    "prior.floor": (1e-6, 1.0),
-    "prior.temperature": (0.01, 100.0),
-    "distillation.temperature": (0.1, 100.0),
-    "distillation.views": (1, 1000),
-}
+def sentence_in(error: ValidationError) -> RecipeError | None:
+    """Return what `check` raised, which pydantic wraps up; None for a single value that is wrong."""
+    found = error.errors()[0].get("ctx", {}).get("error")
+    return found if isinstance(found, RecipeError) else None
+
+
+def explain(error: ValidationError, kind: type) -> str:
+    """Return the sentence that says which value of `kind` is wrong and what it can be."""
+    first = error.errors()[0]
+    name, *inside = first["loc"]
+    key, value, problem = f"{table_of(kind)}{name}", first["input"], first["type"]
+    hint: Any = get_type_hints(kind, include_extras=True).get(str(name), Any)
+    if inside:  # of one of a list's items
+        hint = get_args(get_args(hint)[0])[0]
+    if problem == "literal_error":
+        return _("{key} is {value!r}; it can be {names}").format(key=key, value=value, names=", ".join(get_args(hint)))
+    if problem in ("greater_than_equal", "less_than_equal"):
+        low, high = bounds_of(hint)
+        shown = float(value) if isinstance(low, float) else value
+        return _("{key} is {value}; it can be {low} to {high}").format(key=key, value=shown, low=low, high=high)
+    if problem == "finite_number":
+        return _("{key} is {value}; it must be a finite number").format(key=key, value=value)
+    if problem == "string_unicode":
+        return _("{key} is {value!r}; it must be text in UTF-8").format(key=key, value=value)
+    if problem == "tuple_type":
+        return _("{key} wants a list such as [1, 2], not {value!r}").format(key=key, value=value)
+    kinds = {"int": _("a whole number"), "float": _("a number"), "string": _("a word"), "bool": _("true or false")}
+    if wanted := kinds.get(problem.partition("_")[0]):
+        return _("{key} wants {kind}, not {value!r}").format(key=key, kind=wanted, value=value)
+    return f"{key}: {first['msg']}"
+
+
+def table_of(kind: type) -> str:
+    """Return what comes before the names of a kind's values: `optimizer.` for OptimizerSettings."""
+    return next((f"{name}." for name, hint in get_type_hints(Recipe).items() if hint is kind), "")
+
+
+def bounds_of(hint: Any) -> tuple[float, float]:
+    """Return the least and the largest value, both allowed, of an annotated number."""
+    found = {type(limit).__name__: limit for field in hint.__metadata__ for limit in field.metadata}
+    return found["Ge"].ge, found["Le"].le
 
 
 def check(recipe: Recipe) -> None:
-    """Raise RecipeError for a value that no run could use."""
-    flat = flatten(recipe)
-    for key, choices in CHOICES.items():
-        if flat[key] not in choices:
-            raise RecipeError(
-                _("{key} is {value!r}; it can be {names}").format(key=key, value=flat[key], names=", ".join(choices))
-            )
-    for key, (low, high) in BOUNDS.items():
-        if not low <= flat[key] <= high:
-            raise RecipeError(
-                _("{key} is {value}; it can be {low} to {high}").format(key=key, value=flat[key], low=low, high=high)
-            )
+    """Raise RecipeError for values that do not go together."""
     if not recipe.schedule.scales or any(not 0 < scale <= 1 for scale in recipe.schedule.scales):
         raise RecipeError(
             _("schedule.scales is {scales}; it is a list of shares above 0 and up to 1").format(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from model.common.text import did_you_mean, suggestion
-from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError, flatten
 
@@ -113,7 +111,7 @@ def assign(table: dict[str, Any], override: str) -> None:
 
 
 def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
-    """Build a settings dataclass from a nested table, checking every key and type."""
+    """Build a settings dataclass from a nested table, whose keys are checked here and its values by the dataclass."""
     hints = get_type_hints(kind)
     values = {}
     for key, value in table.items():
@@ -131,7 +129,7 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
                 )
             values[key] = from_table(hints[key], value, f"{prefix}{key}.")
         else:
-            values[key] = coerce(value, hints[key], prefix + key)
+            values[key] = value
     return kind(**values)
 
 
@@ -163,25 +161,6 @@ def short_forms(name: str) -> set[str]:
     """What people write for a name of several words: `lr`, `learning` and `rate` for `learning_rate`."""
     words = name.split("_")
     return {*words, "".join(word[0] for word in words)} if len(words) > 1 else set()
-
-
-def coerce(value: Any, wanted: Any, key: str) -> Any:
-    """`value` as the type of its field, or a RecipeError that names the key; bool is not taken for a number."""
-    if get_origin(wanted) is tuple:
-        items = value if isinstance(value, list | tuple) else None
-        if items is None:
-            raise RecipeError(_("{key} wants a list such as [1, 2], not {value!r}").format(key=key, value=value))
-        return tuple(coerce(item, get_args(wanted)[0], key) for item in items)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not wanted:
-        names = {int: _("a whole number"), float: _("a number"), str: _("a word"), bool: _("true or false")}
-        raise RecipeError(_("{key} wants {kind}, not {value!r}").format(key=key, kind=names[wanted], value=value))
-    if wanted is float and not math.isfinite(value):
-        raise RecipeError(_("{key} is {value}; it must be a finite number").format(key=key, value=value))
-    if wanted is str and value != utf8_name(value):
-        raise RecipeError(_("{key} is {value!r}; it must be text in UTF-8").format(key=key, value=value))
-    return value
 
 
 def to_toml(recipe: Recipe) -> str:

@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from tests.documents import ENGLISH
-from training.recipes.recipe import DistillationSettings, Recipe, RecipeError, flatten
+from training.recipes.recipe import (
+    DistillationSettings,
+    ModelSettings,
+    OptimizerSettings,
+    Recipe,
+    RecipeError,
+    bounds_of,
+    flatten,
+)
 from training.recipes.recipe_file import load_recipe, recipe_names, to_toml, variants
 from training.runs.series import ablation
 
@@ -165,3 +176,29 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path.write_text("epochs = = 3\n")
     with pytest.raises(RecipeError, match=r"broken\.toml is not a TOML file"):
         load_recipe(str(path))
+
+
+def test_every_number_has_bounds() -> None:
+    kinds = [Recipe, *(hint for hint in get_type_hints(Recipe).values() if dataclasses.is_dataclass(hint))]
+    numbers = 0
+    for kind in kinds:
+        plain, whole = get_type_hints(kind), get_type_hints(kind, include_extras=True)
+        for name in plain:
+            if plain[name] in (int, float):
+                low, high = bounds_of(whole[name])
+                assert low < high, name
+                numbers += 1
+    assert numbers > 30
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: OptimizerSettings(weight_decay=-1.0), "optimizer.weight_decay is -1.0; it can be 0.0 to 100.0"),
+        (lambda: ModelSettings(widths=(8, 0)), "model.widths is 0; it can be 1 to 65536"),
+        (lambda: dataclasses.replace(Recipe(), epochs=0), "epochs is 0; it can be 1 to 100000"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence_wherever_it_comes_from(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(words)):
+        make()
