@@ -21,7 +21,7 @@ from api.headers import Guarded
 from api.process import allow_many_connections, give_large_memory_back
 from api.settings import SettingsError, read_settings, unknown_variables
 from dashboard.access import visitors
-from dashboard.access.sign_in import sign_routes
+from dashboard.access.sign_in import sign_in_routes
 from dashboard.services import content_security_policy
 from dashboard.services.ngrok_tunnel import public_link
 
@@ -72,10 +72,10 @@ give_large_memory_back()
 api = create_app(settings)
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[*routes(api, own_path()), *sign_routes(own_path(), own_names())],
+    routes=[*routes(api, own_path()), *sign_in_routes(own_path(), own_names())],
     lifespan=lifespan,
     middleware=[
         Middleware(Guarded, wanted=content_security_policy.page),
-        Middleware(visitors.Marked, names=own_names()),
+        Middleware(visitors.StandingMiddleware, names=own_names()),
     ],
 )

@@ -37,8 +37,8 @@ from tests.foreign import write_keras2
 from tests.kept_answers import judge
 from training.cli.main import app
 from training.recipes.recipe_file import load_recipe
-from training.runs.run import RUNS, read_run
-from training.runs.series import markdown, standings
+from training.runs.run import SHIPPED_RUNS, read_run
+from training.runs.series import format_markdown, recipe_results
 
 # What a target of the Makefile comes to.
 MADE = {
@@ -223,7 +223,7 @@ def test_the_table_of_networks_is_the_cards() -> None:
 def made_rows() -> list[str]:
     """The table of what the shipped networks were trained with, from their runs' recipes."""
     folders = sorted(BUNDLES.iterdir(), key=lambda folder: (folder.name != DEFAULT, folder.name))
-    recipes = [load_recipe(str(RUNS / folder.name / "recipe.toml")) for folder in folders]
+    recipes = [load_recipe(str(SHIPPED_RUNS / folder.name / "recipe.toml")) for folder in folders]
     names = re.findall(r"^\| `([a-z_.]+)` \|", section("docs/models.md", "How they were made"), re.MULTILINE)
     assert len(names) >= 20
     rows = [[f"`{name}`", *(spelled(attrgetter(name)(recipe)) for recipe in recipes)] for name in names]
@@ -248,11 +248,11 @@ def test_small_is_as_small_as_its_recipe_says() -> None:
 
 
 def test_the_table_of_recipes_is_what_the_command_prints() -> None:
-    assert "\n".join(markdown(standings())) in ENGLISH["docs/training.md"]
+    assert "\n".join(format_markdown(recipe_results())) in ENGLISH["docs/training.md"]
 
 
 def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
-    runs = {standing.name: standing.run for standing in standings() if standing.run}
+    runs = {standing.name: standing.run for standing in recipe_results() if standing.run}
     run, said = runs["vgg3"], flat("docs/training.md")
     epochs, share = len(run.history), 100 * run.test_accuracy("first 1,000")
     assert f"After {epochs} epochs it is right on {share:.2f} % of the first 1,000 pictures" in said
@@ -262,7 +262,10 @@ def test_what_is_said_of_the_recipes_is_what_their_runs_have() -> None:
 
 
 def test_what_is_said_of_three_seeds_is_what_their_runs_have() -> None:
-    runs, said = [read_run(RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")], flat("docs/models.md")
+    runs, said = (
+        [read_run(SHIPPED_RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")],
+        flat("docs/models.md"),
+    )
     recipes = [load_recipe(str(run.path / "recipe.toml")) for run in runs]
     assert [recipe.seed for recipe in recipes] == [0, 1, 2]
     assert len({replace(recipe, seed=0) for recipe in recipes}) == 1
@@ -284,7 +287,7 @@ def test_a_card_describes_its_network(folder: Path) -> None:
     rows = np.asarray(network(np.zeros((2, 32, 32, 3), np.uint8)))
     assert rows.shape == (2, len(card.classes))
     assert all((folder / name).stat().st_size == entry.bytes for name, entry in card.files.items())
-    assert card.accuracy == json.loads((RUNS / folder.name / "metrics.json").read_text("utf-8"))["accuracy"]
+    assert card.accuracy == json.loads((SHIPPED_RUNS / folder.name / "metrics.json").read_text("utf-8"))["accuracy"]
 
 
 def test_every_setting_is_documented_and_real() -> None:

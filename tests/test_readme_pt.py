@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import ENGLISH, PORTUGUESE, portuguese_of
-from training.runs.series import standings
+from training.runs.series import recipe_results
 
 FOR_DEVELOPERS = {"CONTRIBUTING.md", "docs/architecture.md", "docs/keras2.md"}  # in English alone
 TWINS = {path: portuguese_of(path) for path in ENGLISH if path not in FOR_DEVELOPERS}
@@ -68,7 +68,7 @@ def test_the_table_of_recipes_has_the_measured_figures() -> None:
     rows = {
         name: row.split(" | ") for name, row in re.findall(r"^\| `([\w-]+)` \| (.* \| .*) \|$", recipes(), re.MULTILINE)
     }
-    found = standings()
+    found = recipe_results()
     assert list(rows) == [standing.name for standing in found]
     for standing in found:
         network, reported, *measured = rows[standing.name]

@@ -1,4 +1,4 @@
-"""What whoever is at the page may do: the owner everything, a visitor only look and try. Every change asks here."""
+"""Permissions: the owner may do everything, a visitor may only look and try. Every change is checked here."""
 
 from __future__ import annotations
 
@@ -10,63 +10,61 @@ from typing import TypeVar
 import streamlit as st
 
 from dashboard.access.sign_in import COOKIE
-from dashboard.access.visitors import MARK, OTHER, Visitor
+from dashboard.access.visitors import FOREIGN, STANDING_HEADER, Visitor
 from model.common.errors import BundleError
 from model.common.paths import home
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 
-PROGRAM = Path(__file__).parent.parent.parent
-Result = TypeVar("Result")
+_PROGRAM = Path(__file__).parent.parent.parent
+_Result = TypeVar("_Result")
 
 
 class NotOwnerError(BundleError):
-    """Something that only the owner may do; the message says so."""
+    """Only the owner may do this; the message says so."""
 
 
-def visitor() -> Visitor:
-    """Who is at the page that is being drawn, as its connection says now; one without any has no standing."""
-    return Visitor(st.context.headers.get(MARK, OTHER), st.context.cookies.get(COOKIE, ""))
+def current_visitor() -> Visitor:
+    """Return who is at the page being drawn, according to its connection."""
+    return Visitor(st.context.headers.get(STANDING_HEADER, FOREIGN), st.context.cookies.get(COOKIE, ""))
 
 
 def is_owner() -> bool:
-    """Whether whoever is at the page may change things, and see what others asked."""
-    return visitor().owner
+    """Return whether whoever is at the page may change things and see what others asked."""
+    return current_visitor().owner
 
 
-def told(text: str) -> str:
-    """A sentence as whoever is at the page may read it: where things lie on this machine is for the owner alone.
+def hide_paths(text: str) -> str:
+    """Remove paths on this machine from a message, unless the owner reads it.
 
-    Others read a data folder's name in the place of its path, and Vitrine's own folders without those above them.
+    Visitors read a data folder's name in place of its path, and Vitrine's folders without their parents.
     """
     if is_owner():
         return text
     places = {utf8_name(str(path)): name for name, path in known_folders().items()}
-    places |= {f"{folder.parent}{os.sep}": "" for folder in (home().resolve(), PROGRAM)}
+    places |= {f"{folder.parent}{os.sep}": "" for folder in (home().resolve(), _PROGRAM)}
     for place in sorted(places, key=len, reverse=True):
         text = text.replace(place, places[place])
     return text
 
 
-def check(who: Visitor | None = None) -> None:
-    """Let the owner pass; before every change, for a button may have been drawn for somebody who was one then.
+def check_owner(who: Visitor | None = None) -> None:
+    """Raise NotOwnerError unless this is the owner; call it before every change, because a button may be outdated.
 
-    who: whoever is at the page, unless another is given. Raises NotOwnerError.
+    Args:
+        who: The visitor to check; by default whoever is at the page.
     """
-    if not (who or visitor()).owner:
+    if not (who or current_visitor()).owner:
         raise NotOwnerError(_("Only the owner can do that. Visitors look and try; nothing was changed."))
 
 
-def for_owner(work: Callable[[], Result]) -> Callable[[], Result]:
-    """`work` for a download, which runs later and outside of any page: only if who was offered it is the owner still.
+def owner_only(work: Callable[[], _Result]) -> Callable[[], _Result]:
+    """Wrap the work of a download, which runs later: it raises NotOwnerError unless the visitor is still the owner."""
+    who = current_visitor()
 
-    It raises NotOwnerError otherwise.
-    """
-    who = visitor()
-
-    def checked() -> Result:
-        check(who)
+    def checked() -> _Result:
+        check_owner(who)
         return work()
 
     return checked

@@ -1,4 +1,4 @@
-"""Who is the owner and who a visitor: decided here and nowhere else, by the connection and not by what it claims."""
+"""Decide who is the owner and who is a visitor, by the connection and not by what it claims."""
 
 from __future__ import annotations
 
@@ -11,77 +11,86 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.access.password import SIGNED_IN
+from dashboard.access.password import SESSIONS
 from model.common.errors import VitrineError
 
-MARK = "x-vitrine-visitor"  # tells a session what `standing` said of its connection; nobody else can send it
-HERE = "here"  # a page of this server, opened on the machine that it runs on
-OURS = "ours"  # a page of this server, opened anywhere
-OTHER = ""  # another site's page, or nothing that can be told
+STANDING_HEADER = (
+    "x-vitrine-visitor"  # passes the result of `classify_connection` on to the session; clients cannot send it
+)
+LOCAL = "here"  # a page of this server, opened on the same machine
+REMOTE = "ours"  # a page of this server, opened elsewhere
+FOREIGN = ""  # a page of another site, or unknown
 LOCAL_OWNER = "VITRINE_LOCAL_OWNER"
-# What proxies say of those behind them, by the names that they have for it. No browser sends any of these.
-FORWARDED = re.compile(rb".*(forward|original).*|via|(.*-)?(ip|clientip|remote-addr|external-address)")
-USUAL_PORTS = (":80", ":443")  # a browser leaves them out
+# Headers in which proxies describe their clients. No browser sends any of these.
+_FORWARDED = re.compile(rb".*(forward|original).*|via|(.*-)?(ip|clientip|remote-addr|external-address)")
+_USUAL_PORTS = (":80", ":443")  # browsers omit these
 
 
 class LocalOwnerError(VitrineError, ValueError):
-    """A setting with a typo; the message says what would be right."""
+    """VITRINE_LOCAL_OWNER has an invalid value; the message lists the valid ones."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody at a page: where the page was opened, and the token that a password was exchanged for."""
+    """Somebody at a page: the standing of the connection, and the session token."""
 
-    standing: str = OTHER
+    standing: str = FOREIGN
     token: str = ""
 
     @property
     def owner(self) -> bool:
-        """Asked anew each time: who signs out is a visitor at once."""
-        return (self.standing == HERE and is_local_owner()) or self.signed_in
+        """Whether this is the owner at this moment: whoever signs out is a visitor at once."""
+        return (self.standing == LOCAL and is_local_owner()) or self.signed_in
 
     @property
     def signed_in(self) -> bool:
-        """Whether a password makes this one the owner."""
-        return self.standing != OTHER and SIGNED_IN.holds(self.token)
+        """Whether this one has given the password."""
+        return self.standing != FOREIGN and SESSIONS.is_valid(self.token)
 
 
 def is_shared() -> bool:
-    """Whether the page has a public link: then everybody's connection comes from this machine."""
+    """Return whether the page has a public link: then all connections come from this machine."""
     return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
 
 
 def is_local_owner() -> bool:
-    """Whether somebody is the owner by visiting from this machine. Raises LocalOwnerError."""
+    """Return whether visitors from this machine are the owner.
+
+    Raises:
+        LocalOwnerError: The setting has an invalid value.
+    """
     given = os.environ.get(LOCAL_OWNER, "1")
     if given not in ("", "0", "1"):
         raise LocalOwnerError(f"{LOCAL_OWNER} is {given!r}; it can be 1, or 0 to ask this machine for the password too")
     return given != "0" and not is_shared()
 
 
-def standing(scope: Scope, names: Collection[str] = ()) -> str:
-    """HERE, OURS or OTHER for a request. names: those that the server is known by, besides localhost and addresses.
+def classify_connection(scope: Scope, names: Collection[str] = ()) -> str:
+    """Return LOCAL, REMOTE or FOREIGN for a request.
 
-    A header can only take rights away: what a proxy hands on is never from this machine, whatever it says; and a page
-    of another site, or of a name that somebody made lead here, has no standing at all.
+    A header can only take rights away: whatever comes through a proxy is never local, and a page of another site, or of
+    a host name that points here without our knowledge, is foreign.
+
+    Args:
+        scope: The ASGI scope.
+        names: Host names of this server besides localhost and addresses.
     """
-    host = only(scope, b"host")
-    if not host or not is_own_page(scope, host):
-        return OTHER
-    return HERE if is_this_machine(scope) and is_known(host, names) else OURS
+    host = _single_header(scope, b"host")
+    if not host or not _is_own_page(scope, host):
+        return FOREIGN
+    return LOCAL if _is_this_machine(scope) and _is_known(host, names) else REMOTE
 
 
-def is_this_machine(scope: Scope) -> bool:
-    """Whether the other end of a connection is on this machine: at a loopback address, or at the very address that it
-    connected to. Nobody else can have that one."""
-    peer, own = address(scope.get("client")), address(scope.get("server"))
-    if peer is None or any(FORWARDED.fullmatch(name) for name, _ in scope["headers"]):
+def _is_this_machine(scope: Scope) -> bool:
+    """Return whether the client is on this machine: a loopback address, or the very address it connected to."""
+    peer, own = _address(scope.get("client")), _address(scope.get("server"))
+    if peer is None or any(_FORWARDED.fullmatch(name) for name, _ in scope["headers"]):
         return False
     return peer.is_loopback or peer == own
 
 
-def address(end: tuple[str, int | None] | None) -> IPv4Address | IPv6Address | None:
-    """The address of one end of a connection; an IPv4 one as such, however it was written."""
+def _address(end: tuple[str, int | None] | None) -> IPv4Address | IPv6Address | None:
+    """Return the address of one end of a connection; mapped IPv4 addresses as IPv4."""
     try:
         found = ip_address(end[0].partition("%")[0] if end else "")
     except ValueError:
@@ -89,15 +98,15 @@ def address(end: tuple[str, int | None] | None) -> IPv4Address | IPv6Address | N
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def is_own_page(scope: Scope, host: str) -> bool:
-    """Whether a request was made by a page of this server, or by no page: browsers say whose page it was."""
+def _is_own_page(scope: Scope, host: str) -> bool:
+    """Return whether the request comes from a page of this server, or from no page, according to the Origin header."""
     origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
-    own = {bare(host), bare(only(scope, b"x-forwarded-host"))} - {""}
-    return all(bare(origin.partition("://")[2]) in own for origin in origins)
+    own = {_normalize_host(host), _normalize_host(_single_header(scope, b"x-forwarded-host"))} - {""}
+    return all(_normalize_host(origin.partition("://")[2]) in own for origin in origins)
 
 
-def is_known(host: str, names: Collection[str]) -> bool:
-    """Whether a Host is one that nobody else can make lead here: localhost, an address, or a name of the server."""
+def _is_known(host: str, names: Collection[str]) -> bool:
+    """Return whether a Host cannot be made to point here by others: localhost, an address, or a name of this server."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -108,29 +117,29 @@ def is_known(host: str, names: Collection[str]) -> bool:
         return name == "localhost" or name in {known.lower() for known in names}
 
 
-def only(scope: Scope, wanted: bytes) -> str:
-    """The value of a header that stands there once; empty otherwise."""
+def _single_header(scope: Scope, wanted: bytes) -> str:
+    """Return the value of a header that occurs exactly once, else ""."""
     values = [value.decode("latin-1").strip() for name, value in scope["headers"] if name == wanted]
     return values[0] if len(values) == 1 else ""
 
 
-def bare(host: str) -> str:
-    """A host in the one form that two of them can be compared in."""
-    port = next((port for port in USUAL_PORTS if host.endswith(port)), "")
+def _normalize_host(host: str) -> str:
+    """Return a host in lower case without a default port."""
+    port = next((port for port in _USUAL_PORTS if host.endswith(port)), "")
     return host.lower().removesuffix(port)
 
 
-class Marked:
-    """Tells the session behind a connection, in a header, what `standing` says of it."""
+class StandingMiddleware:
+    """Passes the result of `classify_connection` on to the session in a header."""
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
         self.app, self.names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            mark = MARK.encode()
+            mark = STANDING_HEADER.encode()
             headers = [pair for pair in scope["headers"] if pair[0].lower() != mark]
             if scope["type"] == "websocket":
-                headers.append((mark, standing(scope, self.names).encode()))
+                headers.append((mark, classify_connection(scope, self.names).encode()))
             scope = {**scope, "headers": headers}
         await self.app(scope, receive, send)

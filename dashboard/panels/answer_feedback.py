@@ -58,7 +58,7 @@ def keep(content: bytes, answer: Answer, card: Card) -> int | None:
         return keep_now(content, answer, card)
     except BundleError as error:
         st.session_state.keeping = False
-        st.warning(phrases.plain(roles.told(_("Answers are no longer kept: {reason}").format(reason=error))))
+        st.warning(phrases.plain(roles.hide_paths(_("Answers are no longer kept: {reason}").format(reason=error))))
         return None
 
 
@@ -107,7 +107,7 @@ def ask_again(answer: KeptAnswer) -> None:
     """The same of an answer in the history."""
 
     def judge(truth: str) -> Verdict:
-        roles.check()  # it may be anybody's
+        roles.check_owner()  # it may be anybody's
         prediction_log.judge(answer.id, answer.picture_sha256, truth)
         return answer.id, answer.picture_sha256
 
@@ -162,4 +162,4 @@ def ask_verdict(
         if said is not None:
             st.caption(_("Thank you, noted."))
     if problem := st.session_state.pop("verdict_problem", None):
-        st.error(phrases.plain(roles.told(problem)))
+        st.error(phrases.plain(roles.hide_paths(problem)))

@@ -54,7 +54,7 @@ def show_why(item: Item, classifier: Classifier, key: str = "answer", narrow: bo
                 show_steadiness(item.answer, classifier, key)
     except NoMapError as error:
         with panel:
-            st.info(phrases.plain(roles.told(str(error))))
+            st.info(phrases.plain(roles.hide_paths(str(error))))
 
 
 def show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> None:
@@ -113,12 +113,12 @@ def ready_index(classifier: Classifier, source: Path) -> Index | None:
     job, bar = explanation_cache.make_index(classifier, source), st.empty()
     while not job.ended.is_set():
         text = job.progress() if job.total else _("Reading the training pictures, once for this network")
-        bar.progress(job.share if job.total else 0.0, text)
+        bar.progress(job.fraction if job.total else 0.0, text)
         job.ended.wait(NEWS_SECONDS)
     bar.empty()
     if job.error:
         said = _("The training pictures cannot be compared: {reason}").format(reason=job.error)
-        st.error(phrases.plain(roles.told(said)))
+        st.error(phrases.plain(roles.hide_paths(said)))
     return explanation_cache.index_of(classifier, source)
 
 

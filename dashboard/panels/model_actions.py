@@ -34,7 +34,7 @@ def open_one(name: str) -> None:
 def attempt(change: Callable[[], object]) -> bool:
     """Change the store, and whether that went well; what went wrong is a sentence on the page drawn next."""
     try:
-        roles.check()
+        roles.check_owner()
         change()
     except BundleError as error:
         st.session_state.model_problem = str(error)
@@ -141,7 +141,7 @@ def take(file: str, content: bytes, wishes: ModelOptions) -> None:
     with TemporaryDirectory() as folder, st.spinner(_("Looking the file over, a few seconds")):
         path = Path(folder) / phrases.file_name(file)
         try:
-            roles.check()
+            roles.check_owner()
             path.write_bytes(content)
             added = add_file(path, wishes)
         except BundleError as error:
@@ -232,7 +232,7 @@ def show_download(name: str, suffix: str, label: str, owners: bool) -> None:
 
     st.download_button(
         label,
-        roles.for_owner(content) if owners else content,
+        roles.owner_only(content) if owners else content,
         f"{name}{'-int8' if label.startswith('int8') else ''}{suffix}",
         "application/octet-stream",
         icon=":material/download:",
@@ -243,7 +243,7 @@ def show_download(name: str, suffix: str, label: str, owners: bool) -> None:
 
 def make(name: str, card: Card, suffix: str, made: set[tuple[str, str]]) -> None:
     try:
-        roles.check()
+        roles.check_owner()
         with st.spinner(_("Turning the network into another kind of file, some seconds")):
             resources.converted(name, suffix)
     except BundleError as error:

@@ -42,7 +42,7 @@ def warm(model: str, engine: str | None = None) -> Classifier:
 
 
 def refuse(error: BundleError) -> NoReturn:
-    st.error(phrases.plain(roles.told(_("The network cannot be used: {reason}").format(reason=error))))
+    st.error(phrases.plain(roles.hide_paths(_("The network cannot be used: {reason}").format(reason=error))))
     st.stop()
 
 

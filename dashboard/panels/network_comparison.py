@@ -135,7 +135,7 @@ def show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], f
             with st.spinner(_("Loading both networks and asking them in turns")):
                 resources.measure_speeds(pairs)
         except BundleError as error:
-            st.error(phrases.plain(roles.told(str(error))))
+            st.error(phrases.plain(roles.hide_paths(str(error))))
             return
         st.rerun()
 

@@ -15,18 +15,18 @@ from model.common.errors import BundleError
 from model.datasets.splits import DataError
 from model.i18n.translations import gettext as _
 from model.registry.card import check_name
-from training.analysis.diagnosis import remarks
-from training.runs.background_runs import can_go_on, go_on
+from training.analysis.diagnosis import diagnose
+from training.runs.background_runs import can_resume, resume_run
 from training.runs.changes import remove_run, rename_run, restore_run
-from training.runs.data_provenance import origin_of
-from training.runs.run import Run, own_runs
+from training.runs.data_provenance import read_context
+from training.runs.run import Run, own_runs_folder
 from training.runs.run_files import RunError
 
 
 def attempt(change: Callable[[], object]) -> bool:
     """Change a run, and whether that went well; what went wrong is a sentence on the page drawn next."""
     try:
-        roles.check()
+        roles.check_owner()
         change()
     except (RunError, BundleError, DataError, OSError) as error:
         st.session_state.run_problem = str(error)
@@ -37,16 +37,16 @@ def attempt(change: Callable[[], object]) -> bool:
 def show_run(run: Run, color: str) -> None:
     """A run in a row: how it stands, what its curves say, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"run-{run.name}"):
-        sentences = [remark.sentence for remark in remarks(run)]
+        sentences = [remark.sentence for remark in diagnose(run)]
         if reason := why_it_ended(run):
             sentences.append(_("It said last: {reason}").format(reason=reason))
         dot = f"<span aria-hidden='true' style='color:{color}'>●</span>"
         head = f"{dot} **{phrases.plain(run.name)}** · {phrases.plain(facts.status(run))}"
-        said = phrases.plain(roles.told(" ".join(sentences)) or _("No epoch has ended yet."))
+        said = phrases.plain(roles.hide_paths(" ".join(sentences)) or _("No epoch has ended yet."))
         st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             show_network(run)
-            if roles.is_owner() and run.path.parent == own_runs() and run.status != "running":
+            if roles.is_owner() and run.path.parent == own_runs_folder() and run.status != "running":
                 show_changes(run)
 
 
@@ -67,7 +67,7 @@ def show_network(run: Run) -> None:
 
 def show_changes(run: Run) -> None:
     """The buttons of a run of the user that does not train now."""
-    if can_go_on(run):
+    if can_resume(run):
         show_go_on(run)
     with st.popover(_("Change"), icon=":material/edit:", key=f"change-{run.name}"):
         st.text_input(_("New name"), run.name, max_chars=64, key=f"rename-{run.name}")
@@ -78,7 +78,7 @@ def show_changes(run: Run) -> None:
 
 def show_go_on(run: Run) -> None:
     """Resume with the data that the run began with; a copy of somebody's run may not say which that was."""
-    origin = origin_of(run.path)
+    origin = read_context(run.path)
     known = origin.data if origin else None
     label, icon = _("Go on"), ":material/play_arrow:"
     if known is not None:
@@ -96,7 +96,7 @@ def show_go_on(run: Run) -> None:
 
 def resume(name: str, known: str | None = None) -> None:
     data = st.session_state[f"data-{name}"] if known is None else known
-    attempt(lambda: go_on(name, data))
+    attempt(lambda: resume_run(name, data))
 
 
 def rename(old: str) -> None:

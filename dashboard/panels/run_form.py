@@ -16,9 +16,9 @@ from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from training.recipes.recipe import Recipe, RecipeError, flatten
 from training.recipes.recipe_file import load_recipe, recipe_names
-from training.runs.background_runs import start, under_way
-from training.runs.data_provenance import origin_of
-from training.runs.run import own_runs
+from training.runs.background_runs import active_runs, start_run
+from training.runs.data_provenance import read_context
+from training.runs.run import own_runs_folder
 from training.runs.run_files import RunError
 
 EXAMPLE = "augmentation.flip=random"
@@ -68,7 +68,7 @@ def form() -> None:
             help=_("As after --set on the command line"),
             key="start-values",
         )
-    if busy := under_way():
+    if busy := active_runs():
         text = ngettext(
             "{runs} is training already. Two runs at once share this machine, and each takes longer.",
             "{runs} are training already. Runs at once share this machine, and each takes longer.",
@@ -100,15 +100,15 @@ def fields(recipe: Recipe) -> list[str]:
 
 def last_data() -> str:
     """The data folder of the newest run that names one."""
-    folders = sorted(own_runs().glob("*/"), key=modified_at, reverse=True)
-    return next((found.data for folder in folders if (found := origin_of(folder)) and found.data), "")
+    folders = sorted(own_runs_folder().glob("*/"), key=modified_at, reverse=True)
+    return next((found.data for folder in folders if (found := read_context(folder)) and found.data), "")
 
 
 def begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:
     """Start the run and close the form, or say in it why not."""
     try:
-        roles.check()
-        st.session_state.started = start(recipe, settings, data, name)
+        roles.check_owner()
+        st.session_state.started = start_run(recipe, settings, data, name)
     except (RecipeError, DataError, BundleError, RunError, OSError) as error:
         st.error(phrases.plain(str(error)))
         return

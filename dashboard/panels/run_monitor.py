@@ -12,9 +12,9 @@ from dashboard.presenters import phrases
 from dashboard.presenters.run_table import doing, share_done
 from model.common.files import modified_at
 from model.i18n.translations import gettext as _
-from training.runs.background_runs import Start, dismiss, last_words, list_starts
-from training.runs.process import is_alive, is_stopping, stop
-from training.runs.run import Run, own_run, own_runs, unfinished
+from training.runs.background_runs import StartingRun, discard_start, failure_reason, list_starting_runs
+from training.runs.process import is_alive, is_stopping, stop_run
+from training.runs.run import Run, own_run_folder, own_runs_folder, unfinished_runs
 from training.runs.run_files import RunError
 
 LIVE_SECONDS = 2.0
@@ -24,7 +24,7 @@ SHOWN_FILES = ("recipe.toml", "history.csv", "metrics.json")  # what the rest of
 @st.fragment(run_every=LIVE_SECONDS)
 def follow() -> None:
     """Show the runs under way every two seconds; draw the whole page anew only when it would look different."""
-    runs, starts = [run for run in unfinished() if run.status in ("running", "cut off")], list_starts()
+    runs, starts = [run for run in unfinished_runs() if run.status in ("running", "cut off")], list_starting_runs()
     now = state_of(runs, starts)
     before, st.session_state.runs_seen = st.session_state.get("runs_seen", now), now
     if now != before:
@@ -38,9 +38,9 @@ def follow() -> None:
             show_progress(run)
 
 
-def state_of(runs: list[Run], starts: list[Start]) -> tuple[object, ...]:
+def state_of(runs: list[Run], starts: list[StartingRun]) -> tuple[object, ...]:
     """What the page shows of the user's runs, but for the progress within an epoch."""
-    files = sorted(path for name in SHOWN_FILES for path in own_runs().glob(f"*/{name}"))
+    files = sorted(path for name in SHOWN_FILES for path in own_runs_folder().glob(f"*/{name}"))
     written = tuple((str(path), modified_at(path)) for path in files)
     return written, tuple((run.name, run.status) for run in runs), tuple((start.name, start.alive) for start in starts)
 
@@ -57,7 +57,7 @@ def show_progress(run: Run) -> None:
         show_stop(run.name, is_stopping(run.path), bool(run.alive))
 
 
-def show_start(start: Start) -> None:
+def show_start(start: StartingRun) -> None:
     """A run that is not there yet, or the sentence with which it failed."""
     name = phrases.plain(start.name)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -74,8 +74,8 @@ def show_start(start: Start) -> None:
 
 def forget(path: Path) -> None:
     try:
-        roles.check()
-        dismiss(path)
+        roles.check_owner()
+        discard_start(path)
     except NotOwnerError as error:
         st.session_state.run_problem = str(error)
 
@@ -98,14 +98,14 @@ def show_stop(name: str, stopping: bool, ours: bool) -> None:
 
 def end(name: str, stopping: bool) -> None:
     """Stop a run. stopping: whether the reader saw that it is ending already; else a second click ends nothing more."""
-    folder = own_runs() / name
+    folder = own_runs_folder() / name
     if is_stopping(folder) and not stopping:
         return
     try:
-        roles.check()
+        roles.check_owner()
         if not is_alive(folder):
-            own_run(name)  # says so if it is not the user's
-        stop(folder)
+            own_run_folder(name)  # says so if it is not the user's
+        stop_run(folder)
     except (RunError, NotOwnerError, OSError) as error:
         st.session_state.run_problem = str(error)
 
@@ -118,4 +118,4 @@ def why_it_ended(run: Run) -> str:
     """
     if run.status in ("running", "finished"):
         return ""
-    return last_words(run.path, errors_only=run.status == "interrupted" and run.alive is not False)
+    return failure_reason(run.path, errors_only=run.status == "interrupted" and run.alive is not False)

@@ -45,7 +45,7 @@ def opened_picture(card: Card) -> Opened | None:
         with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
             return find_picture(name, number, card.input_shape)
     except DataError as error:
-        st.error(phrases.plain(roles.told(str(error))))
+        st.error(phrases.plain(roles.hide_paths(str(error))))
         return None
 
 

@@ -78,7 +78,7 @@ def offer_folders(folders: dict[str, Path]) -> None:
 def add() -> None:
     text, st.session_state.folder = st.session_state.folder, ""
     try:
-        roles.check()
+        roles.check_owner()
         if text.strip():
             query_params.put(set=add_folder(text))
     except (DataError, NotOwnerError, OSError) as error:
@@ -87,7 +87,7 @@ def add() -> None:
 
 def forget(name: str) -> None:
     try:
-        roles.check()
+        roles.check_owner()
         forget_folder(name)
     except (DataError, NotOwnerError, OSError) as error:
         st.session_state.folder_problem = str(error)
@@ -99,7 +99,7 @@ def read(name: str, folder: Path, card: Card) -> PictureSet:
         with st.spinner(_("Reading the pictures"), show_time=True):
             return resources.testset(name, folder, card.input_shape)
     except DataError as error:
-        st.error(phrases.plain(roles.told(str(error))))
+        st.error(phrases.plain(roles.hide_paths(str(error))))
         st.stop()
 
 
@@ -109,7 +109,7 @@ def say_left_out(pictures: PictureSet) -> None:
     # Whoever looked at the set first may have read another language.
     named = tuple(replace(one, reason=resources.why_broken(one)) for one in broken[:NAMED_PICTURES])
     if said := left_out_note((*named, *broken[NAMED_PICTURES:]), len(pictures)):
-        st.warning(phrases.plain(roles.told(said)))
+        st.warning(phrases.plain(roles.hide_paths(said)))
 
 
 def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False) -> np.ndarray | None:
@@ -117,16 +117,18 @@ def ask(name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool =
 
     wanted: begin without the button, for an address that asks for what only the answers can tell.
     """
-    rows = test_set_jobs.answers(card, engine, pictures)
+    rows = test_set_jobs.cached_predictions(card, engine, pictures)
     if rows is not None:
         return rows
-    job = test_set_jobs.job_of(card, engine, pictures)
+    job = test_set_jobs.find_job(card, engine, pictures)
     if job is None and wanted:
-        job = test_set_jobs.start(name, card, engine, pictures)
+        job = test_set_jobs.start_job(name, card, engine, pictures)
     if job is not None and not job.error:
         follow(job)
     if job is not None:
-        st.error(_("The pictures could not be answered: {reason}").format(reason=phrases.plain(roles.told(job.error))))
+        st.error(
+            _("The pictures could not be answered: {reason}").format(reason=phrases.plain(roles.hide_paths(job.error)))
+        )
     st.button(
         _("Ask {network} about all {count} pictures").format(
             network=phrases.plain(f"{name} ({engine})"), count=integer(len(pictures))
@@ -148,7 +150,7 @@ def say_what_counts(*networks: Card) -> None:
 
 
 def begin(name: str, card: Card, engine: str, pictures: PictureSet) -> None:
-    test_set_jobs.start(name, card, engine, pictures)
+    test_set_jobs.start_job(name, card, engine, pictures)
 
 
 def follow(job: test_set_jobs.Job) -> NoReturn:
@@ -159,5 +161,5 @@ def follow(job: test_set_jobs.Job) -> NoReturn:
     """
     place = st.empty()
     while not job.ended.wait(NEWS_SECONDS):
-        place.progress(min(job.share, 1.0), job.progress())
+        place.progress(min(job.fraction, 1.0), job.progress())
     st.rerun()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.access import roles
-from dashboard.access.password import wanted
+from dashboard.access.password import owner_password
 from model.i18n.translations import gettext as _
 
 HTML = """<form>
@@ -94,12 +94,12 @@ _greeting = st.components.v2.component("vitrine_greeting", html=HTML, css=CSS, j
 
 def greet() -> None:
     """Show the line where there is something to say: an owner at this machine has nothing to read or to do."""
-    signed_in = roles.visitor().signed_in
+    signed_in = roles.current_visitor().signed_in
     if signed_in:
         show(_("You are signed in as the owner."), _("Sign out"), True)
     elif roles.is_owner():
         return
-    elif wanted():
+    elif owner_password():
         show(_("You are visiting: look and try. Changes are for the owner."), _("Owner sign-in"), False)
     else:
         st.caption(_("You are visiting: look and try. Changes are for the owner, at the machine that Vitrine runs on."))

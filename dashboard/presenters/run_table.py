@@ -15,9 +15,9 @@ from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.registry.locations import BUNDLES
 from model.registry.resolution import bundle_folders
-from training.analysis.ablation_report import filled, written
+from training.analysis.ablation_report import format_value, with_defaults
 from training.runs.process import is_stopping
-from training.runs.run import Run, own_runs
+from training.runs.run import Run, own_runs_folder
 
 STATUSES = {
     "finished": marked("finished"),
@@ -81,9 +81,9 @@ def recipe_table(runs: Sequence[Run], only_differing: bool = False) -> pd.DataFr
 
     only_differing: leave out the values that are the same in all runs.
     """
-    columns = {run.name: filled(run.recipe) for run in runs}
+    columns = {run.name: with_defaults(run.recipe) for run in runs}
     keys = dict.fromkeys(key for values in columns.values() for key in values)
-    rows = [[written(values.get(key)) for values in columns.values()] for key in keys]
+    rows = [[format_value(values.get(key)) for values in columns.values()] for key in keys]
     table = pd.DataFrame(rows, index=pd.Index(keys, name="value"), columns=list(columns), dtype=object)
     differs = [key not in NEVER_MARKED and len(set(row)) > 1 for key, row in zip(keys, rows, strict=True)]
     table.insert(0, MARK, [MARK if found else "" for found in differs])
@@ -105,7 +105,7 @@ def network_of(run: Run) -> str | None:
 
     A run that got another name keeps its network; a network that came another way is not taken for it.
     """
-    own = run.path.parent == own_runs()
+    own = run.path.parent == own_runs_folder()
     name = str(run.metrics.get("model", run.name)) if own else run.name
     folder = bundle_folders().get(name)
     expected = home() / "bundles" if own else BUNDLES

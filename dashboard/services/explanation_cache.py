@@ -21,7 +21,7 @@ from PIL import Image
 
 from dashboard.presenters.file_answers import Answer
 from dashboard.services.resources import WORKED_OUT, identity
-from dashboard.services.test_set_jobs import TURN, Job
+from dashboard.services.test_set_jobs import RUN_LOCK, Job
 from model.datasets.splits import DataError
 from model.evaluation.test_set_predictions import network_key
 from model.explanation.feature_index import Features, Index, build_index, cached_index
@@ -144,7 +144,7 @@ def work(job: Job, classifier: Classifier, source: Path, language: str) -> None:
         job.done, job.total = done, total
 
     try:
-        with use_language(language), TURN:
+        with use_language(language), RUN_LOCK:
             features: Features = compiled(classifier, _features)
             build_index(key_of(classifier), features, source, classifier.card.input_shape, tell)
         with GUARD:

@@ -19,8 +19,8 @@ from model.i18n.translations import gettext as _
 from model.inference.pool import POOL
 from model.registry.card import Card
 
-log = logging.getLogger(__name__)
-Key = tuple[str, str, str]
+_log = logging.getLogger(__name__)
+_Key = tuple[str, str, str]
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Job:
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         return self.done / self.total if self.total else 1.0
 
     def progress(self) -> str:
@@ -57,36 +57,36 @@ def duration(seconds: float) -> str:
     return ngettext("{count} minute", "{count} minutes", minutes).format(count=minutes)
 
 
-JOBS: dict[Key, Job] = {}
-GUARD = threading.Lock()
-TURN = threading.Lock()  # one survey at a time: two at once would both take longer
+JOBS: dict[_Key, Job] = {}
+_JOBS_LOCK = threading.Lock()
+RUN_LOCK = threading.Lock()  # one survey at a time: two at once would both take longer
 
 
-def answers(card: Card, engine: str, pictures: PictureSet) -> np.ndarray | None:
+def cached_predictions(card: Card, engine: str, pictures: PictureSet) -> np.ndarray | None:
     """The kept answers of a network to a test set, float32 (n, classes), or None; no network is loaded for it."""
     return load_predictions(predictions_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
 
 
-def job_of(card: Card, engine: str, pictures: PictureSet) -> Job | None:
+def find_job(card: Card, engine: str, pictures: PictureSet) -> Job | None:
     """The survey that is under way or has failed."""
-    with GUARD:
+    with _JOBS_LOCK:
         return JOBS.get((card.sha256, engine, pictures.key))
 
 
-def start(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
+def start_job(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
     """Begin to ask a network about every picture, unless somebody has already."""
     key = card.sha256, engine, pictures.key
-    with GUARD:
+    with _JOBS_LOCK:
         job = JOBS.get(key)
         if job is not None and not job.ended.is_set():
             return job
         job = JOBS[key] = Job(len(pictures))
     about = key, job, name, card, pictures, current_language()
-    threading.Thread(target=work, args=about, name="survey", daemon=True).start()
+    threading.Thread(target=_run_job, args=about, name="survey", daemon=True).start()
     return job
 
 
-def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet, language: str) -> None:
+def _run_job(key: _Key, job: Job, name: str, card: Card, pictures: PictureSet, language: str) -> None:
     """Ask, keep, and leave the list; a failure stays on it until somebody tries again, in the language of who asked.
 
     Nobody is asked where the answers are kept by now: whoever began may have looked just before they were.
@@ -97,19 +97,19 @@ def work(key: Key, job: Job, name: str, card: Card, pictures: PictureSet, langua
         job.done = done
 
     try:
-        with use_language(language), TURN:
-            if answers(card, engine, pictures) is None:
+        with use_language(language), RUN_LOCK:
+            if cached_predictions(card, engine, pictures) is None:
                 job.started = time.monotonic()
                 classifier = POOL.get(name, engine)
                 job.started = time.monotonic()
                 rows = predict_all(classifier, pictures.split.images, tell)
                 save_predictions(predictions_file(classifier.card, engine, pictures.key), rows)
-        with GUARD:
+        with _JOBS_LOCK:
             JOBS.pop(key, None)
     except (BundleError, OSError, ValueError) as error:
         job.error = str(error)
     except Exception as error:
-        log.exception("a test set could not be answered")
+        _log.exception("a test set could not be answered")
         job.error = type(error).__name__
     finally:
         job.ended.set()

@@ -121,7 +121,7 @@ show_table(both)
 try:  # last, for it takes a while the first time
     speeds = speeds_of(sides)
 except BundleError as error:
-    st.error(phrases.plain(roles.told(str(error))))
+    st.error(phrases.plain(roles.hide_paths(str(error))))
     st.stop()
 if line := answer_diff.pace(both.names, speeds):
     said.markdown("  \n".join([*rest, phrases.plain(line)]))

@@ -27,7 +27,7 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
         return match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
         said = _("{name} cannot be used here: {reason}").format(name=pictures.name, reason=error)
-        st.error(phrases.plain(roles.told(said)))
+        st.error(phrases.plain(roles.hide_paths(said)))
         st.stop()
 
 

@@ -72,10 +72,10 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.caption(_("Shown without answers: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
+        st.caption(_("Shown without answers: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error)))))
         show_plain(pictures, wanted)
         return
-    rows = test_set_jobs.answers(card, engine, pictures)
+    rows = test_set_jobs.cached_predictions(card, engine, pictures)
     if rows is not None:
         test_set_picker.say_what_counts(card)
         survey = PredictedTestSet(card.classes, Split(pictures.split.images, labels), rows)

@@ -69,7 +69,7 @@ def show_one(answer: KeptAnswer) -> None:
 
 def forget() -> None:
     try:
-        roles.check()
+        roles.check_owner()
         prediction_log.forget()
     except BundleError as error:
         st.session_state.history_problem = str(error)
@@ -92,13 +92,13 @@ def show_downloads(classes: Sequence[str]) -> None:
     """All answers as JSON, and the judged pictures as a data set; classes: the right ones that somebody said."""
     save = ":material/download:"
     st.download_button(
-        "JSON", roles.for_owner(to_json), "history.json", "application/json", icon=save, on_click="ignore"
+        "JSON", roles.owner_only(to_json), "history.json", "application/json", icon=save, on_click="ignore"
     )
     few = len(classes) < feedback.LEAST_CLASSES
     hint = _("A ZIP file with a folder of pictures for each right class; unpacked, it can be trained on.")
     st.download_button(
         _("Pictures by class"),
-        roles.for_owner(to_zip),
+        roles.owner_only(to_zip),
         "feedback.zip",
         "application/zip",
         icon=save,

@@ -26,7 +26,7 @@ def show_card(entry: Entry, opened: bool) -> None:
             if entry.card is not None and entry.card.is_guess:
                 st.badge(_("pixels guessed"), icon=":material/help:", color="orange")
         if entry.card is None:
-            st.caption(f":material/error: {phrases.plain(roles.told(entry.problem))}")
+            st.caption(f":material/error: {phrases.plain(roles.hide_paths(entry.problem))}")
         else:
             show_figures(entry, entry.card)
         st.button(
@@ -83,7 +83,7 @@ def show_details(entry: Entry, card: Card) -> None:
 try:
     entries = list_entries()
 except BundleError as error:
-    st.error(_("The networks cannot be listed: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
+    st.error(_("The networks cannot be listed: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error)))))
     st.stop()
 owner = roles.is_owner()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -112,7 +112,9 @@ if chosen is not None:
                 resources.measure_speed(resources.classifier(chosen.name))
             show_details(chosen, chosen.card)
         except BundleError as error:
-            st.error(_("The network cannot be used: {reason}").format(reason=phrases.plain(roles.told(str(error)))))
+            st.error(
+                _("The network cannot be used: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error))))
+            )
 elif owner:
     st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))
 else:

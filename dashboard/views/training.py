@@ -14,7 +14,7 @@ from dashboard.panels.run_monitor import follow
 from dashboard.presenters import charts, curves, phrases, run_table
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
-from training.analysis.ablation_report import gains
+from training.analysis.ablation_report import compare_runs
 from training.runs.run import Run, list_runs
 
 
@@ -136,7 +136,7 @@ if not chosen:
     st.stop()
 for position, run in enumerate(chosen):
     run_actions.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)])
-for sentence in gains(chosen, found):
+for sentence in compare_runs(chosen, found):
     st.markdown(f":material/compare_arrows: {phrases.plain(sentence)}")
 show_curves(chosen)
 show_recipes(chosen)

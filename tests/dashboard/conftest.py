@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.access import roles
-from dashboard.access.visitors import HERE, OURS, Visitor
+from dashboard.access.visitors import LOCAL, REMOTE, Visitor
 from tests.dashboard.page_visit import Become
 
 
@@ -14,7 +14,7 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Become:
     """Makes somebody the one at every page from now on."""
 
     def become(who: Visitor) -> None:
-        monkeypatch.setattr(roles, "visitor", lambda: who)
+        monkeypatch.setattr(roles, "current_visitor", lambda: who)
 
     return become
 
@@ -24,10 +24,10 @@ def owner(become: Become, monkeypatch: pytest.MonkeyPatch) -> None:
     """The owner at this machine, unless a test says otherwise."""
     for name in ("VITRINE_PASSWORD", "VITRINE_LOCAL_OWNER"):
         monkeypatch.delenv(name, raising=False)
-    become(Visitor(HERE))
+    become(Visitor(LOCAL))
 
 
 @pytest.fixture
 def visitor(become: Become) -> None:
     """Somebody at another machine."""
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))

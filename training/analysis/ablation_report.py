@@ -13,34 +13,34 @@ from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, flatten
 from training.recipes.recipe_file import ablation_names
 from training.runs.run import Run
-from training.runs.series import Member, ablation
+from training.runs.series import SeriesRun, ablation_series
 
-NAMES = ("name", "description", "reported")  # values of a recipe that decide nothing
-CLEAR = 2.0  # standard errors by which two accuracies must differ
+_DESCRIPTIVE_KEYS = ("name", "description", "reported")  # values of a recipe that decide nothing
+_CLEAR_ERRORS = 2.0  # standard errors by which two accuracies must differ
 
 
 @dataclass(frozen=True)
-class Measured:
+class _Measurement:
     """A run's share right on a test set, with the number of its pictures."""
 
     share: float
     n: int
 
 
-def gains(shown: Sequence[Run], runs: Sequence[Run] = ()) -> list[str]:
+def compare_runs(shown: Sequence[Run], runs: Sequence[Run] = ()) -> list[str]:
     """Sentences about the runs that are shown: one for each ablation that one of them belongs to, with all its
     variants among `runs`; without any, one for two runs. Empty where nothing can be told, as of a run that was stopped
     early: how its accuracy would have ended is not known."""
     names = [str(run.recipe.get("name")) for run in shown]
     finished = [run for run in [*shown, *runs] if run.status == "finished"]
     touched = [title for title in ablation_names() if any(name.startswith(f"{title}-") for name in names)]
-    found = [sentence for title in touched if (sentence := of_ablation(title, ablation(title), finished))]
+    found = [sentence for title in touched if (sentence := _describe_ablation(title, ablation_series(title), finished))]
     if not found and len(shown) == 2 and all(run.status == "finished" for run in shown):
-        found = [sentence for sentence in [of_two(*shown)] if sentence]
+        found = [sentence for sentence in [_describe_pair(*shown)] if sentence]
     return found
 
 
-def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> str:
+def _describe_ablation(title: str, members: Sequence[SeriesRun], runs: Sequence[Run]) -> str:
     """What each variant gained over the first one, in points of test accuracy; empty where that cannot be told.
 
     A run counts as a variant if it differs from the first one's run in just the values that the variant differs in.
@@ -53,15 +53,15 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
     parts, sets, small = [], set(), False
     for member in variants:
         run = by_name.get(member.name)
-        if run is None or set(differences(reference, run)) != intended(base, member):
+        if run is None or set(differences(reference, run)) != _intended_differences(base, member):
             continue
-        common = on_common_set(reference, run)
+        common = _largest_common_set(reference, run)
         if common is None:
             continue
         where, (before, after) = common
         sets.add((where, before))
-        parts.append(gained(member.name.removeprefix(f"{title}-"), before, after))
-        small = small or not is_clear(before, after)
+        parts.append(_describe_gain(member.name.removeprefix(f"{title}-"), before, after))
+        small = small or not _is_clear(before, after)
     if not parts or len(sets) != 1:
         return ""
     where, before = sets.pop()
@@ -72,27 +72,27 @@ def of_ablation(title: str, members: Sequence[Member], runs: Sequence[Run]) -> s
         gains="; ".join(parts),
         test_set=test_set_title(where),
     )
-    return f"{sentence} {chance(before)}" if small else sentence
+    return f"{sentence} {_describe_chance(before)}" if small else sentence
 
 
-def gained(variant: str, before: Measured, after: Measured) -> str:
+def _describe_gain(variant: str, before: _Measurement, after: _Measurement) -> str:
     points = decimal(abs(100 * (after.share - before.share)))
-    if not is_clear(before, after):
+    if not _is_clear(before, after):
         return _("{variant} changed nothing for certain ({points} points)").format(variant=variant, points=points)
     if after.share > before.share:
         return _("{variant} helped by {points} points").format(variant=variant, points=points)
     return _("{variant} cost {points} points").format(variant=variant, points=points)
 
 
-def chance(before: Measured) -> str:
+def _describe_chance(before: _Measurement) -> str:
     return _("Less than about {points} points can be chance with {count} pictures.").format(
-        points=decimal(100 * CLEAR * math.sqrt(2 * variance(before))), count=integer(before.n)
+        points=decimal(100 * _CLEAR_ERRORS * math.sqrt(2 * _variance(before))), count=integer(before.n)
     )
 
 
-def of_two(one: Run, other: Run) -> str:
+def _describe_pair(one: Run, other: Run) -> str:
     """How two runs compare, and whether one value can be what made the difference; empty without a common test set."""
-    common = on_common_set(one, other)
+    common = _largest_common_set(one, other)
     if common is None:
         return ""
     where, shares = common
@@ -104,7 +104,7 @@ def of_two(one: Run, other: Run) -> str:
         "points": decimal(100 * abs(shares[0].share - shares[1].share)),
         "test_set": test_set_title(where),
     }
-    if not is_clear(*shares):
+    if not _is_clear(*shares):
         return _(
             "{better} and {worse} lie {points} points apart on {test_set}: too little to tell from chance."
         ).format(**values)
@@ -120,7 +120,7 @@ def of_two(one: Run, other: Run) -> str:
             "{better} is {points} points better than {worse} on {test_set}; only {key} differs, {value} instead of "
             "{other} (one run each)."
         )
-        return sentence.format(**values, key=key, value=written(mine), other=written(its))
+        return sentence.format(**values, key=key, value=format_value(mine), other=format_value(its))
     sentence = _(
         "{better} is {points} points better than {worse} on {test_set}; {count} values differ, so that none of them "
         "can be given the credit."
@@ -128,35 +128,35 @@ def of_two(one: Run, other: Run) -> str:
     return sentence.format(**values, count=len(keys))
 
 
-def is_clear(one: Measured, other: Measured) -> bool:
+def _is_clear(one: _Measurement, other: _Measurement) -> bool:
     """Whether two shares differ by more than the standard error of their difference explains, twice over."""
-    return abs(one.share - other.share) > CLEAR * math.sqrt(variance(one) + variance(other))
+    return abs(one.share - other.share) > _CLEAR_ERRORS * math.sqrt(_variance(one) + _variance(other))
 
 
-def variance(measured: Measured) -> float:
+def _variance(measured: _Measurement) -> float:
     """Of a share of so many pictures; not nothing where all of them or none are right."""
     return max(measured.share * (1 - measured.share), 1 / measured.n) / measured.n
 
 
-def on_common_set(one: Run, other: Run) -> tuple[str, tuple[Measured, Measured]] | None:
+def _largest_common_set(one: Run, other: Run) -> tuple[str, tuple[_Measurement, _Measurement]] | None:
     """The largest test set that both were measured on, and the shares right of the float networks."""
     both = [
         title
         for title, figures in one.accuracy.items()
-        if is_measured(figures)
-        and is_measured(other.accuracy.get(title))
+        if _is_measured(figures)
+        and _is_measured(other.accuracy.get(title))
         and figures["n"] == other.accuracy[title]["n"]
     ]
     if not both:
         return None
     title = max(both, key=lambda name: one.accuracy[name]["n"])
     first, second = (
-        Measured(float(run.accuracy[title]["keras"]), int(run.accuracy[title]["n"])) for run in (one, other)
+        _Measurement(float(run.accuracy[title]["keras"]), int(run.accuracy[title]["n"])) for run in (one, other)
     )
     return title, (first, second)
 
 
-def is_measured(figures: Any) -> bool:
+def _is_measured(figures: Any) -> bool:
     """Whether an entry of metrics.json holds a share and a number of pictures."""
     if not isinstance(figures, dict):
         return False
@@ -169,38 +169,38 @@ def differences(one: Run, other: Run) -> dict[str, tuple[Any, Any]]:
 
     The seed does too, but only by chance; it is left out.
     """
-    first, second = filled(one.recipe), filled(other.recipe)
-    keys = [key for key in dict.fromkeys([*first, *second]) if key not in (*NAMES, "seed")]
+    first, second = with_defaults(one.recipe), with_defaults(other.recipe)
+    keys = [key for key in dict.fromkeys([*first, *second]) if key not in (*_DESCRIPTIVE_KEYS, "seed")]
     return {key: (first.get(key), second.get(key)) for key in keys if first.get(key) != second.get(key)}
 
 
-def intended(base: Member, variant: Member) -> set[str]:
+def _intended_differences(base: SeriesRun, variant: SeriesRun) -> set[str]:
     """The keys in which a variant of an ablation is meant to differ from the first."""
     first, second = flatten(base.recipe), flatten(variant.recipe)
-    return {key for key in first if key not in NAMES and first[key] != second[key]}
+    return {key for key in first if key not in _DESCRIPTIVE_KEYS and first[key] != second[key]}
 
 
-def filled(recipe: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
     """Every value of a run's recipe by its dotted key; a key that there was not yet when it ran has its default.
 
     A recipe that cannot be read stays empty.
     """
     defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in flatten(Recipe()).items()}
-    return defaults | flat(recipe) if recipe else {}
+    return defaults | _flatten_table(recipe) if recipe else {}
 
 
-def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten_table(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Every value of a recipe as it stands in TOML, by its dotted key."""
     values: dict[str, Any] = {}
     for key, value in recipe.items():
         if isinstance(value, dict):
-            values |= flat(value, f"{prefix}{key}.")
+            values |= _flatten_table(value, f"{prefix}{key}.")
         else:
             values[prefix + key] = value
     return values
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A recipe's value as a recipe writes it."""
     if value is None:
         return "–"

@@ -10,11 +10,11 @@ import numpy as np
 from model.i18n.number_format import decimal
 from training.runs.run import Run
 
-LONGEST = 240  # epochs looked at; of a longer run every second, third, …
+_MAX_EPOCHS = 240  # epochs looked at; of a longer run every second, third, …
 
 
 @dataclass(frozen=True)
-class Remark:
+class Finding:
     """A sentence in the reader's language, and what kind of thing it says."""
 
     kind: str
@@ -42,29 +42,29 @@ class Curves:
         return max(8, len(self) // 4)
 
 
-def curves_of(run: Run) -> Curves:
+def read_curves(run: Run) -> Curves:
     """The run's history as arrays, thinned where it is very long. A loss that is no number stays so."""
     history = run.history
     columns = (history.epoch, history.loss, history.accuracy, history.val_loss, history.val_accuracy)
     table = np.array([*columns, history.learning_rate], float).reshape(6, -1)
     if not np.isfinite(table[0]).all():
         table[0] = np.arange(1, table.shape[1] + 1)
-    step = -(-table.shape[1] // LONGEST) or 1
+    step = -(-table.shape[1] // _MAX_EPOCHS) or 1
     table = table[:, ::-1][:, ::step][:, ::-1]  # the last epoch stays
     epoch, loss, accuracy, val_loss, val_accuracy, rate = table
     validated = bool(np.isfinite(table[3:5]).any())
     return Curves(epoch, loss, accuracy, val_loss, val_accuracy, rate, validated)
 
 
-def span(epochs: np.ndarray) -> int:
+def epoch_span(epochs: np.ndarray) -> int:
     """From the first of some epochs to the last, how many there are, those left out between them too."""
-    return whole(epochs[-1] - epochs[0]) + 1
+    return to_int(epochs[-1] - epochs[0]) + 1
 
 
-def figures(**values: Any) -> dict[str, str]:
+def format_losses(**values: Any) -> dict[str, str]:
     """Losses as they are written: two digits after the point, three below a tenth."""
     return {name: decimal(float(value), 2 if abs(value) >= 0.1 else 3) for name, value in values.items()}
 
 
-def whole(number: float) -> int:
+def to_int(number: float) -> int:
     return int(number)

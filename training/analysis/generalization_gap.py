@@ -10,10 +10,10 @@ import numpy as np
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
-from training.analysis.curves import Curves, Remark
+from training.analysis.curves import Curves, Finding
 
-GAP = 0.08  # of accuracy between training and validation that is worth a word
-HARDER = {
+_NOTABLE_GAP = 0.08  # of accuracy between training and validation that is worth a word
+_HARDER_SETTINGS = {
     "augmentation.flip": marked("mirrored pictures"),
     "augmentation.shift": marked("shifted pictures"),
     "augmentation.rotate": marked("turned pictures"),
@@ -25,7 +25,7 @@ HARDER = {
 }
 
 
-def comparison(curves: Curves, recipe: dict[str, Any]) -> list[Remark]:
+def compare_accuracies(curves: Curves, recipe: dict[str, Any]) -> list[Finding]:
     """Training beside validation accuracy at the end, where one lies clearly above the other."""
     if not curves.validated:
         return []
@@ -35,17 +35,19 @@ def comparison(curves: Curves, recipe: dict[str, Any]) -> list[Remark]:
     lead = float(np.median(val - train))
     shares = {"training": percentage(float(np.median(train))), "validation": percentage(float(np.median(val)))}
     if lead > 0.01 and np.mean(val > train) >= 0.8:
-        return [Remark("validation above training", above(shares, harder(recipe)))]
-    if lead < -GAP:
+        return [
+            Finding("validation above training", _describe_validation_above(shares, _training_difficulties(recipe)))
+        ]
+    if lead < -_NOTABLE_GAP:
         sentence = _(
             "Training accuracy ({training}) lies {points} points above validation accuracy ({validation}): part of "
             "what it learns holds for the training pictures only."
         )
-        return [Remark("gap", sentence.format(**shares, points=decimal(-100 * lead)))]
+        return [Finding("gap", sentence.format(**shares, points=decimal(-100 * lead)))]
     return []
 
 
-def above(shares: dict[str, str], reasons: list[str]) -> str:
+def _describe_validation_above(shares: dict[str, str], reasons: list[str]) -> str:
     if reasons:
         sentence = _(
             "Validation accuracy ({validation}) lies above training accuracy ({training}), as it may: only training "
@@ -59,32 +61,36 @@ def above(shares: dict[str, str], reasons: list[str]) -> str:
     return sentence.format(**shares)
 
 
-def harder(recipe: dict[str, Any]) -> list[str]:
+def _training_difficulties(recipe: dict[str, Any]) -> list[str]:
     """What makes training pictures harder than validation pictures, by the recipe, in the reader's language."""
-    found = [_(name) for key, name in HARDER.items() if value_of(recipe, key) not in (None, "", "none", 0, 0.0)]
-    found += [_("pieces of the pictures")] if has_pieces(recipe) else []
-    return [*found, _("dropout")] if has_dropout(recipe) else found
+    found = [
+        _(name)
+        for key, name in _HARDER_SETTINGS.items()
+        if _recipe_value(recipe, key) not in (None, "", "none", 0, 0.0)
+    ]
+    found += [_("pieces of the pictures")] if _trains_on_crops(recipe) else []
+    return [*found, _("dropout")] if _has_dropout(recipe) else found
 
 
-def has_pieces(recipe: dict[str, Any]) -> bool:
+def _trains_on_crops(recipe: dict[str, Any]) -> bool:
     """Whether training shows parts of pictures where validation shows them whole."""
-    scales = value_of(recipe, "schedule.scales")
+    scales = _recipe_value(recipe, "schedule.scales")
     known = [scale for scale in scales if isinstance(scale, int | float)] if isinstance(scales, list) else []
-    return value_of(recipe, "schedule.smaller") == "cropped" and any(scale < 1 for scale in known)
+    return _recipe_value(recipe, "schedule.smaller") == "cropped" and any(scale < 1 for scale in known)
 
 
-def has_dropout(recipe: dict[str, Any]) -> bool:
+def _has_dropout(recipe: dict[str, Any]) -> bool:
     """Whether units are left out in training, by the recipe's own share or by the architecture's."""
     from model.networks.architectures import ARCHITECTURES
 
-    if value_of(recipe, "model.dropout"):
+    if _recipe_value(recipe, "model.dropout"):
         return True
-    known = ARCHITECTURES.get(str(value_of(recipe, "model.architecture")))
+    known = ARCHITECTURES.get(str(_recipe_value(recipe, "model.architecture")))
     own = inspect.signature(known.build).parameters.get("dropout") if known else None
     return own is not None and bool(own.default)
 
 
-def value_of(recipe: dict[str, Any], key: str) -> Any:
+def _recipe_value(recipe: dict[str, Any], key: str) -> Any:
     """The value of a dotted key; None where there is none."""
     value: Any = recipe
     for part in key.split("."):

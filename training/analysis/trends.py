@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SHORTEST = 5  # values below which nothing is called a trend
-LEVEL = 8  # and those below which nothing is called level: that it does not move must be seen for longer
-STANDS_OUT = 2.2  # standard deviations; five values in strict order just reach it
-NOISE = 2.0  # a change smaller than so many standard deviations of the noise is none
-LEAST = 0.01  # and so is one smaller than this share of the values
+_MIN_TREND = 5  # values below which nothing is called a trend
+_MIN_LEVEL = 8  # and those below which nothing is called level: that it does not move must be seen for longer
+_SIGNIFICANT = 2.2  # standard deviations; five values in strict order just reach it
+_NOISE_FACTOR = 2.0  # a change smaller than so many standard deviations of the noise is none
+_MIN_CHANGE = 0.01  # and so is one smaller than this share of the values
 
 
-def score(values: Sequence[float] | np.ndarray) -> float:
+def mann_kendall(values: Sequence[float] | np.ndarray) -> float:
     """How much a series rises (above 0) or falls, in standard deviations of one without trend.
 
     The test of Mann (1945) and Kendall (1975), https://doi.org/10.2307/1907187: it only asks of each pair of values
@@ -34,55 +34,55 @@ def noise(values: Sequence[float] | np.ndarray) -> float:
     return float(np.median(bends) / 0.6745 / np.sqrt(6)) if len(bends) else 0.0
 
 
-def ends(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+def start_and_end(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """Where a series begins and ends: the medians of its first and of its last third."""
     series = np.asarray(values, float)
     third = max(1, len(series) // 3)
     return float(np.median(series[:third])), float(np.median(series[-third:]))
 
 
-def change(values: Sequence[float] | np.ndarray) -> float:
+def total_change(values: Sequence[float] | np.ndarray) -> float:
     """How far a series ends above its beginning."""
-    begin, end = ends(values)
+    begin, end = start_and_end(values)
     return end - begin
 
 
-def counts(values: Sequence[float] | np.ndarray) -> float:
+def smallest_change(values: Sequence[float] | np.ndarray) -> float:
     """The smallest change of a series that stands out of its noise."""
-    return max(NOISE * noise(values), LEAST * float(np.median(np.abs(values))))
+    return max(_NOISE_FACTOR * noise(values), _MIN_CHANGE * float(np.median(np.abs(values))))
 
 
 def direction(values: Sequence[float] | np.ndarray) -> int:
     """1 for a series that rises, -1 for one that falls, 0 where neither stands out of the noise or it is too short."""
-    if len(values) < SHORTEST:
+    if len(values) < _MIN_TREND:
         return 0
-    found, moved = score(values), change(values)
-    if abs(found) < STANDS_OUT or abs(moved) < counts(values) or found * moved <= 0:
+    found, moved = mann_kendall(values), total_change(values)
+    if abs(found) < _SIGNIFICANT or abs(moved) < smallest_change(values) or found * moved <= 0:
         return 0
     return 1 if found > 0 else -1
 
 
 def is_level(values: Sequence[float] | np.ndarray) -> bool:
     """Whether a series stays where it began, but for its noise."""
-    if len(values) < LEVEL:
+    if len(values) < _MIN_LEVEL:
         return False
     series = np.asarray(values, float)
-    room = counts(series)
-    return abs(change(series)) < room and abs(smoothed(series)[0] - float(np.median(series))) < room
+    room = smallest_change(series)
+    return abs(total_change(series)) < room and abs(median_of_three(series)[0] - float(np.median(series))) < room
 
 
 def level_since(values: Sequence[float] | np.ndarray) -> int | None:
     """The earliest position from which on a series is level; None where its end is not."""
-    starts = range(len(values) - LEVEL + 1)
+    starts = range(len(values) - _MIN_LEVEL + 1)
     return next((start for start in starts if is_level(values[start:])), None)
 
 
-def lowest(values: Sequence[float] | np.ndarray) -> int:
+def minimum_index(values: Sequence[float] | np.ndarray) -> int:
     """The position of the minimum, after a median of three: one lucky value is no minimum."""
-    return int(np.argmin(smoothed(values)))
+    return int(np.argmin(median_of_three(values)))
 
 
-def smoothed(values: Sequence[float] | np.ndarray) -> np.ndarray:
+def median_of_three(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Each value replaced by the median of it and its neighbours, at the ends by the mean of two; (n,)."""
     series = np.asarray(values, float)
     if len(series) < 3:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from model.i18n.translations import gettext as _
-from training.runs.data_provenance import Origin, origin_of
+from training.runs.data_provenance import RunContext, read_context
 
 DataOption = Annotated[
     Path | None,
@@ -43,13 +43,13 @@ class Surroundings:
     strict: bool = False
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> RunContext:
         """Where the pictures come from, to be written beside the run."""
-        return Origin(*(str(path.resolve()) if path else "" for path in (self.data, self.category_names)))
+        return RunContext(*(str(path.resolve()) if path else "" for path in (self.data, self.category_names)))
 
     def as_begun(self, folder: Path) -> Surroundings:
         """What is not given is as the run in `folder` was begun."""
-        known = origin_of(folder) or Origin()
+        known = read_context(folder) or RunContext()
         data = self.data or (Path(known.data) if known.data else None)
         names = self.category_names or (Path(known.category_names) if known.category_names else None)
         return replace(self, data=data, category_names=names)

@@ -26,7 +26,7 @@ from training.cli.arguments import (
 
 if TYPE_CHECKING:
     from training.runs.run import Run
-    from training.runs.series import Member
+    from training.runs.series import SeriesRun
 
 app = typer.Typer(help="Train and measure image classifiers.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(runs_cli.app, name="runs")
@@ -60,7 +60,7 @@ def fit(
     from training.engine.launch import choose_device
     from training.recipes.recipe_file import load_recipe
     from training.runs import series
-    from training.runs.run import resumable, unused
+    from training.runs.run import check_unused_name, find_resumable
     from training.runs.run_files import CHECKPOINT
 
     surroundings = Surroundings(data, category_names, tensorboard, strict)
@@ -69,24 +69,24 @@ def fit(
         choose_device(device)
         if seeds > 1:
             chosen = load_recipe(recipe, tuple(settings or ()))
-            finished = run_series(series.seeds(chosen, check_name(name or chosen.name), seeds), surroundings)
-            typer.echo("\n".join([*series.table(finished), *series.summary(finished)]))
+            finished = run_series(series.seed_series(chosen, check_name(name or chosen.name), seeds), surroundings)
+            typer.echo("\n".join([*series.format_table(finished), *series.format_summary(finished)]))
             return
         if resume:
-            folder = resumable(check_name(name) if name else None)
+            folder = find_resumable(check_name(name) if name else None)
             surroundings = surroundings.as_begun(folder)
             recipe, name = str(folder / "recipe.toml"), folder.name
         chosen = load_recipe(recipe, tuple(settings or ()))
         title = check_name(name or f"{chosen.name}-{datetime.now():%Y%m%d-%H%M%S}")
         begun = resume and (folder / CHECKPOINT).exists()
-        member = series.Member(title if resume else unused(title), chosen)
+        member = series.SeriesRun(title if resume else check_unused_name(title), chosen)
         try:
             train(member, surroundings, begun)
         except KeyboardInterrupt:
             raise fail(RuntimeError(_("stopped; what was saved so far goes on with --resume"))) from None
 
 
-def train(member: Member, surroundings: Surroundings, resume: bool) -> str:
+def train(member: SeriesRun, surroundings: Surroundings, resume: bool) -> str:
     """One run, read and trained; returns its outcome's status, or ends the command with a line if it has none."""
     from training.engine.launch import launch, read_data
 
@@ -110,11 +110,11 @@ def report(bundle: Path) -> None:
     typer.echo(f"bundle {bundle} ({sum(entry.bytes for entry in card.files.values()) / 1e6:.1f} MB)")
 
 
-def run_series(members: list[Member], surroundings: Surroundings) -> list[Run]:
+def run_series(members: list[SeriesRun], surroundings: Surroundings) -> list[Run]:
     """Bring several runs to their end."""
-    from training.runs.series import complete
+    from training.runs.series import run_series
 
-    return complete(members, lambda member, resume: train(member, surroundings, resume), surroundings.origin)
+    return run_series(members, lambda member, resume: train(member, surroundings, resume), surroundings.origin)
 
 
 @app.command()
@@ -128,13 +128,13 @@ def ablate(
     """Train the variants of a network one after another and compare them; goes on where it was stopped."""
     from model.common.extras import require
     from training.engine.launch import choose_device
-    from training.runs.series import ablation, table
+    from training.runs.series import ablation_series, format_table
 
     with plain_errors():
         require("keras")
         choose_device(device)
-        runs = run_series(ablation(name, tuple(settings or ())), Surroundings(data, tensorboard=tensorboard))
-        for line in table(runs):
+        runs = run_series(ablation_series(name, tuple(settings or ())), Surroundings(data, tensorboard=tensorboard))
+        for line in format_table(runs):
             typer.echo(line)
 
 
@@ -200,11 +200,11 @@ def recipes(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/training.md.")] = False,
 ) -> None:
     """List the shipped recipes and ablations with what they reached, beside what their sources report."""
-    from training.runs.series import markdown, standings
+    from training.runs.series import format_markdown, recipe_results
 
-    rows = standings()
+    rows = recipe_results()
     if as_markdown:
-        typer.echo("\n".join(markdown(rows)))
+        typer.echo("\n".join(format_markdown(rows)))
         return
     for row in rows:
         figures = [f"{values['keras']:.2%} on {title}" for title, values in row.run.accuracy.items()] if row.run else []

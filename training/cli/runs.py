@@ -10,8 +10,8 @@ from model.common.errors import BundleError
 from model.registry.card import check_name
 from training.cli.arguments import fail
 from training.runs.changes import remove_run, rename_run
-from training.runs.process import stop
-from training.runs.run import list_runs, own_run
+from training.runs.process import stop_run
+from training.runs.run import list_runs, own_run_folder
 from training.runs.run_files import RunError
 
 app = typer.Typer(help="The runs: yours, newest first, then the shipped ones.", invoke_without_command=True)
@@ -35,7 +35,7 @@ def remove(
 ) -> None:
     """Take a run off the list. Its network stays; its folder waits in the trash for a day."""
     try:
-        own_run(name)
+        own_run_folder(name)
         if not yes:
             typer.confirm(f"Remove the run {name!r}?", abort=True)
         trash = remove_run(name)
@@ -57,7 +57,7 @@ def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new 
 def end(name: NameArgument) -> None:
     """End a run that is going on, as Ctrl-C does where it was started: its best weights are kept, and it can go on."""
     try:
-        stop(own_run(name))
+        stop_run(own_run_folder(name))
     except RunError as error:
         raise fail(error) from None
     typer.echo(f"{name} is ending; it keeps the best weights and goes on with fit --resume --name {name}")

@@ -14,8 +14,8 @@ from model.common.errors import VitrineError
 from model.common.files import atomic_file
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe
-from training.runs.history import append_epoch, keep_epochs
-from training.runs.process import ASKED_TO_END
+from training.runs.history import append_epoch, truncate_history
+from training.runs.process import STOP_REQUESTED
 from training.runs.run_files import CHECKPOINT, PROGRESS, write_json
 
 
@@ -27,7 +27,7 @@ class EndWhenAsked(keras.callbacks.Callback):  # type: ignore[misc]
     """Ends the training after the step at hand when a signal has asked for it."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if ASKED_TO_END.is_set():
+        if STOP_REQUESTED.is_set():
             raise KeyboardInterrupt
 
 
@@ -107,7 +107,7 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             "steps": self.steps,
         }
         content["eta_seconds"] = seconds_a_step * (total - done)
-        write_json(self.folder / PROGRESS, content | figures, lasting=False)
+        write_json(self.folder / PROGRESS, content | figures, durable=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         figures = {name: float(value) for name, value in (logs or {}).items()}
@@ -195,4 +195,4 @@ def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful],
             if part.state() and not state:
                 raise other
             part.load_state(state)
-    keep_epochs(run, epoch)
+    truncate_history(run, epoch)

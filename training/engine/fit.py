@@ -27,12 +27,12 @@ from training.engine.training_loop import Loop
 from training.recipes.phases import picture_sizes
 from training.recipes.recipe import HeadSettings, ModelSettings, Recipe, flatten
 from training.recipes.recipe_file import to_toml
-from training.runs.data_provenance import Origin, remember
-from training.runs.process import claimed
+from training.runs.data_provenance import RunContext, record_data
+from training.runs.process import claim_run
 from training.runs.run_files import CHECKPOINT, write_json
 
 WHITENING_IMAGES = 5000
-ELSEWHERE = Origin()
+ELSEWHERE = RunContext()
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def fit(
     resume: bool = False,
     say: Callable[[str], None] = print,
     tensorboard: bool = False,
-    origin: Origin = ELSEWHERE,
+    origin: RunContext = ELSEWHERE,
 ) -> Outcome:
     """Train `recipe` on `dataset` with Keras's `fit`.
 
@@ -73,8 +73,8 @@ def fit(
     if recipe.prior.known:  # said now rather than when hours have gone by
         check_prior(network, dataset.classes)
     run.mkdir(parents=True, exist_ok=True)
-    with claimed(run):
-        remember(run, origin, dataset, resume)
+    with claim_run(run):
+        record_data(run, origin, dataset, resume)
         if not resume:  # else the checkpoint has to fit first
             write_atomic(run / "recipe.toml", to_toml(recipe))
         batches = make_batches(recipe, dataset, run, policy, say)

@@ -16,9 +16,9 @@ from model.datasets.class_names import rename_classes
 from model.datasets.loader import load_dataset
 from model.datasets.splits import Dataset, absent_classes_note, left_out_note, require_readable
 from training.recipes.recipe import Recipe
-from training.runs.data_provenance import Origin
-from training.runs.process import interruptible
-from training.runs.run import own_runs
+from training.runs.data_provenance import RunContext
+from training.runs.process import stop_on_signals
+from training.runs.run import own_runs_folder
 
 if TYPE_CHECKING:
     from training.engine.fit import Outcome
@@ -84,16 +84,18 @@ def launch(
     title: str,
     resume: bool,
     say: Callable[[str], None],
-    origin: Origin,
+    origin: RunContext,
     tensorboard: bool = False,
 ) -> Outcome:
     """Train into the user's run `title` and make the bundle of that name.
 
     Raises TrainingError, RunError, OSError, and KeyboardInterrupt for Ctrl-C or SIGTERM where nothing could be kept.
     """
-    with interruptible():
+    with stop_on_signals():
         import_keras()
         from training.engine.fit import fit
 
-        say(f"run {own_runs() / title}")
-        return fit(recipe, dataset, own_runs() / title, home() / "bundles" / title, resume, say, tensorboard, origin)
+        say(f"run {own_runs_folder() / title}")
+        return fit(
+            recipe, dataset, own_runs_folder() / title, home() / "bundles" / title, resume, say, tensorboard, origin
+        )

@@ -22,19 +22,27 @@ from model.i18n import translations
 from model.i18n.translations import gettext as _
 from model.registry.card import check_name
 from training.recipes.recipe_file import load_recipe, recipe_names
-from training.runs.data_provenance import DATA, Origin, begin
+from training.runs.data_provenance import DATA, RunContext, write_context
 from training.runs.process import describe, is_alive, is_stopping
-from training.runs.run import Run, is_unbegun, own_run, own_runs, read_run, unfinished, unused
+from training.runs.run import (
+    Run,
+    check_unused_name,
+    has_no_checkpoint,
+    own_run_folder,
+    own_runs_folder,
+    read_run,
+    unfinished_runs,
+)
 from training.runs.run_files import CHECKPOINT, LOCK, PROCESS, RunError, write_json
 
-OUTPUT = "output.txt"
-LAST_WORDS = 2**16  # bytes of the output that are searched for an error
-NICE = 5  # the page stays quick beside it
+_OUTPUT = "output.txt"
+_ERROR_TAIL = 2**16  # bytes of the output that are searched for an error
+_NICENESS = 5  # the page stays quick beside it
 _starting = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingRun:
     """A run on its way to its first epoch, or one that did not get there: then `problem` says why."""
 
     name: str
@@ -43,7 +51,7 @@ class Start:
     problem: str
 
 
-def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str = "") -> str:
+def start_run(recipe: str, settings: Sequence[str] = (), data: str = "", name: str = "") -> str:
     """Train a shipped recipe in the background; returns the run's name.
 
     settings: `key=value`; data: a folder, or empty for CIFAR-10 by download; name: otherwise the recipe and the time.
@@ -54,43 +62,43 @@ def start(recipe: str, settings: Sequence[str] = (), data: str = "", name: str =
         load_recipe("")  # never a path: it says which there are
     load_recipe(recipe, tuple(settings))
     title = check_name(name.strip() or f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}")
-    source = checked(data)
+    source = _check_data_folder(data)
     with _starting:
-        folder = own_runs() / unused(title)
+        folder = own_runs_folder() / check_unused_name(title)
         arguments = ["--recipe", recipe, "--name", title, *(f"--set={setting}" for setting in settings)]
-        with started(title):
+        with _report_start_errors(title):
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 with locked(folder / LOCK):
                     if is_alive(folder):
                         raise RunError(_("the run {name!r} is starting already").format(name=title))
-                    begin(folder, Origin(source))
-                    spawn(folder, arguments, source)
+                    write_context(folder, RunContext(source))
+                    spawn_process(folder, arguments, source)
             except TimeoutError:  # what is there is another's
                 raise
             except OSError:
-                dismiss(folder)
+                discard_start(folder)
                 raise
     return title
 
 
-def go_on(name: str, data: str) -> None:
+def resume_run(name: str, data: str) -> None:
     """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
 
     Raises NotInstalled, RunError, DataError.
     """
     require("keras")
-    source = checked(data)
+    source = _check_data_folder(data)
     with _starting:
-        folder = own_run(name)
-        with started(name), locked(folder / LOCK):
-            if not can_go_on(read_run(folder)):
+        folder = own_run_folder(name)
+        with _report_start_errors(name), locked(folder / LOCK):
+            if not can_resume(read_run(folder)):
                 raise RunError(_("the run {name!r} cannot go on: it is finished, or still going on").format(name=name))
-            spawn(folder, ["--resume", "--name", name], source)
+            spawn_process(folder, ["--resume", "--name", name], source)
 
 
 @contextmanager
-def started(name: str) -> Iterator[None]:
+def _report_start_errors(name: str) -> Iterator[None]:
     """Turn what the system says into a sentence: a full disk, or no program to start."""
     try:
         yield
@@ -99,14 +107,14 @@ def started(name: str) -> Iterator[None]:
         raise RunError(_("the run {name!r} cannot be started: {reason}").format(name=name, reason=reason)) from error
 
 
-def can_go_on(run: Run) -> bool:
+def can_resume(run: Run) -> bool:
     """Whether a run of the user has ended before its last epoch and can be resumed."""
-    if run.path.parent != own_runs() or run.status in ("running", "finished"):
+    if run.path.parent != own_runs_folder() or run.status in ("running", "finished"):
         return False
-    return (run.path / CHECKPOINT).is_file() or is_unbegun(run.path)
+    return (run.path / CHECKPOINT).is_file() or has_no_checkpoint(run.path)
 
 
-def checked(data: str) -> str:
+def _check_data_folder(data: str) -> str:
     """The folder's full path; empty stays empty. Raises DataError."""
     if not data.strip():
         return ""
@@ -115,7 +123,7 @@ def checked(data: str) -> str:
     return str(source)
 
 
-def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
+def spawn_process(folder: Path, arguments: Sequence[str], data: str) -> None:
     """Start the command in a session of its own: it outlives the browser's tab and this process."""
     import psutil
 
@@ -123,7 +131,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     command = [sys.executable, "-P", "-m", "training", "fit", *arguments, *([f"--data={data}"] if data else [])]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     spoken = {translations.VARIABLE: translations.current_language()}
-    with (folder / OUTPUT).open("wb") as output:
+    with (folder / _OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -135,7 +143,7 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     try:
         with suppress(psutil.Error):  # it has ended by now
             write_json(folder / PROCESS, describe(process.pid))
-            psutil.Process(process.pid).nice(NICE)
+            psutil.Process(process.pid).nice(_NICENESS)
     except OSError:  # nobody could find it again to stop it
         process.kill()
         process.wait()
@@ -144,36 +152,36 @@ def spawn(folder: Path, arguments: Sequence[str], data: str) -> None:
     threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
 
 
-def list_starts() -> list[Start]:
+def list_starting_runs() -> list[StartingRun]:
     """The runs started in the background that have no epoch's folder yet, newest first; those stopped are cleared."""
     found = []
-    outputs = [path for path in own_runs().glob(f"*/{OUTPUT}") if not (path.parent / "recipe.toml").exists()]
+    outputs = [path for path in own_runs_folder().glob(f"*/{_OUTPUT}") if not (path.parent / "recipe.toml").exists()]
     for path in sorted(outputs, key=modified_at, reverse=True):
         folder = path.parent
         alive = bool(is_alive(folder))
         if not alive and is_stopping(folder):
-            dismiss(folder)
+            discard_start(folder)
             continue
-        found.append(Start(folder.name, folder, alive, "" if alive else last_words(folder)))
+        found.append(StartingRun(folder.name, folder, alive, "" if alive else failure_reason(folder)))
     return found
 
 
-def dismiss(folder: Path) -> None:
+def discard_start(folder: Path) -> None:
     """Forget a run that ended before it began. Whatever else lies in its folder stays."""
     with suppress(OSError):
-        for name in (OUTPUT, PROCESS, DATA, LOCK):
+        for name in (_OUTPUT, PROCESS, DATA, LOCK):
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
 
 
-def last_words(folder: Path, errors_only: bool = False) -> str:
+def failure_reason(folder: Path, errors_only: bool = False) -> str:
     """Why a run in the background ended early, as its command said it: the last error, or else the last line.
 
     errors_only: for a run that ended as it was asked to, whose last line is no error.
     """
     try:
-        with (folder / OUTPUT).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS))
+        with (folder / _OUTPUT).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _ERROR_TAIL))
             lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
     except OSError:
         return ""
@@ -182,7 +190,7 @@ def last_words(folder: Path, errors_only: bool = False) -> str:
     return printable(said[-1], "")[:500] if said else ""
 
 
-def under_way() -> list[str]:
+def active_runs() -> list[str]:
     """The names of the user's runs that train at this moment."""
-    running = [run.name for run in unfinished() if run.status == "running"]
-    return running + [entry.name for entry in list_starts() if entry.alive]
+    running = [run.name for run in unfinished_runs() if run.status == "running"]
+    return running + [entry.name for entry in list_starting_runs() if entry.alive]

@@ -11,29 +11,29 @@ from pathlib import Path
 
 from model.common.paths import home
 from model.i18n.translations import gettext as _
-from training.runs.run import own_run, own_runs, read_run, unused
+from training.runs.run import check_unused_name, own_run_folder, own_runs_folder, read_run
 from training.runs.run_files import RunError
 
-TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a removed model can
+_TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a removed model can
 
 
 def remove_run(name: str) -> Path:
     """Take a run of the user off the list; returns where its folder waits in the trash for a day. Raises RunError."""
-    folder = own_run(name)
+    folder = own_run_folder(name)
     if read_run(folder).status == "running":
         raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
     trash = home() / "trash" / f"{name}-{time.time_ns()}"
     trash.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, trash)
-    empty_trash(trash.parent)
+    _empty_trash(trash.parent)
     return trash
 
 
-def empty_trash(trash: Path) -> None:
+def _empty_trash(trash: Path) -> None:
     """Delete the runs that were removed over a day ago; whatever else lies there stays."""
     for folder in trash.iterdir():
         removed = re.fullmatch(r".+-(\d{19})", folder.name)  # as remove_run names it, in nanoseconds
-        if removed is None or int(removed[1]) > (time.time() - TRASH_SECONDS) * 1e9:
+        if removed is None or int(removed[1]) > (time.time() - _TRASH_SECONDS) * 1e9:
             continue
         with suppress(OSError):  # what cannot be read or deleted must not undo the removal that has just succeeded
             if (folder / "recipe.toml").is_file() and not folder.is_symlink():
@@ -43,15 +43,15 @@ def empty_trash(trash: Path) -> None:
 def restore_run(trash: Path, name: str) -> None:
     """Undo `remove_run`. Raises RunError when there is a run of that name again."""
     own = (home() / "bundles" / name).exists()  # else a model of that name was stored meanwhile
-    unused(name, network=name if own else "")
-    own_runs().mkdir(parents=True, exist_ok=True)
-    os.replace(trash, own_runs() / name)
+    check_unused_name(name, network=name if own else "")
+    own_runs_folder().mkdir(parents=True, exist_ok=True)
+    os.replace(trash, own_runs_folder() / name)
 
 
 def rename_run(name: str, new: str) -> None:
     """Give a run of the user another name. Raises RunError, BundleError."""
-    folder = own_run(name)
+    folder = own_run_folder(name)
     run = read_run(folder)
     if run.status == "running":
         raise RunError(_("the run {name!r} is still going on; rename it when it has ended").format(name=name))
-    os.replace(folder, own_runs() / unused(new, network=str(run.metrics.get("model", ""))))
+    os.replace(folder, own_runs_folder() / check_unused_name(new, network=str(run.metrics.get("model", ""))))

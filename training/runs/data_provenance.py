@@ -14,37 +14,37 @@ from model.i18n.translations import gettext as _
 from training.runs.run_files import RunError, read_json, write_json
 
 DATA = "data.json"
-SHOWN = 4  # classes that a sentence names
+_MAX_CLASSES_SHOWN = 4  # classes that a sentence names
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunContext:
     """Full paths of the data and of the JSON that names its classes; empty for CIFAR-10 by download, and for none."""
 
     data: str = ""
     category_names: str = ""
 
 
-def origin_of(folder: Path) -> Origin | None:
+def read_context(folder: Path) -> RunContext | None:
     """What the run in `folder` was begun with; None where it does not say."""
     known = read_json(folder / DATA)
     data, names = known.get("data"), known.get("category_names")
-    return Origin(data, names) if isinstance(data, str) and isinstance(names, str) else None
+    return RunContext(data, names) if isinstance(data, str) and isinstance(names, str) else None
 
 
-def begin(folder: Path, origin: Origin) -> None:
+def write_context(folder: Path, origin: RunContext) -> None:
     """Note what a run will be trained on before anybody has read it."""
     write_json(folder / DATA, asdict(origin))
 
 
-def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> None:
+def record_data(folder: Path, origin: RunContext, dataset: Dataset, resume: bool) -> None:
     """Write down what a run is trained on. Raises RunError where one that goes on was begun with other pictures."""
     now: dict[str, object] = {
         "classes": list(dataset.classes),
         "training": len(dataset.train),
         "validation": len(dataset.validation),
     }
-    broken = digest_of(dataset)
+    broken = _broken_digest(dataset)
     known = read_json(folder / DATA)
     before = {name: known[name] for name in now if name in known}
     if isinstance(before.get("classes"), list):  # earlier versions kept a Mac's names as they were
@@ -53,7 +53,7 @@ def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> No
         raise RunError(
             _(
                 "the run {name!r} was begun with {before}, and these are {now}; name its own pictures with --data"
-            ).format(name=folder.name, before=in_words(before), now=in_words(now))
+            ).format(name=folder.name, before=_describe_data(before), now=_describe_data(now))
         )
     if resume and before.keys() == now.keys() and known.get("left_out", "") != broken:
         raise RunError(
@@ -65,15 +65,17 @@ def remember(folder: Path, origin: Origin, dataset: Dataset, resume: bool) -> No
     write_json(folder / DATA, asdict(origin) | now | ({"left_out": broken} if broken else {}))
 
 
-def digest_of(dataset: Dataset) -> str:
+def _broken_digest(dataset: Dataset) -> str:
     """Changes with the pictures that were left out, as the splits are drawn from the others; empty for none."""
     names = sorted(str(Path(*one.path.parts[-2:])) for one in dataset.broken)
     return hashlib.sha256(os.fsencode("\n".join(names))).hexdigest()[:16] if names else ""
 
 
-def in_words(found: Mapping[str, object]) -> str:
+def _describe_data(found: Mapping[str, object]) -> str:
     names = found["classes"] if isinstance(found["classes"], list) else []
-    listed = ", ".join(str(name) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    listed = ", ".join(str(name) for name in names[:_MAX_CLASSES_SHOWN]) + (
+        ", …" if len(names) > _MAX_CLASSES_SHOWN else ""
+    )
     return _("{training} training and {validation} validation pictures of {classes}").format(
         training=found["training"], validation=found["validation"], classes=listed
     )

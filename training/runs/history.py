@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.common.files import write_atomic
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class History:
 
 def read_history(path: Path) -> History:
     """Read history.csv; a last line that is still being written is left out."""
-    columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
+    columns: dict[str, list[float]] = {name: [] for name in _COLUMNS}
     try:
         text = path.read_text("utf-8-sig", errors="replace")  # Excel writes a byte order mark when it saves one
     except OSError:
         return History()
     for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):
         try:
-            values = [float(row[name] or "nan") for name in COLUMNS]
+            values = [float(row[name] or "nan") for name in _COLUMNS]
         except (KeyError, TypeError, ValueError):
             continue
-        for name, value in zip(COLUMNS, values, strict=True):
+        for name, value in zip(_COLUMNS, values, strict=True):
             columns[name].append(value)
     return History(**{name: tuple(values) for name, values in columns.items()})
 
@@ -52,20 +52,20 @@ def append_epoch(folder: Path, row: dict[str, float]) -> None:
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if new:
-            writer.writerow(COLUMNS)
-        writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in COLUMNS])
+            writer.writerow(_COLUMNS)
+        writer.writerow([f"{row[name]:.6g}" if name in row else "" for name in _COLUMNS])
         file.flush()
         os.fsync(file.fileno())
 
 
-def keep_epochs(folder: Path, epochs: int) -> None:
+def truncate_history(folder: Path, epochs: int) -> None:
     """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
     path = folder / "history.csv"
     head, *rows = path.read_text("utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [""]
-    write_atomic(path, head + "".join(row for row in rows if is_row_up_to(row, epochs)))
+    write_atomic(path, head + "".join(row for row in rows if _is_row_up_to(row, epochs)))
 
 
-def is_row_up_to(row: str, epochs: int) -> bool:
+def _is_row_up_to(row: str, epochs: int) -> bool:
     """Whether a line of history.csv is whole and of one of the first epochs: one that ended early left some out."""
     first = row.partition(",")[0]
     return row.endswith("\n") and first.isdecimal() and int(first) <= epochs

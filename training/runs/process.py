@@ -19,7 +19,7 @@ from training.runs.run_files import LOCK, PROCESS, PROGRESS, RunError, read_json
 if TYPE_CHECKING:
     import psutil
 
-TOLERANCE = 2.0  # seconds by which a moment may seem to move when the machine's clock is set
+_CLOCK_TOLERANCE = 2.0  # seconds by which a moment may seem to move when the machine's clock is set
 
 
 def describe(pid: int) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def describe(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": psutil.Process(pid).create_time(), "host": socket.gethostname()}
 
 
-def trainer(folder: Path) -> psutil.Process | None:
+def training_process(folder: Path) -> psutil.Process | None:
     """The living process that trains the run in `folder`, where the run says so and it is of this machine."""
     import psutil
 
@@ -39,7 +39,7 @@ def trainer(folder: Path) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - started) < _CLOCK_TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OverflowError):
         return None
     return process if same else None
@@ -50,7 +50,7 @@ def is_alive(folder: Path) -> bool | None:
     said = read_json(folder / PROCESS)
     if "pid" not in said or said.get("host") != socket.gethostname():
         return None
-    return trainer(folder) is not None
+    return training_process(folder) is not None
 
 
 def is_stopping(folder: Path) -> bool:
@@ -58,14 +58,14 @@ def is_stopping(folder: Path) -> bool:
     return read_json(folder / PROCESS).get("stopping") is True
 
 
-def stop(folder: Path) -> None:
+def stop_run(folder: Path) -> None:
     """Ask the run's process to end: it keeps its best weights and can go on later. Asked again, it ends at once.
 
     No other process is touched. Raises RunError when the run has none on this machine.
     """
     import psutil
 
-    process = trainer(folder)
+    process = training_process(folder)
     if process is None:
         raise RunError(_("the run {name!r} has no process on this machine to stop").format(name=folder.name))
     hard = is_stopping(folder)
@@ -78,10 +78,10 @@ def stop(folder: Path) -> None:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claim_run(folder: Path) -> Iterator[None]:
     """While this lasts, the run in `folder` is trained by this process. Raises RunError when another one does that."""
     with locked(folder / LOCK):  # two that begin together must not both find nobody
-        other = trainer(folder)
+        other = training_process(folder)
         if other is not None and other.pid != os.getpid():
             raise RunError(
                 _("the run {name!r} is being trained already, by process {pid}").format(name=folder.name, pid=other.pid)
@@ -95,26 +95,26 @@ def claimed(folder: Path) -> Iterator[None]:
             (folder / PROCESS).unlink(missing_ok=True)
 
 
-ASKED_TO_END = threading.Event()  # set by the signal, as Python may lose the exception that it raises
+STOP_REQUESTED = threading.Event()  # set by the signal, as Python may lose the exception that it raises
 
 
-def end_work(number: int, frame: FrameType | None) -> None:
+def _handle_signal(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, and leave word of it: one raised while Python collects garbage is lost."""
-    ASKED_TO_END.set()
+    STOP_REQUESTED.set()
     raise KeyboardInterrupt
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def stop_on_signals() -> Iterator[None]:
     """Let SIGTERM end the work as Ctrl-C does, and both do so even where the parent process ignores Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ASKED_TO_END.clear()
-    before = {number: signal.signal(number, end_work) for number in (signal.SIGINT, signal.SIGTERM)}
+    STOP_REQUESTED.clear()
+    before = {number: signal.signal(number, _handle_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        ASKED_TO_END.clear()
+        STOP_REQUESTED.clear()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -16,8 +16,8 @@ from training.runs.history import History, read_history
 from training.runs.process import is_alive
 from training.runs.run_files import CHECKPOINT, PROCESS, PROGRESS, RunError, read_json
 
-RUNS = Path(__file__).parent  # those that ship
-ALIVE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
+SHIPPED_RUNS = Path(__file__).parent  # those that ship
+_SILENCE_SECONDS = 90.0  # a run that says nothing for so long has ended without a word
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Run:
         if self.alive is False:
             return "cut off"
         updated = self.progress.get("updated")
-        silent = time.time() - updated if isinstance(updated, float | int) else ALIVE_SECONDS
-        return "running" if silent < ALIVE_SECONDS else "cut off"
+        silent = time.time() - updated if isinstance(updated, float | int) else _SILENCE_SECONDS
+        return "running" if silent < _SILENCE_SECONDS else "cut off"
 
     @property
     def best_val_accuracy(self) -> float:
@@ -78,68 +78,70 @@ def read_run(folder: Path) -> Run:
     return Run(folder.name, folder, recipe, history, metrics, progress, is_alive(folder))
 
 
-def own_runs() -> Path:
+def own_runs_folder() -> Path:
     """Where the user's runs live."""
     return home() / "runs"
 
 
 def list_runs() -> list[Run]:
     """The user's runs, newest first, then the shipped ones by name."""
-    own = list(own_runs().glob("*/recipe.toml"))
+    own = list(own_runs_folder().glob("*/recipe.toml"))
     own.sort(key=modified_at, reverse=True)
     for path in own:
         remove_abandoned(path.parent)
-    found = [(path, read_run(path.parent)) for path in [*own, *sorted(RUNS.glob("*/recipe.toml"))]]
+    found = [(path, read_run(path.parent)) for path in [*own, *sorted(SHIPPED_RUNS.glob("*/recipe.toml"))]]
     return [run for path, run in found if path.is_file()]  # one that was removed meanwhile was read as an empty one
 
 
-def unfinished() -> list[Run]:
+def unfinished_runs() -> list[Run]:
     """The user's runs that may be going on: without a word of their end, or with a process; by name."""
-    folders = [path.parent for path in own_runs().glob("*/recipe.toml")]
+    folders = [path.parent for path in own_runs_folder().glob("*/recipe.toml")]
     found = [path for path in folders if not (path / "metrics.json").exists() or (path / PROCESS).exists()]
     return [read_run(path) for path in sorted(found, key=lambda path: path.name)]
 
 
-def resumable(name: str | None) -> Path:
+def find_resumable(name: str | None) -> Path:
     """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
 
     The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
     """
-    folders = sorted(own_runs().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at)
+    folders = sorted(own_runs_folder().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at)
     if folders:
         return folders[-1].parent
-    if name and is_unbegun(own_runs() / name):
-        return own_runs() / name
+    if name and has_no_checkpoint(own_runs_folder() / name):
+        return own_runs_folder() / name
     if name:
         raise RunError(
-            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(run=own_runs() / name)
+            _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(
+                run=own_runs_folder() / name
+            )
         )
-    raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs()))
+    raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs_folder()))
 
 
-def is_unbegun(folder: Path) -> bool:
+def has_no_checkpoint(folder: Path) -> bool:
     """Whether a run ended before it could write a checkpoint: going on with it is to begin."""
     finished = read_json(folder / "metrics.json").get("status") == "finished"
     return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not finished
 
 
-def own_run(name: str) -> Path:
+def own_run_folder(name: str) -> Path:
     """The folder of the user's run of that name. Raises RunError."""
-    folder = own_runs() / name
-    if name in {path.parent.name for path in own_runs().glob("*/recipe.toml")}:
+    folder = own_runs_folder() / name
+    if name in {path.parent.name for path in own_runs_folder().glob("*/recipe.toml")}:
         return folder
-    if (RUNS / name / "recipe.toml").exists():
+    if (SHIPPED_RUNS / name / "recipe.toml").exists():
         raise RunError(_("the run {name!r} came with Vitrine; only your own can be changed").format(name=name))
-    own = sorted(path.parent.name for path in own_runs().glob("*/recipe.toml"))
+    own = sorted(path.parent.name for path in own_runs_folder().glob("*/recipe.toml"))
     raise RunError(_("unknown run {name!r}; your runs: {names}").format(name=name, names=", ".join(own) or _("none")))
 
 
-def unused(name: str, network: str = "") -> str:
+def check_unused_name(name: str, network: str = "") -> str:
     """The name itself, when no run of the user and no network has it, which the new run's would replace.
 
     network: the one that the run has already. Raises RunError, and BundleError when the store cannot be read.
     """
-    if (own_runs() / name / "recipe.toml").exists():
+    if (own_runs_folder() / name / "recipe.toml").exists():
         raise RunError(
             _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
         )

@@ -19,9 +19,9 @@ class RunError(VitrineError, ValueError):
     """A run that is not there or cannot go on; the message names it."""
 
 
-def write_json(path: Path, content: dict[str, Any], lasting: bool = True) -> None:
+def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
     """Write a JSON object as `write_atomic` does."""
-    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", lasting)
+    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable)
 
 
 def read_json(path: Path) -> dict[str, Any]:

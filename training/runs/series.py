@@ -12,49 +12,49 @@ from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import ablation_names, load_recipe, recipe_names, variants
-from training.runs.data_provenance import Origin, origin_of
-from training.runs.run import Run, list_runs, own_runs, read_run, unused
+from training.runs.data_provenance import RunContext, read_context
+from training.runs.run import Run, check_unused_name, list_runs, own_runs_folder, read_run
 from training.runs.run_files import CHECKPOINT, RunError
 
-DOWNLOADED = "CIFAR-10, downloaded"
+_DOWNLOADED = "CIFAR-10, downloaded"
 
 
 @dataclass(frozen=True)
-class Member:
+class SeriesRun:
     """One run of a series: its name and its recipe."""
 
     name: str
     recipe: Recipe
 
 
-def seeds(recipe: Recipe, name: str, count: int) -> list[Member]:
+def seed_series(recipe: Recipe, name: str, count: int) -> list[SeriesRun]:
     """The recipe with `count` seeds from its own on; the runs are called name-seed0, name-seed1, …"""
     return [
-        Member(f"{name}-seed{seed}", dataclasses.replace(recipe, seed=seed))
+        SeriesRun(f"{name}-seed{seed}", dataclasses.replace(recipe, seed=seed))
         for seed in range(recipe.seed, recipe.seed + count)
     ]
 
 
-def ablation(name: str, overrides: tuple[str, ...] = ()) -> list[Member]:
+def ablation_series(name: str, overrides: tuple[str, ...] = ()) -> list[SeriesRun]:
     """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
     if name not in ablation_names():
         known = ablation_names()
         raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(known)}{did_you_mean(name, known)}")
     loaded = [(title, load_recipe(title, overrides)) for title in variants(name)]
-    return [Member(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
+    return [SeriesRun(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
 
 
-def complete(members: list[Member], train: Callable[[Member, bool], str], origin: Origin) -> list[Run]:
+def run_series(members: list[SeriesRun], train: Callable[[SeriesRun, bool], str], origin: RunContext) -> list[Run]:
     """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
 
     `train` returns the status of the run's outcome. One that was stopped ends the series: RunError. A run of that name
     that was made with other values or other pictures is not taken for it: RecipeError, before any is trained.
     """
     for member in members:
-        check(member, origin)
+        _check_name_unused(member, origin)
     for member in members:
-        folder = own_runs() / member.name
-        if is_begun(folder) and read_run(folder).status == "finished":
+        folder = own_runs_folder() / member.name
+        if _is_begun(folder) and read_run(folder).status == "finished":
             continue
         try:
             status = train(member, (folder / CHECKPOINT).exists())
@@ -62,31 +62,31 @@ def complete(members: list[Member], train: Callable[[Member, bool], str], origin
             status = "interrupted"
         if status == "interrupted":
             raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
-    return [read_run(own_runs() / member.name) for member in members]
+    return [read_run(own_runs_folder() / member.name) for member in members]
 
 
-def is_begun(folder: Path) -> bool:
+def _is_begun(folder: Path) -> bool:
     return (folder / "recipe.toml").exists()
 
 
-def check(member: Member, origin: Origin) -> None:
+def _check_name_unused(member: SeriesRun, origin: RunContext) -> None:
     """Raise RecipeError or RunError where another run or a network has a member's name."""
-    folder = own_runs() / member.name
-    if not is_begun(folder):
-        unused(member.name)
+    folder = own_runs_folder() / member.name
+    if not _is_begun(folder):
+        check_unused_name(member.name)
         return
     way_out = f"remove it (runs rm {member.name}) or rename it"
     if load_recipe(str(folder / "recipe.toml")) != member.recipe:
         raise RecipeError(f"the run {member.name!r} was made with other values; {way_out}")
-    known = origin_of(folder)
+    known = read_context(folder)
     if known is not None and known.data != origin.data:
         raise RecipeError(
-            f"the run {member.name!r} was trained on {known.data or DOWNLOADED}, not on {origin.data or DOWNLOADED}; "
+            f"the run {member.name!r} was trained on {known.data or _DOWNLOADED}, not on {origin.data or _DOWNLOADED}; "
             f"{way_out}"
         )
 
 
-def table(runs: list[Run]) -> list[str]:
+def format_table(runs: list[Run]) -> list[str]:
     """A line a run: epochs, minutes, best validation accuracy and the float accuracy on each test set."""
     sets = list(dict.fromkeys(title for run in runs for title in run.accuracy))
     heads = [title.partition(" test, ")[2] or title for title in sets]
@@ -101,7 +101,7 @@ def table(runs: list[Run]) -> list[str]:
     return lines
 
 
-def summary(runs: list[Run]) -> list[str]:
+def format_summary(runs: list[Run]) -> list[str]:
     """Mean and spread of the accuracy on each test set over the runs."""
     lines = []
     for title in [title for title in runs[0].accuracy if all(title in run.accuracy for run in runs)]:
@@ -116,7 +116,7 @@ def summary(runs: list[Run]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class _RecipeResult:
     """A recipe or a variant of an ablation: what its source reported, and the run that shows what it reaches here."""
 
     name: str
@@ -124,20 +124,20 @@ class Standing:
     run: Run | None
 
 
-def standings() -> list[Standing]:
+def recipe_results() -> list[_RecipeResult]:
     """Every shipped recipe, those that are variants of an ablation last."""
     shown = list_runs()
-    return [Standing(name, load_recipe(name), measured(name, shown)) for name in recipe_names()]
+    return [_RecipeResult(name, load_recipe(name), reference_run(name, shown)) for name in recipe_names()]
 
 
-def measured(recipe: str, runs: list[Run]) -> Run | None:
+def reference_run(recipe: str, runs: list[Run]) -> Run | None:
     """The finished run that shows a recipe's figures: the shipped one, or else the user's newest; None without."""
     found = [run for run in runs if run.recipe.get("name") == recipe and run.status == "finished" and run.accuracy]
-    shipped = [run for run in found if run.path.parent != own_runs()]
+    shipped = [run for run in found if run.path.parent != own_runs_folder()]
     return next(iter(shipped or found), None)
 
 
-def markdown(rows: list[Standing]) -> list[str]:
+def format_markdown(rows: list[_RecipeResult]) -> list[str]:
     """The rows as a table for docs/training.md."""
     lines = ["| recipe | network | its source reports | first 1,000 | all 10,000 | minutes |", "| --- " * 6 + "|"]
     for row in rows:

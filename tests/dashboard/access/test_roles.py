@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
 from dashboard.access import roles
-from dashboard.access.password import SIGNED_IN
+from dashboard.access.password import SESSIONS
 from dashboard.access.roles import NotOwnerError
-from dashboard.access.visitors import HERE, OURS, Visitor
+from dashboard.access.visitors import LOCAL, REMOTE, Visitor
 from model.datasets.known_folders import add_folder, known_folders
 from model.history import prediction_log
 from model.inference.prediction import Prediction
@@ -25,8 +25,8 @@ from tests.dashboard.made_up_run import PROGRESS, make_run
 from tests.dashboard.page_visit import Become, dialog, texts, visit, visit_page
 from tests.drawn import draw_cifar10, draw_folder
 from tests.shipped import FAST_CARD, FAST_INT8
-from training.runs.background_runs import list_starts
-from training.runs.process import claimed, is_stopping
+from training.runs.background_runs import list_starting_runs
+from training.runs.process import claim_run, is_stopping
 from training.runs.run_files import CHECKPOINT
 
 REFUSED = "Only the owner can do that"
@@ -90,12 +90,12 @@ def test_no_connection_has_no_rights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_download_for_the_owner_is_not_made_for_who_has_signed_out(become: Become) -> None:
-    token = SIGNED_IN.add()
-    become(Visitor(OURS, token))
-    work = roles.for_owner(lambda: "all of it")
+    token = SESSIONS.add()
+    become(Visitor(REMOTE, token))
+    work = roles.owner_only(lambda: "all of it")
     become(Visitor())  # it runs outside of any page
     assert work() == "all of it"
-    SIGNED_IN.end(token)
+    SESSIONS.end(token)
     with pytest.raises(NotOwnerError, match=REFUSED):
         work()
 
@@ -119,12 +119,12 @@ def greeting(test: AppTest) -> dict[str, object]:
 
 def test_the_way_in_and_the_way_out_stand_on_every_page(become: Become, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_PASSWORD", "sesame")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert (greeting(visit())["open"], greeting(visit())["signed_in"]) == ("Owner sign-in", False)
     assert greeting(visit(lang="pt"))["open"] == "Entrar como dono"
-    become(Visitor(OURS, SIGNED_IN.add()))
+    become(Visitor(REMOTE, SESSIONS.add()))
     assert (greeting(visit())["open"], greeting(visit())["signed_in"]) == ("Sign out", True)
-    become(Visitor(HERE))
+    become(Visitor(LOCAL))
     assert not [one for one in visit().get("bidi_component") if "vitrine_greeting" in one.proto.component_name]
 
 
@@ -148,9 +148,9 @@ def test_a_visitor_gets_the_files_that_are_there_and_has_none_made() -> None:
 def test_networks_stay_as_they_are(become: Become) -> None:
     put("mine")
     for key in ("default-mine", "rename-do-mine", "remove-mine"):
-        become(Visitor(HERE))
+        become(Visitor(LOCAL))
         test = visit_page("models", name="mine")
-        become(Visitor(OURS))
+        become(Visitor(REMOTE))
         assert REFUSED in texts(click(test, key))
         assert default_name() == DEFAULT
         assert [model.title for model in store.list_models()] == ["mine"]
@@ -159,10 +159,10 @@ def test_networks_stay_as_they_are(become: Become) -> None:
 def test_what_was_deleted_is_brought_back_by_the_owner_alone(become: Become) -> None:
     put("mine")
     test = click(visit_page("models", name="mine"), "remove-mine")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "undo"))
     assert not store.list_models()
-    become(Visitor(HERE))
+    become(Visitor(LOCAL))
     click(test.run(), "undo")
     assert [model.title for model in store.list_models()] == ["mine"]
 
@@ -170,7 +170,7 @@ def test_what_was_deleted_is_brought_back_by_the_owner_alone(become: Become) -> 
 def test_a_form_that_was_open_takes_nothing_in(become: Become) -> None:
     test = dialog()
     test.file_uploader(key="network-file").upload("net.tflite", FAST_INT8.read_bytes()).run()
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "network-add"))
     assert not store.list_models()
 
@@ -184,23 +184,23 @@ def test_runs_stay_as_they_are(home: Path, become: Become) -> None:
     (home / "runs" / "failed").mkdir(parents=True)
     (home / "runs" / "failed" / "output.txt").write_text("error: no\n")
     for key in ("go-on-cut", "rename-do-mine", "remove-mine", "dismiss-failed"):
-        become(Visitor(HERE))
+        become(Visitor(LOCAL))
         test = visit_page("training")
         test.session_state["show"] = ["mine", "cut"]
         test.run()
         if key.startswith("rename"):
             test.text_input(key="rename-mine").set_value("yours")
-        become(Visitor(OURS))
+        become(Visitor(REMOTE))
         assert REFUSED in texts(click(test, key))
         assert {path.name for path in (home / "runs").iterdir()} == {"mine", "cut", "failed"}
-        assert [start.name for start in list_starts()] == ["failed"]
+        assert [start.name for start in list_starting_runs()] == ["failed"]
 
 
 def test_a_run_is_stopped_by_the_owner_alone(home: Path, become: Become) -> None:
     folder = make_run(home, "going", progress=PROGRESS | {"updated": time.time()})
-    with claimed(folder):
+    with claim_run(folder):
         test = visit_page("training")
-        become(Visitor(OURS))
+        become(Visitor(REMOTE))
         assert REFUSED in texts(click(test, "stop-going"))
         assert not is_stopping(folder)
 
@@ -210,9 +210,9 @@ def test_a_run_that_was_deleted_comes_back_by_the_owner_alone(home: Path, become
     test = visit_page("training")
     test.session_state["show"] = ["mine"]
     click(test.run(), "remove-mine")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "undo-run"))
-    become(Visitor(HERE))
+    become(Visitor(LOCAL))
     click(test.run(), "undo-run")
     assert (home / "runs" / "mine").is_dir()
 
@@ -220,9 +220,9 @@ def test_a_run_that_was_deleted_comes_back_by_the_owner_alone(home: Path, become
 def test_a_form_that_was_open_starts_nothing(tmp_path: Path, home: Path, become: Become) -> None:
     test = click(visit_page("training"), "start")
     test.text_input(key="start-data").set_value(str(draw_folder(tmp_path / "shapes", 2)))
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     test.button(key="start-do").click().run()
-    assert not list_starts()
+    assert not list_starting_runs()
     assert not (home / "runs").exists()
 
 
@@ -232,14 +232,14 @@ def test_a_form_that_was_open_starts_nothing(tmp_path: Path, home: Path, become:
 def test_no_folder_is_read_added_or_taken_off(tmp_path: Path, become: Become) -> None:
     shapes = draw_folder(tmp_path / "shapes", 2)
     test = visit_page("gallery")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     test.text_input(key="folder").input(str(shapes)).run()
     assert REFUSED in texts(test)
     assert not known_folders()
-    become(Visitor(HERE))
+    become(Visitor(LOCAL))
     add_folder(str(shapes))
     test = visit_page("gallery")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "forget-shapes"))
     assert list(known_folders()) == ["shapes"]
 
@@ -266,7 +266,7 @@ def test_a_visitor_sees_none_of_what_others_asked() -> None:
 def test_the_history_is_forgotten_by_the_owner_alone(become: Become) -> None:
     prediction_log.keep(b"a", PREDICTION, "", b"small")
     test = visit_page("history")
-    become(Visitor(OURS))
+    become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "forget"))
     assert len(prediction_log.list_answers()) == 1
 
@@ -279,7 +279,7 @@ def test_a_visitor_does_not_read_where_a_data_folder_lies(
     (folder / "test" / "circle").mkdir(exist_ok=True)
     (folder / "test" / "circle" / "torn.png").write_bytes(b"")
     monkeypatch.setenv("VITRINE_DATA", str(folder))
-    for who, shown in ((Visitor(OURS), "shapes"), (Visitor(HERE), str(folder))):
+    for who, shown in ((Visitor(REMOTE), "shapes"), (Visitor(LOCAL), str(folder))):
         become(who)
         test = visit_page(page, set="shapes")
         (said,) = [warning.value.replace("\\", "") for warning in test.warning if "torn" in warning.value]
@@ -290,7 +290,7 @@ def test_a_visitor_does_not_read_where_a_folder_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, become: Become
 ) -> None:
     monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "gone"))
-    for who, hidden in ((Visitor(OURS), True), (Visitor(HERE), False)):
+    for who, hidden in ((Visitor(REMOTE), True), (Visitor(LOCAL), False)):
         become(who)
         (said,) = [error.value.replace("\\", "") for error in visit_page("evaluation").error]
         assert "gone" in said and (str(tmp_path) not in said) == hidden
@@ -298,7 +298,7 @@ def test_a_visitor_does_not_read_where_a_folder_is_missing(
 
 @pytest.mark.usefixtures("visitor")
 def test_nothing_above_vitrines_own_folders_is_named_to_a_visitor(home: Path) -> None:
-    said = roles.told(f"{home}/models/mine and {ROOT}/model/bundles/best cannot be read")
+    said = roles.hide_paths(f"{home}/models/mine and {ROOT}/model/bundles/best cannot be read")
     assert said == f"home/models/mine and {ROOT.name}/model/bundles/best cannot be read"
 
 

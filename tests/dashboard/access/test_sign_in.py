@@ -7,20 +7,20 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.access import sign_in
-from dashboard.access.password import SIGNED_IN, Tries
-from dashboard.access.sign_in import COOKIE, sign_routes
+from dashboard.access.password import SESSIONS, LoginLimiter
+from dashboard.access.sign_in import COOKIE, sign_in_routes
 
 RIGHT = {"password": "sesame"}
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sign_in, "TRIES", Tries())
+    monkeypatch.setattr(sign_in, "LOGIN_LIMITER", LoginLimiter())
     monkeypatch.setenv("VITRINE_PASSWORD", "sesame")
 
 
 def client(base: str = "", peer: str = "192.168.1.30", url: str = "http://vitrine.lan:8501") -> TestClient:
-    return TestClient(Starlette(routes=sign_routes(base, ())), base_url=url, client=(peer, 50000))
+    return TestClient(Starlette(routes=sign_in_routes(base, ())), base_url=url, client=(peer, 50000))
 
 
 @pytest.mark.parametrize("base", ["", "/vitrine"])
@@ -33,9 +33,9 @@ def test_the_password_is_exchanged_for_a_cookie_that_no_script_and_no_other_site
     assert "Secure" not in said and "Max-Age" not in said
     assert "sesame" not in said
     token = visitor.cookies[COOKIE]
-    assert SIGNED_IN.holds(token)
+    assert SESSIONS.is_valid(token)
     assert visitor.delete(f"{base}/owner").status_code == 200
-    assert not SIGNED_IN.holds(token)
+    assert not SESSIONS.is_valid(token)
     assert COOKIE not in visitor.cookies
 
 
@@ -63,7 +63,7 @@ def test_another_sites_page_signs_nobody_in_or_out(origin: str) -> None:
     token = visitor.cookies[COOKIE]
     for method in ("POST", "DELETE"):
         assert visitor.request(method, "/owner", json=RIGHT, headers={"Origin": origin}).status_code == 403
-    assert SIGNED_IN.holds(token)
+    assert SESSIONS.is_valid(token)
 
 
 def test_without_a_password_there_is_no_way_in(monkeypatch: pytest.MonkeyPatch) -> None:

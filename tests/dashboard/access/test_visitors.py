@@ -15,8 +15,18 @@ from typing import Any
 import pytest
 
 from benchmarks.servers import ROOT, Server, started
-from dashboard.access.password import SIGNED_IN
-from dashboard.access.visitors import HERE, LOCAL_OWNER, MARK, OTHER, OURS, LocalOwnerError, Marked, Visitor, standing
+from dashboard.access.password import SESSIONS
+from dashboard.access.visitors import (
+    FOREIGN,
+    LOCAL,
+    LOCAL_OWNER,
+    REMOTE,
+    STANDING_HEADER,
+    LocalOwnerError,
+    StandingMiddleware,
+    Visitor,
+    classify_connection,
+)
 from tests.dashboard.session import OWNERS, VISITORS, texts
 from tests.skips import NO_NAMESPACE
 
@@ -49,8 +59,8 @@ def scope(peer: str | None, own: str = "127.0.0.1", host: str | None = "localhos
     ],
 )
 def test_this_machine_is_a_loopback_address_or_the_one_that_was_connected_to(peer: str, own: str, host: str) -> None:
-    assert standing(scope(peer, own, host)) == HERE
-    assert standing(scope(peer, own, host, origin=f"http://{host}")) == HERE
+    assert classify_connection(scope(peer, own, host)) == LOCAL
+    assert classify_connection(scope(peer, own, host, origin=f"http://{host}")) == LOCAL
 
 
 @pytest.mark.parametrize(
@@ -58,7 +68,7 @@ def test_this_machine_is_a_loopback_address_or_the_one_that_was_connected_to(pee
     [("192.168.1.30", LAN), ("10.0.0.5", "127.0.0.1"), (None, LAN), ("testclient", LAN), ("fe80::2", "fe80::1")],
 )
 def test_any_other_peer_is_elsewhere(peer: str | None, own: str) -> None:
-    assert standing(scope(peer, own, f"{LAN}:8501")) == OURS
+    assert classify_connection(scope(peer, own, f"{LAN}:8501")) == REMOTE
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,7 @@ def test_any_other_peer_is_elsewhere(peer: str | None, own: str) -> None:
 def test_what_a_proxy_hands_on_is_not_this_machine_whatever_it_says(name: str, value: str) -> None:
     asked = scope("127.0.0.1")
     asked["headers"].append((name.encode(), value.encode()))
-    assert standing(asked) == OURS
+    assert classify_connection(asked) == REMOTE
 
 
 @pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "x-real-ip", "x-vitrine-visitor"])
@@ -81,7 +91,7 @@ def test_no_header_makes_a_stranger_local(name: str) -> None:
     for value in ("127.0.0.1", "for=127.0.0.1", "here"):
         asked = scope("192.168.1.30", LAN, f"{LAN}:8501")
         asked["headers"].append((name.encode(), value.encode()))
-        assert standing(asked) == OURS
+        assert classify_connection(asked) == REMOTE
 
 
 @pytest.mark.parametrize(
@@ -97,34 +107,40 @@ def test_no_header_makes_a_stranger_local(name: str) -> None:
     ],
 )
 def test_another_sites_page_has_no_standing(host: str | None, origin: str | None) -> None:
-    assert standing(scope("127.0.0.1", host=host, **({"origin": origin} if origin else {}))) == OTHER
+    assert classify_connection(scope("127.0.0.1", host=host, **({"origin": origin} if origin else {}))) == FOREIGN
 
 
 def test_two_hosts_are_none() -> None:
     asked = scope("127.0.0.1")
     asked["headers"].append((b"host", b"localhost:8501"))
-    assert standing(asked) == OTHER
+    assert classify_connection(asked) == FOREIGN
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example:8501", "localhost.evil.example", "localhost.", "2130706433:8501", "127.0.0.1@evil.example"]
 )
 def test_a_name_that_somebody_made_lead_here_is_not_this_machine(host: str) -> None:
-    assert standing(scope("127.0.0.1", host=host, origin=f"http://{host}")) in (OURS, OTHER)
+    assert classify_connection(scope("127.0.0.1", host=host, origin=f"http://{host}")) in (REMOTE, FOREIGN)
 
 
 def test_a_name_that_the_server_was_given_is_known() -> None:
     asked = scope("127.0.1.1", "127.0.1.1", "Lab-7:8501", origin="http://lab-7:8501")
-    assert standing(asked, {"lab-7"}) == HERE
-    assert standing(asked) == OURS
+    assert classify_connection(asked, {"lab-7"}) == LOCAL
+    assert classify_connection(asked) == REMOTE
 
 
 @pytest.mark.parametrize("origin", ["https://vitrine.example.org", "https://vitrine.example.org:443"])
 def test_a_page_behind_a_proxy_is_ours_by_the_name_that_the_browser_knows(origin: str) -> None:
-    assert standing(scope("127.0.0.1", host="vitrine.example.org", x_forwarded_for="1.2.3.4", origin=origin)) == OURS
+    assert (
+        classify_connection(scope("127.0.0.1", host="vitrine.example.org", x_forwarded_for="1.2.3.4", origin=origin))
+        == REMOTE
+    )
     rewritten = scope("127.0.0.1", host="localhost:8501", x_forwarded_host="vitrine.example.org", origin=origin)
-    assert standing(rewritten) == OURS
-    assert standing(scope("127.0.0.1", host="localhost:8501", x_forwarded_for="1.2.3.4", origin=origin)) == OTHER
+    assert classify_connection(rewritten) == REMOTE
+    assert (
+        classify_connection(scope("127.0.0.1", host="localhost:8501", x_forwarded_for="1.2.3.4", origin=origin))
+        == FOREIGN
+    )
 
 
 def test_the_mark_that_a_session_gets_is_ours_alone() -> None:
@@ -132,42 +148,42 @@ def test_the_mark_that_a_session_gets_is_ours_alone() -> None:
         found: list[bytes] = []
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            found.extend(value for name, value in scope["headers"] if name.lower() == MARK.encode())
+            found.extend(value for name, value in scope["headers"] if name.lower() == STANDING_HEADER.encode())
 
         asked["headers"] += [(b"X-Vitrine-Visitor", b"here"), (b"x-vitrine-visitor", b"here")]
         with ThreadPoolExecutor(1) as apart:  # the browser of other tests has a loop in this thread
-            apart.submit(asyncio.run, Marked(app)(asked | {"type": kind}, None, None)).result()  # type: ignore[arg-type]
+            apart.submit(asyncio.run, StandingMiddleware(app)(asked | {"type": kind}, None, None)).result()  # type: ignore[arg-type]
         return found
 
-    assert seen("websocket", scope("127.0.0.1")) == [HERE.encode()]
-    assert seen("websocket", scope("192.168.1.30", LAN, f"{LAN}:8501")) == [OURS.encode()]
+    assert seen("websocket", scope("127.0.0.1")) == [LOCAL.encode()]
+    assert seen("websocket", scope("192.168.1.30", LAN, f"{LAN}:8501")) == [REMOTE.encode()]
     assert seen("http", scope("127.0.0.1")) == []
 
 
 def test_the_password_makes_an_owner_of_a_page_of_ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = SIGNED_IN.add()
-    assert Visitor(OURS, token).owner and Visitor(HERE, token).owner
-    assert not Visitor(OTHER, token).owner
-    assert not Visitor(OURS, "guess").owner and not Visitor(OURS).owner
+    token = SESSIONS.add()
+    assert Visitor(REMOTE, token).owner and Visitor(LOCAL, token).owner
+    assert not Visitor(FOREIGN, token).owner
+    assert not Visitor(REMOTE, "guess").owner and not Visitor(REMOTE).owner
     monkeypatch.setenv("VITRINE_SHARE", "1")
-    assert Visitor(OURS, token).owner
-    SIGNED_IN.end(token)
-    assert not Visitor(OURS, token).owner
+    assert Visitor(REMOTE, token).owner
+    SESSIONS.end(token)
+    assert not Visitor(REMOTE, token).owner
 
 
 @pytest.mark.parametrize(("name", "value"), [("VITRINE_SHARE", "1"), (LOCAL_OWNER, "0")])
 def test_nobody_is_the_owner_by_address_where_everybody_comes_from_this_machine(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    assert Visitor(HERE).owner
+    assert Visitor(LOCAL).owner
     monkeypatch.setenv(name, value)
-    assert not Visitor(HERE).owner
+    assert not Visitor(LOCAL).owner
 
 
 def test_a_typo_in_the_setting_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOCAL_OWNER, "no")
     with pytest.raises(LocalOwnerError, match="VITRINE_LOCAL_OWNER is 'no'; it can be 1, or 0"):
-        _ = Visitor(HERE).owner
+        _ = Visitor(LOCAL).owner
 
 
 # --- Real connections -------------------------------------------------------------------------------------------------

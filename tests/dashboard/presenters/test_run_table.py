@@ -20,7 +20,7 @@ from dashboard.presenters.run_table import (
 from model.registry.card import Card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
 from training.runs.history import History
-from training.runs.run import Run, list_runs, own_runs
+from training.runs.run import Run, list_runs, own_runs_folder
 from training.runs.run_files import write_json
 
 PROGRESS: dict[str, Any] = {"updated": 0.0, "epoch": 2, "epochs": 4, "step": 5, "steps": 10, "eta_seconds": 700}
@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(name: str, recipe: dict[str, Any] | None = None, **progress: Any) -> Run:
     said = progress | {"updated": time.time()} if progress else {}
-    return Run(name, own_runs() / name, recipe or {}, History(), {}, said)
+    return Run(name, own_runs_folder() / name, recipe or {}, History(), {}, said)
 
 
 def test_values_that_differ_are_marked_and_can_be_had_alone() -> None:
@@ -97,7 +97,7 @@ def test_the_network_of_a_run_is_the_one_it_made(home: Path) -> None:
     assert network_of(ended) is None
     bundle(home, "mine")
     assert network_of(ended) == "mine"
-    assert network_of(replace(ended, name="renamed", path=own_runs() / "renamed")) == "mine"
+    assert network_of(replace(ended, name="renamed", path=own_runs_folder() / "renamed")) == "mine"
     assert network_of(run("mine")) is None  # it has not ended: an older run's network lies there
 
 
@@ -115,7 +115,7 @@ def test_a_name_is_a_label_that_markdown_leaves_alone() -> None:
 
 
 def test_a_run_with_odd_metrics_is_listed(home: Path) -> None:
-    folder = own_runs() / "odd"
+    folder = own_runs_folder() / "odd"
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text("epochs = 3\nreported = 4\n")
     write_json(folder / "metrics.json", {"status": 7, "accuracy": [], "model": ["x"]})

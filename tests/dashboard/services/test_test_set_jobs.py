@@ -29,15 +29,15 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card,
 
 def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, PictureSet]) -> None:
     name, card, engine, pictures = subject
-    assert test_set_jobs.answers(card, engine, pictures) is None
-    with test_set_jobs.TURN:
-        first, second = test_set_jobs.start(*subject), test_set_jobs.start(*subject)
-        assert first is second is test_set_jobs.job_of(card, engine, pictures)
+    assert test_set_jobs.cached_predictions(card, engine, pictures) is None
+    with test_set_jobs.RUN_LOCK:
+        first, second = test_set_jobs.start_job(*subject), test_set_jobs.start_job(*subject)
+        assert first is second is test_set_jobs.find_job(card, engine, pictures)
         assert first.progress() == "Waiting for another test set to be done"
     assert first.ended.wait(120)
     assert (first.done, first.total, first.error, first.share) == (150, 150, "", 1.0)
-    assert test_set_jobs.job_of(card, engine, pictures) is None
-    rows = test_set_jobs.answers(card, engine, pictures)
+    assert test_set_jobs.find_job(card, engine, pictures) is None
+    rows = test_set_jobs.cached_predictions(card, engine, pictures)
     assert rows is not None
     np.testing.assert_allclose(rows, POOL.get(name).probabilities(pictures.split.images), atol=1e-6)
 
@@ -46,13 +46,13 @@ def test_nothing_that_is_kept_is_asked_again(
     subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name, card, engine, pictures = subject
-    with test_set_jobs.TURN:
-        job = test_set_jobs.start(*subject)  # from a page that was drawn before
+    with test_set_jobs.RUN_LOCK:
+        job = test_set_jobs.start_job(*subject)  # from a page that was drawn before
         save_predictions(predictions_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
         monkeypatch.setattr(test_set_jobs, "predict_all", lambda *_: pytest.fail("the answers are kept"))
     assert job.ended.wait(120)
     assert (job.error, job.done) == ("", 0)
-    assert test_set_jobs.job_of(card, engine, pictures) is None
+    assert test_set_jobs.find_job(card, engine, pictures) is None
 
 
 def test_a_failure_stays_until_somebody_tries_again(
@@ -65,14 +65,14 @@ def test_a_failure_stays_until_somebody_tries_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(test_set_jobs, "save_predictions", fail)
-        job = test_set_jobs.start(*subject)
+        job = test_set_jobs.start_job(*subject)
         assert job.ended.wait(120)
     assert job.error == "the disk is full"
-    assert test_set_jobs.job_of(card, engine, pictures) is job
-    again = test_set_jobs.start(*subject)
+    assert test_set_jobs.find_job(card, engine, pictures) is job
+    again = test_set_jobs.start_job(*subject)
     assert again is not job
     assert again.ended.wait(120)
-    assert again.error == "" and test_set_jobs.answers(card, engine, pictures) is not None
+    assert again.error == "" and test_set_jobs.cached_predictions(card, engine, pictures) is not None
 
 
 def test_progress_in_words() -> None:

@@ -15,10 +15,10 @@ from benchmarks.servers import ROOT
 from tests.dashboard.made_up_run import PROGRESS, make_run
 from tests.drawn import draw_folder
 from training.recipes.recipe_file import load_recipe, to_toml
-from training.runs.background_runs import list_starts
-from training.runs.data_provenance import Origin, origin_of
+from training.runs.background_runs import list_starting_runs
+from training.runs.data_provenance import RunContext, read_context
 from training.runs.history import append_epoch
-from training.runs.process import claimed, is_alive, stop
+from training.runs.process import claim_run, is_alive, stop_run
 from training.runs.run_files import CHECKPOINT, PROCESS, read_json, write_json
 
 
@@ -94,7 +94,7 @@ def test_progress_within_an_epoch_does_not_draw_the_page_anew(home: Path) -> Non
 
 def test_a_run_of_this_machine_can_be_stopped(home: Path) -> None:
     folder = make_run(home, "mine", progress=PROGRESS | {"updated": time.time()})
-    with claimed(folder):
+    with claim_run(folder):
         assert "Stop" in labels(visit())
         write_json(folder / PROCESS, read_json(folder / PROCESS) | {"stopping": True})
         test = visit()
@@ -160,7 +160,7 @@ def test_a_shared_page_only_shows(home: Path, monkeypatch: pytest.MonkeyPatch) -
     make_run(home, "mine")
     (make_run(home, "cut") / CHECKPOINT).touch()
     folder = make_run(home, "going", progress=PROGRESS | {"updated": time.time()})
-    with claimed(folder):
+    with claim_run(folder):
         test = visit(show=["mine", "cut", "going"])
     assert not test.exception
     assert "going: epoch 2 of 11" in test.get("progress")[0].proto.text
@@ -183,16 +183,16 @@ def test_a_run_starts_from_the_form(home: Path, tmp_path: Path) -> None:
     test.text_area(key="start-values").set_value("augmentation.shift=1\n\n model.depth=1 ")
     test.button(key="start-do").click().run()
     assert not test.exception
-    (begun,) = list_starts()
+    (begun,) = list_starting_runs()
     try:
         assert (begun.name, begun.alive) == ("mine", True)
-        assert origin_of(begun.path) == Origin(str(data))
+        assert read_context(begun.path) == RunContext(str(data))
         assert "mine: reads the data and builds the network" in texts(visit())
         form = open_form()
         assert "mine is training already. Two runs at once share this machine, and each takes longer." in texts(form)
         assert form.text_input(key="start-data").value == str(data)
     finally:
-        stop(begun.path)
+        stop_run(begun.path)
 
 
 @pytest.mark.usefixtures("patient")
@@ -241,7 +241,7 @@ def test_a_run_that_was_cut_off_goes_on(home: Path, tmp_path: Path) -> None:
         assert is_alive(folder)
         assert test.dataframe[0].value.set_index("run").loc["mine", "status"] == "running"
     finally:
-        stop(folder)
+        stop_run(folder)
 
 
 @pytest.mark.parametrize("process", [{"pid": 2**22 + 1, "started": 0.0, "host": socket.gethostname()}, {}])

@@ -27,7 +27,7 @@ from model.evaluation.test_set_predictions import save_predictions
 from model.registry.card import CARD_FILE, KERAS_FILE, read_card, write_card
 from model.registry.locations import own_folders
 from tests.shipped import FAST_CARD
-from training.runs.run import list_runs, own_runs
+from training.runs.run import list_runs, own_runs_folder
 
 
 def names(folder: Path) -> set[str]:
@@ -124,7 +124,7 @@ def test_what_killed_processes_left_goes_a_day_later(tmp_path: Path) -> None:
 
 def test_listing_the_runs_clears_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
-    run = own_runs() / "mine"
+    run = own_runs_folder() / "mine"
     run.mkdir(parents=True)
     (run / "recipe.toml").write_text("")
     left = temporary_path(run / "checkpoint.npz")

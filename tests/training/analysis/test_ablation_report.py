@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.training.made_up_runs import make_run, measured
-from training.analysis.ablation_report import differences, gains
+from training.analysis.ablation_report import compare_runs, differences
 from training.recipes.recipe import Recipe, flatten
 from training.runs.run import Run
-from training.runs.series import ablation
+from training.runs.series import ablation_series
 
 SHARES = {"plain": 0.7, "batch-norm": 0.82, "l2": 0.705, "dropout": 0.66, "augmentation": 0.84}
 
@@ -29,7 +29,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
 
 def variants(*settings: str) -> dict[str, Run]:
     """A finished run for the variants of vgg3, with their real recipes."""
-    members = {member.name.removeprefix("vgg3-"): member for member in ablation("vgg3", settings)}
+    members = {member.name.removeprefix("vgg3-"): member for member in ablation_series("vgg3", settings)}
     return {
         name: replace(measured(f"vgg3-{name}", share), recipe=nested(flatten(members[name].recipe)))
         for name, share in SHARES.items()
@@ -37,7 +37,7 @@ def variants(*settings: str) -> dict[str, Run]:
 
 
 def test_what_each_variant_of_an_ablation_gained() -> None:
-    (sentence,) = gains(list(variants().values()))
+    (sentence,) = compare_runs(list(variants().values()))
     assert sentence == (
         "In vgg3, over plain (70.0%): batch-norm helped by 12.0 points; l2 changed nothing for certain (0.5 points); "
         "dropout cost 4.0 points; augmentation helped by 14.0 points. One run each, on CIFAR-10, all 10,000 test "
@@ -47,14 +47,14 @@ def test_what_each_variant_of_an_ablation_gained() -> None:
 
 def test_one_variant_that_is_shown_is_compared_with_all() -> None:
     runs = variants()
-    assert gains([runs["augmentation"]], list(runs.values())) == gains(list(runs.values()))
-    assert gains([measured("mine", 0.9)], list(runs.values())) == []
+    assert compare_runs([runs["augmentation"]], list(runs.values())) == compare_runs(list(runs.values()))
+    assert compare_runs([measured("mine", 0.9)], list(runs.values())) == []
 
 
 def test_a_variant_made_with_other_values_is_left_out() -> None:
     runs = variants()
     runs["l2"] = variants("epochs=3")["l2"]
-    (sentence,) = gains(list(runs.values()))
+    (sentence,) = compare_runs(list(runs.values()))
     assert "l2" not in sentence
     assert "augmentation helped by 14.0 points" in sentence
 
@@ -62,13 +62,13 @@ def test_a_variant_made_with_other_values_is_left_out() -> None:
 def test_without_the_plain_run_nothing_is_claimed() -> None:
     runs = variants()
     del runs["plain"]
-    assert gains(list(runs.values())) == []
+    assert compare_runs(list(runs.values())) == []
 
 
 def test_a_variant_that_was_stopped_early_is_left_out() -> None:
     runs = variants()
     runs["dropout"] = replace(runs["dropout"], metrics=runs["dropout"].metrics | {"status": "interrupted"})
-    (sentence,) = gains(list(runs.values()))
+    (sentence,) = compare_runs(list(runs.values()))
     assert "dropout" not in sentence
     assert "augmentation helped by 14.0 points" in sentence
 
@@ -77,25 +77,25 @@ def test_what_can_be_chance_depends_on_the_share() -> None:
     runs = variants()
     for name, share in (("plain", 0.99), ("l2", 0.991)):
         runs[name] = replace(runs[name], metrics=measured("", share).metrics)
-    assert "Less than about 0.3 points can be chance" in gains(list(runs.values()))[0]
+    assert "Less than about 0.3 points can be chance" in compare_runs(list(runs.values()))[0]
 
 
 def test_a_run_that_was_stopped_early_is_not_compared() -> None:
     one, other = measured("a", 0.60, augmentation={"cutout": 0}), measured("b", 0.92, augmentation={"cutout": 8})
-    assert "only augmentation.cutout differs" in gains([one, other])[0]
+    assert "only augmentation.cutout differs" in compare_runs([one, other])[0]
     stopped = replace(one, metrics=one.metrics | {"status": "interrupted"})
-    assert gains([stopped, other]) == []
+    assert compare_runs([stopped, other]) == []
 
 
 def test_a_renamed_run_is_still_its_variant() -> None:
     runs = [replace(run, name=f"my-{run.name}") for run in variants().values()]
-    assert "augmentation helped by 14.0 points" in gains(runs)[0]
+    assert "augmentation helped by 14.0 points" in compare_runs(runs)[0]
 
 
 def test_one_value_may_be_given_the_credit() -> None:
     one = measured("a", 0.80, augmentation={"flip": "none"})
     other = measured("b", 0.84, augmentation={"flip": "random"}, seed=3)
-    assert gains([one, other]) == [
+    assert compare_runs([one, other]) == [
         "b is 4.0 points better than a on CIFAR-10, all 10,000 test pictures; only augmentation.flip differs, random "
         "instead of none (one run each)."
     ]
@@ -103,18 +103,20 @@ def test_one_value_may_be_given_the_credit() -> None:
 
 def test_of_several_values_none_is_given_the_credit() -> None:
     one, other = measured("a", 0.80, epochs=3, batch_size=8), measured("b", 0.84, epochs=4, batch_size=9)
-    assert "2 values differ, so that none of them can be given the credit" in gains([one, other])[0]
+    assert "2 values differ, so that none of them can be given the credit" in compare_runs([one, other])[0]
 
 
 def test_a_difference_within_chance_is_no_gain() -> None:
     one, other = measured("a", 0.800, epochs=3), measured("b", 0.805, epochs=4)
-    assert "0.5 points apart on CIFAR-10, all 10,000 test pictures: too little" in gains([one, other])[0]
+    assert "0.5 points apart on CIFAR-10, all 10,000 test pictures: too little" in compare_runs([one, other])[0]
     few = measured("a", 0.8, 20, epochs=3), measured("b", 0.9, 20, epochs=4)
-    assert "too little to tell from chance" in gains(few)[0]
+    assert "too little to tell from chance" in compare_runs(few)[0]
 
 
 def test_the_same_values_differ_in_the_seed_or_the_data() -> None:
-    assert "only the seed or the data differ" in gains([measured("a", 0.8, seed=1), measured("b", 0.9, seed=2)])[0]
+    assert (
+        "only the seed or the data differ" in compare_runs([measured("a", 0.8, seed=1), measured("b", 0.9, seed=2)])[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_the_same_values_differ_in_the_seed_or_the_data() -> None:
     ],
 )
 def test_runs_measured_on_different_pictures_are_not_compared(other: Run) -> None:
-    assert gains([measured("a", 0.8), other]) == []
+    assert compare_runs([measured("a", 0.8), other]) == []
 
 
 def test_a_value_that_an_older_run_does_not_name_is_the_default() -> None:

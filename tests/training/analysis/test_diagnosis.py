@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.made_up_runs import make_run, wavering
-from training.analysis.diagnosis import remarks
+from training.analysis.diagnosis import diagnose
 from training.runs.history import History
 from training.runs.run import Run, list_runs
 
@@ -17,11 +17,11 @@ U_SHAPED = np.concatenate([np.linspace(1.6, 0.8, 12), np.linspace(0.82, 1.3, 18)
 
 
 def kinds(run: Run) -> list[str]:
-    return [remark.kind for remark in remarks(run)]
+    return [remark.kind for remark in diagnose(run)]
 
 
 def said(run: Run) -> str:
-    return " ".join(remark.sentence for remark in remarks(run))
+    return " ".join(remark.sentence for remark in diagnose(run))
 
 
 def test_overfitting_is_said_with_its_epoch_and_its_figures() -> None:
@@ -36,7 +36,7 @@ def test_overfitting_is_said_with_its_epoch_and_its_figures() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_overfitting_is_found_through_noise_near_its_epoch(seed: int) -> None:
     run = make_run(wavering(FALLING, 0.005, seed), wavering(U_SHAPED, 0.03, seed))
-    (remark,) = remarks(run)
+    (remark,) = diagnose(run)
     assert remark.kind == "overfitting"
     epoch = int(remark.sentence.partition("epoch ")[2].partition(" ")[0])
     assert 10 <= epoch <= 15
@@ -123,7 +123,7 @@ def test_few_epochs_are_no_trend() -> None:
         "3 epochs are too few to speak of a trend: validation loss went from 2.00 to 1.40."
     )
     assert kinds(make_run([2.0])) == ["short"]
-    assert remarks(make_run([])) == []
+    assert diagnose(make_run([])) == []
 
 
 def test_epochs_that_are_left_out_of_a_long_run_count_all_the_same() -> None:
@@ -177,7 +177,7 @@ def test_a_very_long_run_is_looked_at_quickly_and_whole() -> None:
     n = 20_000
     loss = 0.4 + 1.6 * np.exp(-np.arange(n) / 5000)
     val = np.concatenate([np.linspace(1.6, 0.8, n // 2), np.linspace(0.8, 1.3, n // 2)])
-    (remark,) = remarks(make_run(loss, val))
+    (remark,) = diagnose(make_run(loss, val))
     assert remark.kind == "overfitting"
     assert "(0.80 to 1.30)" in remark.sentence.replace("1.29", "1.30")
 
@@ -194,9 +194,9 @@ def test_a_recipe_of_rubbish_breaks_nothing(value: Any) -> None:
 def test_figures_of_rubbish_break_nothing(value: float) -> None:
     for n in (1, 2, 6, 40):
         column = tuple([value] * n)
-        remarks(replace(make_run(FALLING[:1]), history=History(*[column] * 7)))
+        diagnose(replace(make_run(FALLING[:1]), history=History(*[column] * 7)))
 
 
 def test_the_shipped_runs_get_a_sentence_without_a_warning() -> None:
     for run in list_runs():
-        assert remarks(run), json.dumps(run.recipe)
+        assert diagnose(run), json.dumps(run.recipe)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.made_up_runs import wavering
-from training.analysis.trends import change, direction, is_level, level_since, lowest, noise, score
+from training.analysis.trends import direction, is_level, level_since, mann_kendall, minimum_index, noise, total_change
 
 
 def test_noise_is_found_whatever_the_curve() -> None:
@@ -16,10 +16,10 @@ def test_noise_is_found_whatever_the_curve() -> None:
 
 def test_score_is_that_of_the_textbook() -> None:
     # 1 to 5 in order: all 10 pairs rise, and the variance is 5 * 4 * 15 / 18.
-    assert score([1, 2, 3, 4, 5]) == pytest.approx(9 / np.sqrt(300 / 18))
-    assert score([5, 4, 3, 2, 1]) == -score([1, 2, 3, 4, 5])
-    assert score([2, 2, 2, 2, 2]) == 0.0
-    assert score([1]) == 0.0
+    assert mann_kendall([1, 2, 3, 4, 5]) == pytest.approx(9 / np.sqrt(300 / 18))
+    assert mann_kendall([5, 4, 3, 2, 1]) == -mann_kendall([1, 2, 3, 4, 5])
+    assert mann_kendall([2, 2, 2, 2, 2]) == 0.0
+    assert mann_kendall([1]) == 0.0
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -58,9 +58,9 @@ def test_a_curve_is_level_from_where_it_stops_falling() -> None:
 def test_one_lucky_value_is_no_minimum() -> None:
     curve = np.abs(np.arange(20) - 8.0)
     curve[17] = -1
-    assert lowest(curve) in (7, 8, 9)
+    assert minimum_index(curve) in (7, 8, 9)
 
 
 def test_change_compares_the_ends() -> None:
-    assert change([1, 1, 1, 5, 9, 3, 3, 3, 3]) == 2
-    assert change([1.0]) == 0
+    assert total_change([1, 1, 1, 5, 9, 3, 3, 3, 3]) == 2
+    assert total_change([1.0]) == 0

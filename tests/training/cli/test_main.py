@@ -16,7 +16,7 @@ from tests.drawn import draw_cifar10, draw_folder, save_untrained
 from training.cli.main import app
 from training.engine.launch import read_data
 from training.recipes.recipe_file import load_recipe
-from training.runs.series import standings
+from training.runs.series import recipe_results
 
 pytestmark = pytest.mark.train
 
@@ -68,7 +68,7 @@ def test_recipes_are_listed_with_what_they_reached() -> None:
     result = call("recipes")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [row.name for row in standings()]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [row.name for row in recipe_results()]
     place = next(index for index, line in enumerate(lines) if line.startswith("fast "))
     assert "measured: 89.75% on cifar10 test, all 10,000, 93.50% on cifar10 test, first 1,000" in lines[place + 1]
 

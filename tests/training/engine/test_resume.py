@@ -23,9 +23,9 @@ from training.engine.callbacks import RunWriter, TrainingError, finished_epochs
 from training.engine.fit import fit
 from training.recipes.recipe import ModelSettings, OptimizerSettings, Recipe
 from training.recipes.recipe_file import load_recipe
-from training.runs.data_provenance import Origin, origin_of
-from training.runs.history import append_epoch, keep_epochs, read_history
-from training.runs.run import own_runs, read_run
+from training.runs.data_provenance import RunContext, read_context
+from training.runs.history import append_epoch, read_history, truncate_history
+from training.runs.run import own_runs_folder, read_run
 from training.runs.run_files import RunError
 
 pytestmark = pytest.mark.train
@@ -126,7 +126,7 @@ def test_a_run_cut_off_when_patience_had_run_out_trains_no_more(dataset: Dataset
 def test_epochs_that_an_early_end_left_out_are_no_reason_to_keep_later_ones(tmp_path: Path) -> None:
     for epoch in (1, 2, 18, 19):
         append_epoch(tmp_path, {"epoch": epoch, "loss": 1.0})
-    keep_epochs(tmp_path, 18)
+    truncate_history(tmp_path, 18)
     assert read_history(tmp_path / "history.csv").epoch == (1, 2, 18)
 
 
@@ -198,8 +198,8 @@ def test_a_run_goes_on_with_its_own_pictures_and_no_others(
     with monkeypatch.context() as patch:
         at_end_of(patch, 2, cut)
         assert isinstance(train(shapes, "mine", "--category-names", names).exception, BaseException)
-    folder = own_runs() / "mine"
-    assert origin_of(folder) == Origin(str(shapes), str(names))
+    folder = own_runs_folder() / "mine"
+    assert read_context(folder) == RunContext(str(shapes), str(names))
     refused = call("fit", "--resume", "--name", "mine", "--data", other)
     assert refused.exit_code == 1
     words = (
@@ -218,7 +218,7 @@ def test_a_new_run_replaces_no_network(home: Path, tmp_path: Path) -> None:
         result = train(shapes, name)
         assert result.exit_code == 1
         assert f"error: there is a network '{name}' already; take another name" in result.output
-    assert not own_runs().exists()
+    assert not own_runs_folder().exists()
 
 
 def test_evaluate_says_where_it_measures_on_what_was_learnt(home: Path, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_evaluate_says_where_it_measures_on_what_was_learnt(home: Path, tmp_path
 
 def test_an_unknown_origin_is_no_reason_to_refuse(begun: Path, dataset: Dataset, tmp_path: Path) -> None:
     (begun / "data.json").unlink()
-    assert origin_of(begun) is None
+    assert read_context(begun) is None
     fewer = dataclasses.replace(dataset, test=dataset.test.take(slice(0, 3)))
     fit(PLAIN, fewer, begun, tmp_path / "bundle", resume=True)
     assert len(read_run(begun).history) == 4

@@ -23,7 +23,7 @@ from tests.drawn import draw_folder
 from training.cli.main import app
 from training.engine.callbacks import RunWriter, finished_epochs
 from training.runs.history import History, read_history
-from training.runs.run import own_runs, read_run
+from training.runs.run import own_runs_folder, read_run
 from training.runs.run_files import CHECKPOINT
 
 SETTINGS = (
@@ -54,7 +54,7 @@ def resume(data: Path, name: str) -> Result:
 
 
 def history(name: str) -> History:
-    return read_history(own_runs() / name / "history.csv")
+    return read_history(own_runs_folder() / name / "history.csv")
 
 
 def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_as_if_nothing_happened(home: Path, shapes: Path) -> None:
@@ -62,11 +62,11 @@ def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_as_if_nothing_happened(h
     subprocess.run([*command, *fit(shapes, "whole")], stdout=subprocess.DEVNULL, check=True)
     process = subprocess.Popen([*command, *fit(shapes, "killed")], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while not (own_runs() / "killed" / CHECKPOINT).exists() and time.monotonic() < deadline:
+    while not (own_runs_folder() / "killed" / CHECKPOINT).exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 1 <= finished_epochs(own_runs() / "killed") < 6
+    assert 1 <= finished_epochs(own_runs_folder() / "killed") < 6
     again = ["fit", "--data", str(shapes), "--name", "killed", "--resume"]
     subprocess.run([*command, *again], stdout=subprocess.DEVNULL, check=True)
     for column in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
@@ -99,9 +99,9 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
     assert result.exit_code == 1
     assert "error: the disk is full; make room, then go on with --resume" in result.output
     assert "Traceback" not in result.output
-    assert read_run(own_runs() / "full").status == "cut off"
-    assert (finished_epochs(own_runs() / "full") if saved else 0) == saved
-    assert not any(map(is_temporary, (own_runs() / "full").iterdir()))
+    assert read_run(own_runs_folder() / "full").status == "cut off"
+    assert (finished_epochs(own_runs_folder() / "full") if saved else 0) == saved
+    assert not any(map(is_temporary, (own_runs_folder() / "full").iterdir()))
     assert resume(shapes, "full").exit_code == 0
     assert history("full").epoch == (1, 2, 3, 4, 5, 6)
 
@@ -116,11 +116,11 @@ def test_a_run_cut_off_after_its_last_epoch_goes_on_to_write_the_network_it_trai
     with monkeypatch.context() as patch:
         patch.setattr("training.engine.fit.save_bundle", cut_off)
         assert CliRunner().invoke(app, fit(shapes, "late")).exit_code == 1
-    assert finished_epochs(own_runs() / "late") == 6
+    assert finished_epochs(own_runs_folder() / "late") == 6
     again = resume(shapes, "late")
     assert again.exit_code == 0, again.output
     assert len(history("late")) == 6
-    whole, late = (read_run(own_runs() / name) for name in ("whole", "late"))
+    whole, late = (read_run(own_runs_folder() / name) for name in ("whole", "late"))
     assert late.status == "finished" and late.accuracy == whole.accuracy
     one, other = (keras.saving.load_model(find_bundle(name) / "model.keras") for name in ("whole", "late"))
     for weights, others in zip(one.get_weights(), other.get_weights(), strict=True):
@@ -187,7 +187,7 @@ def test_a_series_that_was_stopped_goes_on_with_the_same_command(
     assert result.exit_code == 1
     assert "error: stopped at twice-seed0; the same command goes on there" in result.output
     assert "mean" not in result.output
-    assert [path.name for path in own_runs().iterdir()] == ["twice-seed0"]
+    assert [path.name for path in own_runs_folder().iterdir()] == ["twice-seed0"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "n 2" in result.output

@@ -17,9 +17,16 @@ from model.datasets.splits import DataError
 from tests.drawn import draw_folder
 from training.recipes.recipe import RecipeError
 from training.runs import background_runs
-from training.runs.background_runs import can_go_on, go_on, last_words, list_starts, start, under_way
-from training.runs.process import is_alive, stop
-from training.runs.run import own_runs, read_run, unfinished
+from training.runs.background_runs import (
+    active_runs,
+    can_resume,
+    failure_reason,
+    list_starting_runs,
+    resume_run,
+    start_run,
+)
+from training.runs.process import is_alive, stop_run
+from training.runs.run import own_runs_folder, read_run, unfinished_runs
 from training.runs.run_files import CHECKPOINT, RunError, write_json
 
 PYTHON = sys.executable
@@ -54,8 +61,8 @@ def wait(condition: Callable[[], object]) -> None:
 def test_start_runs_the_command_line(tmp_path: Path, command: Callable[[str], None]) -> None:
     command("print(sys.argv[1:])")
     data = draw_folder(tmp_path / "my shapes", 2)
-    name = start("fast", ["epochs=2", "model.widths=[8, 16, 16]"], str(data), "mine")
-    folder = own_runs() / name
+    name = start_run("fast", ["epochs=2", "model.widths=[8, 16, 16]"], str(data), "mine")
+    folder = own_runs_folder() / name
     wait(lambda: is_alive(folder) is False)
     assert (folder / "output.txt").read_text() == (
         f"['-P', '-m', 'training', 'fit', '--recipe', 'fast', '--name', 'mine', '--set=epochs=2', "
@@ -66,16 +73,16 @@ def test_start_runs_the_command_line(tmp_path: Path, command: Callable[[str], No
 def test_a_file_of_the_users_own_is_not_taken_for_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "training.py").write_text("raise SystemExit('not ours')")
     monkeypatch.chdir(tmp_path)
-    folder = own_runs() / "mine"
+    folder = own_runs_folder() / "mine"
     folder.mkdir(parents=True)
-    background_runs.spawn(folder, ["--recipe", "fsat"], "")
+    background_runs.spawn_process(folder, ["--recipe", "fsat"], "")
     wait(lambda: is_alive(folder) is False)
-    assert last_words(folder).startswith("unknown recipe 'fsat'")
+    assert failure_reason(folder).startswith("unknown recipe 'fsat'")
 
 
 def test_without_a_name_it_is_the_recipe_and_the_time(command: Callable[[str], None]) -> None:
     command("")
-    assert start("fast").startswith("fast-20")
+    assert start_run("fast").startswith("fast-20")
 
 
 @pytest.mark.parametrize(
@@ -97,38 +104,38 @@ def test_what_cannot_be_trained_is_not_started(
 ) -> None:
     command("")
     with pytest.raises((RecipeError, DataError, BundleError, RunError)) as raised:
-        start(recipe, settings, data, name)
+        start_run(recipe, settings, data, name)
     assert words in str(raised.value)
     assert not home.exists()
 
 
 def test_a_name_is_taken_once(command: Callable[[str], None]) -> None:
     command("time.sleep(60)")
-    start("fast", name="mine")
-    assert under_way() == ["mine"]
+    start_run("fast", name="mine")
+    assert active_runs() == ["mine"]
     with pytest.raises(RunError, match="the run 'mine' is starting already"):
-        start("fast", name="mine")
-    (entry,) = list_starts()
+        start_run("fast", name="mine")
+    (entry,) = list_starting_runs()
     assert (entry.name, entry.alive, entry.problem) == ("mine", True, "")
-    stop(own_runs() / "mine")
-    wait(lambda: not list_starts())  # a start that was stopped leaves nothing
-    assert not (own_runs() / "mine").exists()
+    stop_run(own_runs_folder() / "mine")
+    wait(lambda: not list_starting_runs())  # a start that was stopped leaves nothing
+    assert not (own_runs_folder() / "mine").exists()
 
 
 def test_a_start_that_fails_says_why_and_its_name_is_free(command: Callable[[str], None]) -> None:
     command("print('run 1'); print('error: there is \\x1b no picture', file=sys.stderr); print('bye'); sys.exit(1)")
-    start("fast", name="mine")
-    wait(lambda: not list_starts()[0].alive)
-    assert list_starts()[0].problem == "there is  no picture"
-    assert under_way() == []
+    start_run("fast", name="mine")
+    wait(lambda: not list_starting_runs()[0].alive)
+    assert list_starting_runs()[0].problem == "there is  no picture"
+    assert active_runs() == []
     command("time.sleep(60)")
-    start("fast", name="mine")
-    assert list_starts()[0].alive
-    stop(own_runs() / "mine")
+    start_run("fast", name="mine")
+    assert list_starting_runs()[0].alive
+    stop_run(own_runs_folder() / "mine")
 
 
 def test_last_words_are_the_last_error_or_else_the_last_line(tmp_path: Path) -> None:
-    assert last_words(tmp_path) == ""
+    assert failure_reason(tmp_path) == ""
     for text, words in [
         (b"", ""),
         (b"\n\n", ""),
@@ -138,11 +145,11 @@ def test_last_words_are_the_last_error_or_else_the_last_line(tmp_path: Path) -> 
         (b"\xff\xfe\x00", "��"),
     ]:
         (tmp_path / "output.txt").write_bytes(text)
-        assert last_words(tmp_path) == words
+        assert failure_reason(tmp_path) == words
 
 
 def run_folder(name: str, *files: str) -> Path:
-    folder = own_runs() / name
+    folder = own_runs_folder() / name
     folder.mkdir(parents=True)
     (folder / "recipe.toml").write_text('name = "fast"\nepochs = 5\n')
     for file in files:
@@ -151,37 +158,37 @@ def run_folder(name: str, *files: str) -> Path:
 
 
 def test_what_can_go_on_is_an_own_run_that_has_not_finished() -> None:
-    assert can_go_on(read_run(run_folder("unbegun")))
-    assert can_go_on(read_run(run_folder("saved", "history.csv", CHECKPOINT)))
-    assert can_go_on(read_run(run_folder("unsaved", "history.csv")))  # its first checkpoint did not fit on the disk
+    assert can_resume(read_run(run_folder("unbegun")))
+    assert can_resume(read_run(run_folder("saved", "history.csv", CHECKPOINT)))
+    assert can_resume(read_run(run_folder("unsaved", "history.csv")))  # its first checkpoint did not fit on the disk
     finished = run_folder("finished", "history.csv", CHECKPOINT)
     write_json(finished / "metrics.json", {"status": "finished"})
-    assert not can_go_on(read_run(finished))
+    assert not can_resume(read_run(finished))
     write_json(finished / "metrics.json", {"status": "interrupted"})
-    assert can_go_on(read_run(finished))
+    assert can_resume(read_run(finished))
     write_json(run_folder("running") / "progress.json", {"updated": time.time()})
-    assert not can_go_on(read_run(own_runs() / "running"))
-    assert {run.name for run in unfinished()} == {"unbegun", "saved", "unsaved", "running"}
+    assert not can_resume(read_run(own_runs_folder() / "running"))
+    assert {run.name for run in unfinished_runs()} == {"unbegun", "saved", "unsaved", "running"}
 
 
 def test_going_on_is_one_process_with_the_same_data(tmp_path: Path, command: Callable[[str], None]) -> None:
     command("print(sys.argv[1:], flush=True); time.sleep(60)")
     data, folder = draw_folder(tmp_path / "shapes", 2), run_folder("mine")
-    go_on("mine", str(data))
+    resume_run("mine", str(data))
     assert read_run(folder).status == "running"
     with pytest.raises(RunError, match="'mine' cannot go on: it is finished, or still going on"):
-        go_on("mine", str(data))
+        resume_run("mine", str(data))
     wait(lambda: (folder / "output.txt").read_text())
     words = f"['-P', '-m', 'training', 'fit', '--resume', '--name', 'mine', '--data={data}']\n"
     assert (folder / "output.txt").read_text() == words
-    stop(folder)
+    stop_run(folder)
     wait(lambda: read_run(folder).status == "cut off")
 
 
 @pytest.mark.parametrize("name", ["fast", "nobody", "../x"])
 def test_only_an_own_run_goes_on(name: str) -> None:
     with pytest.raises(RunError):
-        go_on(name, "")
+        resume_run(name, "")
 
 
 def full(*_: object, **__: object) -> None:
@@ -191,8 +198,8 @@ def full(*_: object, **__: object) -> None:
 def test_without_a_program_to_start_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.runs.background_runs.sys.executable", "/nowhere/python")
     with pytest.raises(RunError, match="the run 'mine' cannot be started: No such file or directory"):
-        start("fast", name="mine")
-    assert list_starts() == [] and not (own_runs() / "mine").exists()
+        start_run("fast", name="mine")
+    assert list_starting_runs() == [] and not (own_runs_folder() / "mine").exists()
 
 
 def test_a_full_disk_starts_nothing_and_says_so(
@@ -210,9 +217,9 @@ def test_a_full_disk_starts_nothing_and_says_so(
     with monkeypatch.context() as patch:
         patch.setattr("training.runs.background_runs.write_json", full)
         with pytest.raises(RunError, match="the run 'mine' cannot be started: No space left on device"):
-            start("fast", name="mine")
+            start_run("fast", name="mine")
     assert begun[0].poll() is not None  # nobody could have stopped it
-    assert list_starts() == [] and not (own_runs() / "mine").exists()
+    assert list_starting_runs() == [] and not (own_runs_folder() / "mine").exists()
 
 
 def test_two_that_start_a_run_together_start_it_once(command: Callable[[str], None]) -> None:
@@ -232,4 +239,4 @@ except RunError as error:
     others = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(other.communicate(timeout=120)[0].strip() for other in others)
     assert said == ["started", "the run 'mine' is starting already"]
-    stop(own_runs() / "mine")
+    stop_run(own_runs_folder() / "mine")

@@ -13,7 +13,15 @@ from typing import Any
 import psutil
 import pytest
 
-from training.runs.process import claimed, describe, interruptible, is_alive, is_stopping, stop, trainer
+from training.runs.process import (
+    claim_run,
+    describe,
+    is_alive,
+    is_stopping,
+    stop_on_signals,
+    stop_run,
+    training_process,
+)
 from training.runs.run import read_run
 from training.runs.run_files import PROCESS, PROGRESS, RunError, read_json, write_json
 
@@ -59,7 +67,7 @@ def started() -> Iterator[Any]:
 
 def test_a_claimed_run_is_alive_and_released_in_the_end(folder: Path) -> None:
     assert is_alive(folder) is None
-    with claimed(folder):
+    with claim_run(folder):
         assert read_json(folder / PROCESS)["pid"] == os.getpid()
         assert is_alive(folder)
         assert read_run(folder).status == "running"
@@ -68,7 +76,7 @@ def test_a_claimed_run_is_alive_and_released_in_the_end(folder: Path) -> None:
 
 
 def test_a_run_that_ends_with_an_error_is_not_taken_for_a_running_one(folder: Path) -> None:
-    with pytest.raises(RuntimeError, match="no number"), claimed(folder):
+    with pytest.raises(RuntimeError, match="no number"), claim_run(folder):
         write_json(folder / PROGRESS, {"updated": time.time(), "epoch": 1})
         assert read_run(folder).status == "running"
         raise RuntimeError("the loss is no number")
@@ -77,14 +85,14 @@ def test_a_run_that_ends_with_an_error_is_not_taken_for_a_running_one(folder: Pa
 
 def test_an_earlier_wish_to_end_is_not_taken_for_a_new_one(folder: Path) -> None:
     write_json(folder / PROCESS, {"stopping": True})
-    with claimed(folder):
+    with claim_run(folder):
         assert not is_stopping(folder)
 
 
 def test_a_run_has_one_process_at_a_time(folder: Path, started: Any) -> None:
     other = started(PATIENT)
     write_json(folder / PROCESS, describe(other.pid))
-    with pytest.raises(RunError, match=f"is being trained already, by process {other.pid}"), claimed(folder):
+    with pytest.raises(RunError, match=f"is being trained already, by process {other.pid}"), claim_run(folder):
         pass
     assert read_json(folder / PROCESS)["pid"] == other.pid
 
@@ -92,7 +100,7 @@ def test_a_run_has_one_process_at_a_time(folder: Path, started: Any) -> None:
 def test_stop_ends_a_process_as_ctrl_c_does(folder: Path, started: Any) -> None:
     process = started(PATIENT)
     write_json(folder / PROCESS, describe(process.pid))
-    stop(folder)
+    stop_run(folder)
     assert process.communicate(timeout=60)[0] == "interrupted\n"
     assert process.returncode == 0
     assert is_stopping(folder)
@@ -108,10 +116,10 @@ def test_a_process_whose_parent_ignores_ctrl_c_hears_it_all_the_same(started: An
 def test_asked_again_a_process_ends_at_once(folder: Path, started: Any) -> None:
     process = started(STUBBORN)
     write_json(folder / PROCESS, describe(process.pid))
-    stop(folder)
+    stop_run(folder)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
-    stop(folder)
+    stop_run(folder)
     assert process.wait(60) == -signal.SIGKILL
 
 
@@ -132,9 +140,9 @@ def test_asked_again_a_process_ends_at_once(folder: Path, started: Any) -> None:
 def test_a_process_that_only_bears_the_number_is_left_alone(folder: Path, started: Any, change: dict[str, Any]) -> None:
     process = started(PATIENT)
     write_json(folder / PROCESS, describe(process.pid) | change)
-    assert trainer(folder) is None
+    assert training_process(folder) is None
     with pytest.raises(RunError, match="has no process on this machine to stop"):
-        stop(folder)
+        stop_run(folder)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
 
@@ -160,7 +168,7 @@ def test_another_machines_process_cannot_be_judged_from_here(folder: Path) -> No
 
 def test_signals_are_as_before_in_the_end() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), interruptible():
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
     assert signal.getsignal(signal.SIGTERM) is before

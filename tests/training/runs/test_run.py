@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.runs.drawn_runs import make_run
 from training.runs import run as run_module
-from training.runs.run import list_runs, own_runs, read_run
+from training.runs.run import list_runs, own_runs_folder, read_run
 
 
 def test_status_follows_what_the_run_says(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_run_sums_up_its_epochs(tmp_path: Path) -> None:
 
 def test_own_runs_come_first_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(run_module, "RUNS", tmp_path / "shipped")
+    monkeypatch.setattr(run_module, "SHIPPED_RUNS", tmp_path / "shipped")
     for name in ("shipped/b", "shipped/a", "home/runs/new", "home/runs/old", "home/runs/middle"):
         make_run(tmp_path / name)
     (tmp_path / "home/runs/no-run").mkdir()
@@ -58,13 +58,13 @@ def test_a_run_that_is_removed_while_the_runs_are_listed_is_not_among_them(
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     for name in ("going", "reading", "staying"):
-        (own_runs() / name).mkdir(parents=True)
-        (own_runs() / name / "recipe.toml").write_text('name = "fast"\n')
+        (own_runs_folder() / name).mkdir(parents=True)
+        (own_runs_folder() / name / "recipe.toml").write_text('name = "fast"\n')
     really, glob = run_module.read_run, Path.glob
 
     def found(self: Path, pattern: str) -> list[Path]:
         paths = list(glob(self, pattern))
-        shutil.rmtree(own_runs() / "going", ignore_errors=True)
+        shutil.rmtree(own_runs_folder() / "going", ignore_errors=True)
         return paths
 
     def read(folder: Path) -> run_module.Run:
@@ -74,4 +74,4 @@ def test_a_run_that_is_removed_while_the_runs_are_listed_is_not_among_them(
 
     monkeypatch.setattr(Path, "glob", found)
     monkeypatch.setattr(run_module, "read_run", read)
-    assert [run.name for run in list_runs() if run.path.parent == own_runs()] == ["staying"]
+    assert [run.name for run in list_runs() if run.path.parent == own_runs_folder()] == ["staying"]
