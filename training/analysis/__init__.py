@@ -1,6 +1,6 @@
-"""What the curves and figures of runs say: trends, diagnosis, ablations.
+"""What the curves and metrics of runs show: trends, a diagnosis, the effect of each value in an ablation.
 
-Sentences that claim no more than the numbers show.
+The sentences claim no more than the numbers show.
 """
 
 __all__ = ["ablation_report", "diagnosis"]

@@ -1,4 +1,4 @@
-"""What one value or another gained: runs of an ablation, or two runs, compared in sentences."""
+"""Compare the runs of an ablation, or two runs, in sentences: what each value gained."""
 
 from __future__ import annotations
 
@@ -28,9 +28,16 @@ class _Measurement:
 
 
 def compare_runs(shown: Sequence[Run], runs: Sequence[Run] = ()) -> list[str]:
-    """Sentences about the runs that are shown: one for each ablation that one of them belongs to, with all its
-    variants among `runs`; without any, one for two runs. Empty where nothing can be told, as of a run that was stopped
-    early: how its accuracy would have ended is not known."""
+    """Compare the runs that are shown.
+
+    There is one sentence for each ablation that a run belongs to, with all its variants among `runs`; without any
+    ablation, one sentence for two runs. Runs that were stopped early are left out, because their final accuracy is
+    unknown.
+
+    Args:
+        shown: The runs on the page.
+        runs: All runs, in which the other variants are looked up.
+    """
     names = [str(run.recipe.get("name")) for run in shown]
     finished = [run for run in [*shown, *runs] if run.status == "finished"]
     touched = [title for title in ablation_names() if any(name.startswith(f"{title}-") for name in names)]

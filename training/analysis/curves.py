@@ -1,4 +1,4 @@
-"""The figures of a run as arrays, and the form of what is said about them."""
+"""The curves of a run as arrays, and the form of what is said about them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_EPOCHS = 240  # epochs looked at; of a longer run every second, third, …
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence in the reader's language, and what kind of thing it says."""
+    """A sentence about a run, in the reader's language, and its kind."""
 
     kind: str
     sentence: str
@@ -23,7 +23,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Curves:
-    """The measured epochs of a run, float arrays of one length; `validated`: there are validation figures."""
+    """The epochs of a run as float arrays of equal length; `validated`: whether there are validation metrics."""
 
     epoch: np.ndarray
     loss: np.ndarray
@@ -38,12 +38,12 @@ class Curves:
 
     @property
     def last(self) -> int:
-        """How many of these epochs count as its end."""
+        """The number of epochs that count as the end of the run."""
         return max(8, len(self) // 4)
 
 
 def read_curves(run: Run) -> Curves:
-    """The run's history as arrays, thinned where it is very long. A loss that is no number stays so."""
+    """Return a run's history as arrays, thinned out if it is very long; a loss that is NaN stays NaN."""
     history = run.history
     columns = (history.epoch, history.loss, history.accuracy, history.val_loss, history.val_accuracy)
     table = np.array([*columns, history.learning_rate], float).reshape(6, -1)
@@ -57,14 +57,15 @@ def read_curves(run: Run) -> Curves:
 
 
 def epoch_span(epochs: np.ndarray) -> int:
-    """From the first of some epochs to the last, how many there are, those left out between them too."""
+    """Return the number of epochs from the first to the last, including those that were thinned out."""
     return to_int(epochs[-1] - epochs[0]) + 1
 
 
 def format_losses(**values: Any) -> dict[str, str]:
-    """Losses as they are written: two digits after the point, three below a tenth."""
+    """Format losses: two decimals, or three below 0.1."""
     return {name: decimal(float(value), 2 if abs(value) >= 0.1 else 3) for name, value in values.items()}
 
 
 def to_int(number: float) -> int:
+    """Convert a whole float to int."""
     return int(number)

@@ -1,4 +1,4 @@
-"""What the curves of a run say, in sentences that claim no more than the numbers show."""
+"""Diagnose a run from its curves, in sentences that claim no more than the numbers show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNDERFITTING_ACCURACY = 0.7  # accuracy on training pictures below which a netw
 
 
 def diagnose(run: Run) -> list[Finding]:
-    """How the run ended where that is worth a word, what its loss did, and how training and validation compare."""
+    """Say how the run ended if that is notable, what its loss did, and how training and validation compare."""
     curves = read_curves(run)
     if not len(curves):
         return []

@@ -1,4 +1,4 @@
-"""Training accuracy beside validation accuracy, and why one may lie above the other."""
+"""Compare training and validation accuracy, and say why one may be higher."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HARDER_SETTINGS = {
 
 
 def compare_accuracies(curves: Curves, recipe: dict[str, Any]) -> list[Finding]:
-    """Training beside validation accuracy at the end, where one lies clearly above the other."""
+    """Compare training and validation accuracy at the end, if one is clearly higher."""
     if not curves.validated:
         return []
     train, val = curves.accuracy[-curves.last :], curves.val_accuracy[-curves.last :]

@@ -1,4 +1,4 @@
-"""Whether a curve rises or falls, or only wavers: small statistics that noise does not fool easily."""
+"""Robust statistics that tell whether a curve rises, falls or is level despite its noise."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MIN_CHANGE = 0.01  # and so is one smaller than this share of the values
 
 
 def mann_kendall(values: Sequence[float] | np.ndarray) -> float:
-    """How much a series rises (above 0) or falls, in standard deviations of one without trend.
+    """Return how much a series rises (above 0) or falls, in standard deviations of a series without trend.
 
-    The test of Mann (1945) and Kendall (1975), https://doi.org/10.2307/1907187: it only asks of each pair of values
-    which is larger, so that one wild value counts little.
+    The test of Mann (1945) and Kendall (1975), https://doi.org/10.2307/1907187, only compares pairs of values, so that
+    outliers have little influence.
     """
     series = np.asarray(values, float)
     n = len(series)
@@ -29,13 +29,13 @@ def mann_kendall(values: Sequence[float] | np.ndarray) -> float:
 
 
 def noise(values: Sequence[float] | np.ndarray) -> float:
-    """The standard deviation of what wavers about a smooth curve, from the median second difference; 0 below three."""
+    """Estimate the standard deviation of the noise from second differences; 0 below three values."""
     bends = np.abs(np.diff(np.asarray(values, float), 2))
     return float(np.median(bends) / 0.6745 / np.sqrt(6)) if len(bends) else 0.0
 
 
 def start_and_end(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """Where a series begins and ends: the medians of its first and of its last third."""
+    """Return the medians of the first and of the last third."""
     series = np.asarray(values, float)
     third = max(1, len(series) // 3)
     return float(np.median(series[:third])), float(np.median(series[-third:]))
@@ -53,7 +53,7 @@ def smallest_change(values: Sequence[float] | np.ndarray) -> float:
 
 
 def direction(values: Sequence[float] | np.ndarray) -> int:
-    """1 for a series that rises, -1 for one that falls, 0 where neither stands out of the noise or it is too short."""
+    """Return 1 if a series rises, -1 if it falls, 0 if neither exceeds the noise or it is too short."""
     if len(values) < _MIN_TREND:
         return 0
     found, moved = mann_kendall(values), total_change(values)
@@ -72,18 +72,18 @@ def is_level(values: Sequence[float] | np.ndarray) -> bool:
 
 
 def level_since(values: Sequence[float] | np.ndarray) -> int | None:
-    """The earliest position from which on a series is level; None where its end is not."""
+    """Return the first index from which the series is level; None if its end is not."""
     starts = range(len(values) - _MIN_LEVEL + 1)
     return next((start for start in starts if is_level(values[start:])), None)
 
 
 def minimum_index(values: Sequence[float] | np.ndarray) -> int:
-    """The position of the minimum, after a median of three: one lucky value is no minimum."""
+    """Return the index of the minimum after a running median of three, so that one lucky value does not count."""
     return int(np.argmin(median_of_three(values)))
 
 
 def median_of_three(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Each value replaced by the median of it and its neighbours, at the ends by the mean of two; (n,)."""
+    """Return the running median of three, (n,); at the ends the mean of two."""
     series = np.asarray(values, float)
     if len(series) < 3:
         return series

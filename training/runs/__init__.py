@@ -1,6 +1,6 @@
-"""Run folders: what a training writes while it goes on, read by whoever looks, and the processes that write.
+"""Run folders: written by a training process, read while it is still running; and the processes themselves.
 
-The runs that ship lie here too.
+The shipped runs are stored here too.
 """
 
 __all__ = ["background_runs", "changes", "data_provenance", "history", "process", "run", "run_files", "series"]

@@ -1,4 +1,4 @@
-"""Runs in processes of their own: `python -m training fit`, started here and left alone."""
+"""Train in background processes: `python -m training fit`, started here and then independent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _starting = threading.Lock()
 
 @dataclass(frozen=True)
 class StartingRun:
-    """A run on its way to its first epoch, or one that did not get there: then `problem` says why."""
+    """A run before its first epoch; if it failed, `problem` says why."""
 
     name: str
     path: Path
@@ -52,10 +52,19 @@ class StartingRun:
 
 
 def start_run(recipe: str, settings: Sequence[str] = (), data: str = "", name: str = "") -> str:
-    """Train a shipped recipe in the background; returns the run's name.
+    """Train a shipped recipe in the background and return the name of the run.
 
-    settings: `key=value`; data: a folder, or empty for CIFAR-10 by download; name: otherwise the recipe and the time.
-    Raises RecipeError, DataError, BundleError, RunError before anything is started.
+    Args:
+        recipe: The name of the recipe.
+        settings: Overrides as `key=value`.
+        data: A data folder; "" downloads CIFAR-10.
+        name: The name of the run; by default the recipe and the time.
+
+    Raises:
+        RecipeError: The recipe or a setting is invalid.
+        DataError: The data folder is missing.
+        BundleError: The name is invalid, or Keras is not installed.
+        RunError: The name is taken, or the process cannot be started.
     """
     require("keras")
     if recipe not in recipe_names():
@@ -83,9 +92,12 @@ def start_run(recipe: str, settings: Sequence[str] = (), data: str = "", name: s
 
 
 def resume_run(name: str, data: str) -> None:
-    """Resume an own run in the background, from its checkpoint or, without one, from its beginning.
+    """Resume a run in the background from its checkpoint, or from the beginning if it has none.
 
-    Raises NotInstalled, RunError, DataError.
+    Raises:
+        NotInstalled: Keras is not installed.
+        RunError: The run is finished, still running, or unknown.
+        DataError: The data folder is missing.
     """
     require("keras")
     source = _check_data_folder(data)
@@ -108,7 +120,7 @@ def _report_start_errors(name: str) -> Iterator[None]:
 
 
 def can_resume(run: Run) -> bool:
-    """Whether a run of the user has ended before its last epoch and can be resumed."""
+    """Return whether one of the user's runs ended before its last epoch and can be resumed."""
     if run.path.parent != own_runs_folder() or run.status in ("running", "finished"):
         return False
     return (run.path / CHECKPOINT).is_file() or has_no_checkpoint(run.path)
@@ -153,7 +165,7 @@ def spawn_process(folder: Path, arguments: Sequence[str], data: str) -> None:
 
 
 def list_starting_runs() -> list[StartingRun]:
-    """The runs started in the background that have no epoch's folder yet, newest first; those stopped are cleared."""
+    """List the runs without a first epoch yet, newest first; stopped ones are removed."""
     found = []
     outputs = [path for path in own_runs_folder().glob(f"*/{_OUTPUT}") if not (path.parent / "recipe.toml").exists()]
     for path in sorted(outputs, key=modified_at, reverse=True):
@@ -167,7 +179,7 @@ def list_starting_runs() -> list[StartingRun]:
 
 
 def discard_start(folder: Path) -> None:
-    """Forget a run that ended before it began. Whatever else lies in its folder stays."""
+    """Remove the files of a run that ended before its first epoch; any other files stay."""
     with suppress(OSError):
         for name in (_OUTPUT, PROCESS, DATA, LOCK):
             (folder / name).unlink(missing_ok=True)
@@ -175,9 +187,9 @@ def discard_start(folder: Path) -> None:
 
 
 def failure_reason(folder: Path, errors_only: bool = False) -> str:
-    """Why a run in the background ended early, as its command said it: the last error, or else the last line.
+    """Return why a background run ended early: the last error in its output, or else the last line.
 
-    errors_only: for a run that ended as it was asked to, whose last line is no error.
+    `errors_only`: only an error counts, for runs that were asked to stop.
     """
     try:
         with (folder / _OUTPUT).open("rb") as file:
@@ -191,6 +203,6 @@ def failure_reason(folder: Path, errors_only: bool = False) -> str:
 
 
 def active_runs() -> list[str]:
-    """The names of the user's runs that train at this moment."""
+    """List the names of the user's runs that are training now."""
     running = [run.name for run in unfinished_runs() if run.status == "running"]
     return running + [entry.name for entry in list_starting_runs() if entry.alive]

@@ -1,4 +1,4 @@
-"""What the user does with runs that have ended: remove one, take that back, rename one."""
+"""Remove, restore and rename runs that have ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _TRASH_SECONDS = 24 * 3600  # how long a removed run can be brought back, as a r
 
 
 def remove_run(name: str) -> Path:
-    """Take a run of the user off the list; returns where its folder waits in the trash for a day. Raises RunError."""
+    """Move a run to the trash, where it stays for a day, and return its folder there.
+
+    Raises:
+        RunError: The run is still running, or unknown.
+    """
     folder = own_run_folder(name)
     if read_run(folder).status == "running":
         raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
@@ -41,7 +45,7 @@ def _empty_trash(trash: Path) -> None:
 
 
 def restore_run(trash: Path, name: str) -> None:
-    """Undo `remove_run`. Raises RunError when there is a run of that name again."""
+    """Undo `remove_run`; raise RunError if the name is taken again."""
     own = (home() / "bundles" / name).exists()  # else a model of that name was stored meanwhile
     check_unused_name(name, network=name if own else "")
     own_runs_folder().mkdir(parents=True, exist_ok=True)
@@ -49,7 +53,12 @@ def restore_run(trash: Path, name: str) -> None:
 
 
 def rename_run(name: str, new: str) -> None:
-    """Give a run of the user another name. Raises RunError, BundleError."""
+    """Rename a run.
+
+    Raises:
+        RunError: The run is still running, or the new name is taken.
+        BundleError: The new name is invalid.
+    """
     folder = own_run_folder(name)
     run = read_run(folder)
     if run.status == "running":

@@ -1,4 +1,4 @@
-"""Which pictures a run is trained on: written beside it, so that going on reads the same ones and takes no others."""
+"""Record which data a run is trained on, so that it is resumed with the same pictures."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _MAX_CLASSES_SHOWN = 4  # classes that a sentence names
 
 @dataclass(frozen=True)
 class RunContext:
-    """Full paths of the data and of the JSON that names its classes; empty for CIFAR-10 by download, and for none."""
+    """The absolute paths of the data ("" for downloaded CIFAR-10) and of the class names ("" for none)."""
 
     data: str = ""
     category_names: str = ""
 
 
 def read_context(folder: Path) -> RunContext | None:
-    """What the run in `folder` was begun with; None where it does not say."""
+    """Return what a run was started with; None if it does not say."""
     known = read_json(folder / DATA)
     data, names = known.get("data"), known.get("category_names")
     return RunContext(data, names) if isinstance(data, str) and isinstance(names, str) else None
 
 
 def write_context(folder: Path, origin: RunContext) -> None:
-    """Note what a run will be trained on before anybody has read it."""
+    """Record what a run will be trained on, before the data is read."""
     write_json(folder / DATA, asdict(origin))
 
 
 def record_data(folder: Path, origin: RunContext, dataset: Dataset, resume: bool) -> None:
-    """Write down what a run is trained on. Raises RunError where one that goes on was begun with other pictures."""
+    """Record the data of a run; raise RunError if it is resumed with other pictures."""
     now: dict[str, object] = {
         "classes": list(dataset.classes),
         "training": len(dataset.train),

@@ -1,4 +1,4 @@
-"""history.csv: a row an epoch, written while a run trains and read by whoever looks."""
+"""history.csv: one row per epoch, written during training and read by the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_r
 
 @dataclass(frozen=True)
 class History:
-    """A row an epoch; each column a tuple of floats in the order of the epochs, NaN where nothing was measured."""
+    """One row per epoch: each column is a tuple of floats, NaN if not measured."""
 
     epoch: tuple[float, ...] = ()
     loss: tuple[float, ...] = ()
@@ -29,7 +29,7 @@ class History:
 
 
 def read_history(path: Path) -> History:
-    """Read history.csv; a last line that is still being written is left out."""
+    """Read history.csv without a last line that is still being written."""
     columns: dict[str, list[float]] = {name: [] for name in _COLUMNS}
     try:
         text = path.read_text("utf-8-sig", errors="replace")  # Excel writes a byte order mark when it saves one
@@ -46,7 +46,7 @@ def read_history(path: Path) -> History:
 
 
 def append_epoch(folder: Path, row: dict[str, float]) -> None:
-    """Add one epoch to history.csv, flushed to disk before it returns."""
+    """Append an epoch to history.csv and flush it to disk."""
     path = folder / "history.csv"
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
@@ -59,7 +59,7 @@ def append_epoch(folder: Path, row: dict[str, float]) -> None:
 
 
 def truncate_history(folder: Path, epochs: int) -> None:
-    """Drop what a run that was cut off wrote to history.csv after its last checkpoint: it will be trained again."""
+    """Drop the rows that a killed run wrote after its last checkpoint: these epochs are trained again."""
     path = folder / "history.csv"
     head, *rows = path.read_text("utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [""]
     write_atomic(path, head + "".join(row for row in rows if _is_row_up_to(row, epochs)))

@@ -1,4 +1,4 @@
-"""The process that a run trains in: known by its number and the moment it began, so that no other is taken for it."""
+"""The process that trains a run, identified by its PID and start time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _CLOCK_TOLERANCE = 2.0  # seconds by which a moment may seem to move when the ma
 
 
 def describe(pid: int) -> dict[str, Any]:
-    """What tells a process from a later one with the same number. Raises psutil.Error when there is none."""
+    """Return what identifies a process; raise psutil.Error if there is none."""
     import psutil
 
     return {"pid": pid, "started": psutil.Process(pid).create_time(), "host": socket.gethostname()}
 
 
 def training_process(folder: Path) -> psutil.Process | None:
-    """The living process that trains the run in `folder`, where the run says so and it is of this machine."""
+    """Return the living process that trains a run on this machine, or None."""
     import psutil
 
     said = read_json(folder / PROCESS)
@@ -46,7 +46,7 @@ def training_process(folder: Path) -> psutil.Process | None:
 
 
 def is_alive(folder: Path) -> bool | None:
-    """Whether the run's process lives; None where the run does not say which one it is, or it is another machine's."""
+    """Return whether the run's process is alive; None if unknown, or on another machine."""
     said = read_json(folder / PROCESS)
     if "pid" not in said or said.get("host") != socket.gethostname():
         return None
@@ -54,14 +54,15 @@ def is_alive(folder: Path) -> bool | None:
 
 
 def is_stopping(folder: Path) -> bool:
-    """Whether the run's process has been asked to end."""
+    """Return whether the run's process has been asked to stop."""
     return read_json(folder / PROCESS).get("stopping") is True
 
 
 def stop_run(folder: Path) -> None:
-    """Ask the run's process to end: it keeps its best weights and can go on later. Asked again, it ends at once.
+    """Ask the run's process to stop, saving its best weights and a checkpoint; a second time, kill it.
 
-    No other process is touched. Raises RunError when the run has none on this machine.
+    Raises:
+        RunError: The run has no process on this machine.
     """
     import psutil
 
@@ -79,7 +80,11 @@ def stop_run(folder: Path) -> None:
 
 @contextmanager
 def claim_run(folder: Path) -> Iterator[None]:
-    """While this lasts, the run in `folder` is trained by this process. Raises RunError when another one does that."""
+    """Mark the run as trained by this process while the block runs.
+
+    Raises:
+        RunError: Another process is training it.
+    """
     with locked(folder / LOCK):  # two that begin together must not both find nobody
         other = training_process(folder)
         if other is not None and other.pid != os.getpid():
@@ -106,7 +111,7 @@ def _handle_signal(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, and both do so even where the parent process ignores Ctrl-C."""
+    """Let SIGTERM stop the work as Ctrl-C does, even if the parent process ignores Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""A run on disk: recipe.toml, history.csv and metrics.json, written while it trains and read by whoever looks."""
+"""Read runs from disk: recipe.toml, history.csv and metrics.json."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SILENCE_SECONDS = 90.0  # a run that says nothing for so long has ended without
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it stands on disk at this moment."""
+    """A run as it is on disk at this moment."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`finished`, `interrupted` (both by the run's own word), `running`, or `cut off` when it ended without one."""
+        """`finished` or `interrupted` (as recorded), `running`, or `cut off` if it ended without a record."""
         if self.alive:
             return "running"
         if "status" in self.metrics:
@@ -47,28 +47,29 @@ class Run:
 
     @property
     def best_val_accuracy(self) -> float:
-        """The highest validation accuracy of any epoch, 0 to 1; NaN when there is none."""
+        """The highest validation accuracy of any epoch, 0 to 1; NaN without validation."""
         measured = [value for value in self.history.val_accuracy if value == value]
         return max(measured, default=float("nan"))
 
     @property
     def accuracy(self) -> dict[str, dict[str, float]]:
-        """What the run's network reached, as its card has it: test set -> {"n", "keras", "int8"}."""
+        """The accuracy of the run's network: test set -> {"n", "keras", "int8"}."""
         figures = self.metrics.get("accuracy")
         return figures if isinstance(figures, dict) else {}
 
     def test_accuracy(self, title: str = "") -> float:
-        """The float network's share right on the largest test set whose name ends in `title`; NaN without one."""
+        """Return the float network's accuracy on the largest test set whose name ends in `title`; NaN if none."""
         found = [figures for name, figures in self.accuracy.items() if name.endswith(title)]
         return max(found, key=lambda figures: figures["n"])["keras"] if found else float("nan")
 
     @property
     def minutes(self) -> float:
+        """The training time in minutes."""
         return sum(self.history.seconds) / 60
 
 
 def read_run(folder: Path) -> Run:
-    """The run in `folder`; files that are missing or not yet whole count as empty."""
+    """Read the run in a folder; missing and incomplete files count as empty."""
     try:
         recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
     except (OSError, ValueError):
@@ -79,12 +80,12 @@ def read_run(folder: Path) -> Run:
 
 
 def own_runs_folder() -> Path:
-    """Where the user's runs live."""
+    """Return the folder of the user's runs."""
     return home() / "runs"
 
 
 def list_runs() -> list[Run]:
-    """The user's runs, newest first, then the shipped ones by name."""
+    """List the user's runs, newest first, then the shipped ones by name."""
     own = list(own_runs_folder().glob("*/recipe.toml"))
     own.sort(key=modified_at, reverse=True)
     for path in own:
@@ -94,16 +95,17 @@ def list_runs() -> list[Run]:
 
 
 def unfinished_runs() -> list[Run]:
-    """The user's runs that may be going on: without a word of their end, or with a process; by name."""
+    """List the user's runs that may still be running, by name."""
     folders = [path.parent for path in own_runs_folder().glob("*/recipe.toml")]
     found = [path for path in folders if not (path / "metrics.json").exists() or (path / PROCESS).exists()]
     return [read_run(path) for path in sorted(found, key=lambda path: path.name)]
 
 
 def find_resumable(name: str | None) -> Path:
-    """The folder of the user's run of that name, or of the newest, that can go on. Raises RunError.
+    """Return the folder of the named run, or of the newest run with a checkpoint, that can be resumed.
 
-    The newest is one with a checkpoint; a run that is named may also have ended before it could write one.
+    Raises:
+        RunError: There is none.
     """
     folders = sorted(own_runs_folder().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at)
     if folders:
@@ -120,13 +122,13 @@ def find_resumable(name: str | None) -> Path:
 
 
 def has_no_checkpoint(folder: Path) -> bool:
-    """Whether a run ended before it could write a checkpoint: going on with it is to begin."""
+    """Return whether a run ended before its first checkpoint: resuming it starts from the beginning."""
     finished = read_json(folder / "metrics.json").get("status") == "finished"
     return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not finished
 
 
 def own_run_folder(name: str) -> Path:
-    """The folder of the user's run of that name. Raises RunError."""
+    """Return the folder of one of the user's runs; raise RunError if it is unknown or shipped."""
     folder = own_runs_folder() / name
     if name in {path.parent.name for path in own_runs_folder().glob("*/recipe.toml")}:
         return folder
@@ -137,9 +139,11 @@ def own_run_folder(name: str) -> Path:
 
 
 def check_unused_name(name: str, network: str = "") -> str:
-    """The name itself, when no run of the user and no network has it, which the new run's would replace.
+    """Return the name if no run and no network (other than `network`) has it.
 
-    network: the one that the run has already. Raises RunError, and BundleError when the store cannot be read.
+    Raises:
+        RunError: The name is taken.
+        BundleError: The store cannot be read.
     """
     if (own_runs_folder() / name / "recipe.toml").exists():
         raise RunError(

@@ -1,4 +1,4 @@
-"""The files of a run's folder by name, and how its JSON is read and written."""
+"""The names of the files in a run's folder, and how its JSON is read and written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROGRESS = "progress.json"  # how far it is; there only while it trains
 
 
 class RunError(VitrineError, ValueError):
-    """A run that is not there or cannot go on; the message names it."""
+    """A run that does not exist or cannot be changed or resumed; the message names it."""
 
 
 def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
@@ -25,6 +25,7 @@ def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> Non
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Several runs one after another: the same recipe with other seeds, or the variants of an ablation."""
+"""Train several runs in sequence: one recipe with several seeds, or the variants of an ablation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SeriesRun:
 
 
 def seed_series(recipe: Recipe, name: str, count: int) -> list[SeriesRun]:
-    """The recipe with `count` seeds from its own on; the runs are called name-seed0, name-seed1, …"""
+    """Return the recipe with `count` seeds, from its own on; the runs are called name-seed0, name-seed1 and so on."""
     return [
         SeriesRun(f"{name}-seed{seed}", dataclasses.replace(recipe, seed=seed))
         for seed in range(recipe.seed, recipe.seed + count)
@@ -36,7 +36,11 @@ def seed_series(recipe: Recipe, name: str, count: int) -> list[SeriesRun]:
 
 
 def ablation_series(name: str, overrides: tuple[str, ...] = ()) -> list[SeriesRun]:
-    """The variants of a shipped ablation, with `key=value` overrides for all of them. Raises RecipeError."""
+    """Return the variants of a shipped ablation, with `key=value` overrides for all.
+
+    Raises:
+        RecipeError: The ablation is unknown, or an override is invalid.
+    """
     if name not in ablation_names():
         known = ablation_names()
         raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(known)}{did_you_mean(name, known)}")
@@ -45,10 +49,11 @@ def ablation_series(name: str, overrides: tuple[str, ...] = ()) -> list[SeriesRu
 
 
 def run_series(members: list[SeriesRun], train: Callable[[SeriesRun, bool], str], origin: RunContext) -> list[Run]:
-    """Bring every member's run to its end with `train(member, resume)`; what is finished is not trained again.
+    """Train every run of a series that is not finished, with `train(member, resume)`, which returns its status.
 
-    `train` returns the status of the run's outcome. One that was stopped ends the series: RunError. A run of that name
-    that was made with other values or other pictures is not taken for it: RecipeError, before any is trained.
+    Raises:
+        RunError: A run was interrupted; the same command continues there.
+        RecipeError: A run with that name has other values or other data; raised before any training.
     """
     for member in members:
         _check_name_unused(member, origin)
@@ -87,7 +92,7 @@ def _check_name_unused(member: SeriesRun, origin: RunContext) -> None:
 
 
 def format_table(runs: list[Run]) -> list[str]:
-    """A line a run: epochs, minutes, best validation accuracy and the float accuracy on each test set."""
+    """Format one line per run: epochs, minutes, best validation accuracy, accuracy on each test set."""
     sets = list(dict.fromkeys(title for run in runs for title in run.accuracy))
     heads = [title.partition(" test, ")[2] or title for title in sets]
     lines = [f"{'run':<24} epochs  minutes  validation" + "".join(f"  {head:>12}" for head in heads)]
@@ -102,7 +107,7 @@ def format_table(runs: list[Run]) -> list[str]:
 
 
 def format_summary(runs: list[Run]) -> list[str]:
-    """Mean and spread of the accuracy on each test set over the runs."""
+    """Format mean and standard deviation of the accuracy on each test set."""
     lines = []
     for title in [title for title in runs[0].accuracy if all(title in run.accuracy for run in runs)]:
         for engine in ("keras", "int8"):
@@ -125,20 +130,20 @@ class _RecipeResult:
 
 
 def recipe_results() -> list[_RecipeResult]:
-    """Every shipped recipe, those that are variants of an ablation last."""
+    """Return every shipped recipe with its result; variants of ablations come last."""
     shown = list_runs()
     return [_RecipeResult(name, load_recipe(name), reference_run(name, shown)) for name in recipe_names()]
 
 
 def reference_run(recipe: str, runs: list[Run]) -> Run | None:
-    """The finished run that shows a recipe's figures: the shipped one, or else the user's newest; None without."""
+    """Return the finished run that shows a recipe's result: the shipped one, or the user's newest; None if none."""
     found = [run for run in runs if run.recipe.get("name") == recipe and run.status == "finished" and run.accuracy]
     shipped = [run for run in found if run.path.parent != own_runs_folder()]
     return next(iter(shipped or found), None)
 
 
 def format_markdown(rows: list[_RecipeResult]) -> list[str]:
-    """The rows as a table for docs/training.md."""
+    """Format the results as a Markdown table."""
     lines = ["| recipe | network | its source reports | first 1,000 | all 10,000 | minutes |", "| --- " * 6 + "|"]
     for row in rows:
         cells = ["–", "–"]
