@@ -11,6 +11,7 @@ WHERE = {
     "model.explanation.saliency": "gradients",
     "model.export.quantization": "the converter to .tflite",
     "model.export.float_tail": "the words and objects of a .tflite file",
+    "model.export.feature_output": "the same, for an output more",
     "training.engine.fused_layers": "kernels that do in one pass what Keras's layers do in several",
     "training.engine.optimizer": "what a GPU is capable of",
     "benchmarks.keras2_save": "runs with a TensorFlow of its own, which has Keras 2",

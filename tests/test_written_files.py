@@ -15,6 +15,7 @@ WHERE = {
     "model.registry.materialized_models": "into a folder of `atomic_folder`",
     "model.intake.add_model": "into a temporary folder, for the process that looks a file over",
     "model.export.conversion": "into a temporary folder, for the process that converts",
+    "model.export.known": "a bundle is copied into a temporary folder, and from there into one of `atomic_folder`",
     "model.formats.keras2.savedmodel": "into a temporary folder, for TensorFlow's reader",
     "dashboard.panels.model_actions": "into a temporary folder, for a file that was uploaded",
     "training.runs.history": "a row is appended to history.csv",

@@ -16,6 +16,7 @@ from model.datasets.display_names import class_name
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from model.inference.classifier import Classifier
+from model.inference.unknown import UNKNOWN
 
 PAGE_OF_TILES = 24
 
@@ -23,7 +24,9 @@ PAGE_OF_TILES = 24
 def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], None]) -> None:
     """The least sure first: a grid to open, a table to sort, files to download."""
     failed = [item for item in items if item.answer.prediction is None]
-    good = sorted((item for item in items if item.answer.prediction), key=lambda item: item.confidence)
+    good = sorted(
+        (item for item in items if item.answer.prediction), key=lambda item: (is_unknown(item), item.confidence)
+    )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{counted(len(good), len(failed))}**", width="content")
         with st.container(horizontal=True, width="content"):
@@ -34,13 +37,41 @@ def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], Non
         answer_details.show_failure(item)
     if not good:
         return
+    shown = choose_group(good)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        opened = show_tiles(good, "many")
+        opened = show_tiles(shown, "many")
     with right:
-        answer_details.show_answer(good[opened], classifier, key="opened", narrow=True)
-        show_why(good[opened], classifier, key="opened", narrow=True)
+        answer_details.show_answer(shown[opened], classifier, key="opened", narrow=True)
+        show_why(shown[opened], classifier, key="opened", narrow=True)
     show_overview(items)
+
+
+def is_unknown(item: Item) -> bool:
+    """Whether a picture is probably none of the classes."""
+    return item.answer.prediction is not None and item.answer.prediction.verdict == UNKNOWN
+
+
+def choose_group(items: list[Item]) -> list[Item]:
+    """All of the pictures, those of the classes or those of none, as is chosen; no choice where all are of one kind."""
+    count = sum(map(is_unknown, items))
+    if count in (0, len(items)):
+        return items
+    titles = {
+        "all": _("All {count}").format(count=len(items)),
+        "known": _("{count} of the classes").format(count=len(items) - count),
+        "unknown": _("{count} probably of none").format(count=count),
+    }
+    chosen = st.segmented_control(
+        _("Show"),
+        list(titles),
+        default="all",
+        required=True,
+        format_func=titles.__getitem__,
+        key="group",
+        label_visibility="collapsed",
+    )
+    return [item for item in items if chosen == "all" or is_unknown(item) == (chosen == "unknown")]
 
 
 def counted(good: int, failed: int) -> str:
@@ -70,20 +101,29 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     keys = {position: f"tile-{key}-{position}" for position in shown}
     said = {position: prediction for position in shown if (prediction := items[position].answer.prediction)}
     pictures = {keys[position]: items[position].answer.thumbnail for position in shown}
-    bars = {keys[position]: prediction.best.probability for position, prediction in said.items()}
+    bars = {
+        keys[position]: 0.0 if prediction.verdict == UNKNOWN else prediction.best.probability
+        for position, prediction in said.items()
+    }
     st.html(tile_style(pictures, "120px", bars, keys.get(opened, "")))
     with st.container(horizontal=True, gap="xsmall"):
         for position, prediction in said.items():
             best = prediction.best
             label = f"{phrases.plain(class_name(best.label, prediction.labels))} {phrases.percent(best.probability)}"
+            if prediction.verdict == UNKNOWN:
+                label = phrases.plain(_("none? like {label}").format(label=class_name(best.label, prediction.labels)))
             name = phrases.plain(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
 
 
 def overview(items: Sequence[Item]) -> pd.DataFrame:
-    """A row a file: its class, how sure, the second guess, milliseconds, or what is wrong with it."""
+    """A row a file: its class, how sure, the second guess, milliseconds, or what is wrong with it.
+
+    How known it is stands there for networks that can tell.
+    """
     rows = []
+    can_tell = any(item.answer.prediction and item.answer.prediction.verdict for item in items)
     for item in items:
         prediction = item.answer.prediction
         first, second = (*prediction.top(2), None)[:2] if prediction else (None, None)
@@ -93,6 +133,7 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
                 "file": item.name,
                 "class": class_name(first.label, labels) if first else None,
                 "sure": first.probability if first else None,
+                **({"known": prediction.known_score if prediction else None} if can_tell else {}),
                 "second guess": class_name(second.label, labels) if second else None,
                 "ms": round(prediction.milliseconds, 1) if prediction else None,
                 "problem": item.answer.error or (prediction.note if prediction else "") or None,
@@ -104,9 +145,18 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
 def show_overview(items: Sequence[Item]) -> None:
     sure = st.column_config.ProgressColumn(_("sure"), format="percent", min_value=0, max_value=1)
     titles = {"file": _("file"), "class": _("class"), "second guess": _("second guess"), "problem": _("problem")}
+    known = st.column_config.ProgressColumn(
+        _("known"),
+        format="percent",
+        min_value=0,
+        max_value=1,
+        help=_(
+            "How sure it is that the picture shows one of the classes: below 50 % perhaps not, below 25 % probably not."
+        ),
+    )
     st.dataframe(
         overview(items),
         hide_index=True,
-        column_config={**titles, "sure": sure},
+        column_config={**titles, "sure": sure, "known": known},
         alt=_("Every file with its class and how sure the network is"),
     )

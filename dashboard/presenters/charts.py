@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from model.datasets.display_names import class_name
 from model.i18n.number_format import decimal_point, percentage, thousands_separator
 from model.inference.prediction import Prediction
+from model.inference.unknown import UNKNOWN
 
 # P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
 # palest are moved so that they stand out on a dark and on a white page alike.
@@ -42,12 +43,14 @@ def class_color(index: int) -> str:
 def probability_chart(prediction: Prediction) -> go.Figure:
     """A horizontal bar a class, most probable on top, axis 0 to 100 %; what is answered strong, the others pale.
 
-    Of many classes, the likeliest MOST_BARS.
+    Of many classes, the likeliest MOST_BARS. All are pale for a picture that is probably none of them.
     """
     scores = prediction.top(MOST_BARS)[::-1]  # Plotly draws upwards
     strong = 1 if prediction.best.probability >= SURE else 2
     if not prediction.exclusive:
         strong = len(prediction.answers)
+    if prediction.verdict == UNKNOWN:
+        strong = 0
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
     return bars(
         shown([score.label for score in scores], prediction.labels),

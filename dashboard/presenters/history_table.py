@@ -53,16 +53,21 @@ def table_key(answers: Sequence[KeptAnswer]) -> str:
 
 
 def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
-    """A row an answer: picture, class, how sure, verdict, network, time."""
+    """A row an answer: picture, class, how sure, verdict, network, time.
+
+    How known the picture is stands there once a network said so of one.
+    """
     rows = [
         {
             "picture": data_url(answer.thumbnail),
             "answer": class_name(answer.label, answer.probabilities),
             "sure": answer.probabilities[answer.label],
+            "known": answer.known_score,
             "verdict": said_of(answer),
             "network": answer.model,
             "when": pd.Timestamp(answer.time, unit="s", tz="UTC"),
         }
         for answer in answers
     ]
-    return pd.DataFrame(rows, columns=["picture", "answer", "sure", "verdict", "network", "when"])
+    known = ["known"] if any(answer.verdict for answer in answers) else []
+    return pd.DataFrame(rows, columns=["picture", "answer", "sure", *known, "verdict", "network", "when"])

@@ -12,6 +12,7 @@ from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.inference.classifier import engines_of
 from model.inference.prediction import Prediction
+from model.inference.unknown import UNKNOWN, UNSURE
 from model.registry.card import Card
 
 JOINER = "\u2060"  # is not seen, and joins the letters around it
@@ -24,7 +25,12 @@ INCLUSIVE = marked(
 
 
 def headline(prediction: Prediction) -> str:
-    """The answer as a title: `Frog`, or `Not sure: cat or dog`, or each class that a picture shows: `Cat, outdoors`."""
+    """The answer as a title: `Frog`, or `Not sure: cat or dog`, or each class that a picture shows: `Cat, outdoors`.
+
+    For a picture that is unlike those of the network's classes: `Probably none of the 10 classes`.
+    """
+    if prediction.verdict == UNKNOWN:
+        return _("Probably none of the {count} classes").format(count=len(prediction.scores))
     if not prediction.exclusive:
         return capital(
             listed([class_name(score.label, prediction.labels) for score in prediction.answers])
@@ -49,7 +55,26 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def certainty(prediction: Prediction) -> str:
-    """How sure, in words and in number; for classes that do not exclude each other, how sure of each in the title."""
+    """How sure, in words and in number; for classes that do not exclude each other, how sure of each in the title.
+
+    For a picture that is probably none of them, what it looks like.
+    """
+    if prediction.verdict == UNKNOWN:
+        return likeness(prediction)
+    if prediction.verdict == UNSURE:
+        return _("{certainty}; perhaps none of its classes").format(certainty=certainty_of_class(prediction))
+    return certainty_of_class(prediction)
+
+
+def likeness(prediction: Prediction) -> str:
+    """What a picture looks like that is probably none of the classes: `looks like: umbrella, 83 %`."""
+    if like := prediction.looks_like:
+        return _("looks like: {label}, {share}").format(label=like.label, share=percent(like.probability))
+    return _("looks most like {label}").format(label=class_name(prediction.best.label, prediction.labels))
+
+
+def certainty_of_class(prediction: Prediction) -> str:
+    """The same, as if the picture were one of them."""
     if not prediction.exclusive:
         said = prediction.answers
         shares = listed(
@@ -75,7 +100,8 @@ def certainty(prediction: Prediction) -> str:
 def plain_certainty(prediction: Prediction) -> str:
     """The same as Markdown, with a capital."""
     said = capital(certainty(prediction))
-    return said if prediction.exclusive else plain(said)  # it names classes
+    names_classes = not prediction.exclusive or prediction.verdict == UNKNOWN
+    return plain(said) if names_classes else said
 
 
 def percent(probability: float) -> str:

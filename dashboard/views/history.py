@@ -34,6 +34,7 @@ def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
         "picture": st.column_config.ImageColumn(_("picture"), width="small"),
         "answer": _("answer"),
         "sure": st.column_config.ProgressColumn(_("sure"), format="percent", min_value=0, max_value=1),
+        "known": st.column_config.ProgressColumn(_("known"), format="percent", min_value=0, max_value=1),
         "verdict": _("verdict"),
         "network": _("network"),
         "when": st.column_config.DatetimeColumn(_("when"), format="D MMM YYYY, HH:mm"),

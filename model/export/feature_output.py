@@ -8,6 +8,7 @@ import numpy as np
 
 from model.common.errors import UnsafeModelError
 from model.export.float_tail import kind_of, read_step
+from model.formats.class_output import FEATURES_TENSOR
 from model.formats.tflite_operations import WITH_WEIGHTS
 from model.i18n.translations import gettext as _
 
@@ -31,6 +32,7 @@ def with_features(content: bytes, classes: int) -> bytes:
         raise UnsafeModelError(_("the layer of its logits is not given a row of float32 numbers"))
     if tensor in list(map(int, graph.outputs)):
         return content
+    found.name = FEATURES_TENSOR.encode()
     graph.outputs = np.array([*graph.outputs, tensor], np.int32)
     for signature in model.signatureDefs or ():
         entry = schema.TensorMapT()

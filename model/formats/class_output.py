@@ -17,6 +17,7 @@ _MAX_LISTED = 8  # outputs named in a message
 _VALUE_PRESERVING = frozenset({"Flatten", "Reshape", "Identity", "Squeeze", "Cast", "Dropout"})
 _TFLITE_VALUE_PRESERVING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST"})
 _TFLITE_ACTIVATIONS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+FEATURES_TENSOR = "vitrine_features"  # what we call the output of features that we add to a .tflite file
 
 
 def _class_output_index(names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> int:
@@ -118,6 +119,7 @@ def tflite_class_output(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         UnsafeModelError: It is not clear which output holds the scores.
     """
+    outputs = [output for output in outputs if output["name"] != FEATURES_TENSOR]  # as in a file of ours
     names = [str(output["name"]) for output in outputs]
     return outputs[_class_output_index(names, [tuple(output["shape"]) for output in outputs])]
 

@@ -8,7 +8,7 @@ from dashboard.presenters.phrases import JOINER, certainty, headline, percent, p
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.display_names import class_name
 from model.i18n.translations import use_language
-from model.inference.prediction import Prediction
+from model.inference.prediction import ClassScore, Prediction
 
 
 def predict(*probabilities: float) -> Prediction:
@@ -42,6 +42,17 @@ def test_classes_that_do_not_exclude_each_other(probabilities: tuple[float, ...]
     prediction = dataclasses.replace(predict(*probabilities), exclusive=False)
     assert headline(prediction) == title
     assert certainty(prediction) == words
+
+
+def test_a_picture_of_none_of_the_classes_is_said_to_be_that() -> None:
+    unknown = dataclasses.replace(predict(0.1, 0.85, 0.05), known_score=0.1, verdict="unknown")
+    assert headline(unknown) == "Probably none of the 3 classes"
+    assert certainty(unknown) == "looks most like dog"
+    umbrella = dataclasses.replace(unknown, looks_like=ClassScore("umbrella", 879, 0.83))
+    assert plain_certainty(umbrella) == "Looks like\\: umbrella, 83%"
+    unsure = dataclasses.replace(unknown, known_score=0.4, verdict="unsure")
+    assert headline(unsure) == "Dog"
+    assert certainty(unsure) == "very likely, 85% sure; perhaps none of its classes"
 
 
 def test_many_such_classes_are_counted() -> None:

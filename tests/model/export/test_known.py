@@ -135,3 +135,14 @@ def test_a_stored_model_is_fitted_in_the_store(
     assert store.content_of(store.find("mine").sha256) == content
     store.confirm("mine", "unit")  # what was fitted was of other numbers
     assert Classifier.load("mine").known_scores(draw_images(3, 32)) is None
+
+
+def test_an_int8_file_with_features_is_taken_like_any_other(
+    fitted: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    card = dataclasses.replace(read_card(fitted[0]), name="mine", outputs=(), known=None)
+    store.add((fitted[0] / INT8_FILE).read_bytes(), ".tflite", "mine", card)
+    images = draw_images(3, 32)
+    expected = Classifier.load(fitted[0], "int8").probabilities(images)
+    assert (Classifier.load("mine").probabilities(images) == expected).all()
