@@ -9,6 +9,7 @@ from PIL import Image
 from dashboard.presenters.file_answers import PREVIEW, Answer, answer
 from model.images.thumbnails import THUMBNAIL_SIDE
 from model.inference.classifier import Classifier
+from model.registry.store import without_known
 from tests.drawn import encode
 
 
@@ -41,7 +42,9 @@ def test_a_bad_file_is_a_sentence(classifier: Classifier) -> None:
 
 
 def test_numbers_that_are_no_probabilities_are_a_sentence(classifier: Classifier) -> None:
-    broken = Classifier(classifier.card, "int8", lambda images: np.full((len(images), 10), np.nan, np.float32))
+    broken = Classifier(
+        without_known(classifier.card), "int8", lambda images: np.full((len(images), 10), np.nan, np.float32)
+    )
     sentence = f"model {classifier.card.name!r} gave something else than probabilities for this picture"
     assert answer(encode(Image.new("RGB", (8, 8)), "PNG"), broken) == Answer(error=sentence)
 
