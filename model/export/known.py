@@ -46,6 +46,7 @@ MOST_HELD_OUT = 2000
 BANK_BYTES, LEAST_ROWS, MOST_ROWS = 400_000, 300, 4000
 # The 5th nearest of 1,000: from there to the 20th the networks that ship tell photographs apart about as well.
 ROWS_A_NEIGHBOR = 200
+CHECKED, LARGEST_MISS = 20, 0.25  # pictures, and by what share of their length features may miss those of float32
 LEVELS = 127  # of a bank's numbers on either side of 0
 
 
@@ -92,7 +93,10 @@ def fit_method(folder: Path, card: Card, method: str, train: np.ndarray, held_ou
         write_atomic(folder / INT8_FILE, content)
         card = write_card(folder, card)
     # Each has to give the features; the last, LiteRT where there is a file for it, computes those that are kept.
-    classifier = [Classifier.load(folder, engine) for engine in engines_of(card)][-1]
+    classifiers = [Classifier.load(folder, engine) for engine in engines_of(card)]
+    classifier = classifiers[-1]
+    if method == NEIGHBORS:
+        check_same_features(classifiers, held_out[:CHECKED])
     rule, bank = KnownRule(method, 0.0, 0.0), None
     if method == NEIGHBORS:
         count = write_bank(folder / KNOWN_FILE, classifier, train)
@@ -105,6 +109,14 @@ def fit_method(folder: Path, card: Card, method: str, train: np.ndarray, held_ou
     return write_card(
         folder, dataclasses.replace(card, known=dataclasses.replace(rule, unsure=unsure, unknown=unknown))
     )
+
+
+def check_same_features(classifiers: list[Classifier], images: np.ndarray) -> None:
+    """Raises UnsafeModelError where the engines' features differ by more than int8's rounding: one bank serves all."""
+    first, *others = (classifier.rows(images)[FEATURES] for classifier in classifiers)
+    for other in others:
+        if first.shape != other.shape or np.linalg.norm(first - other) > LARGEST_MISS * np.linalg.norm(first):
+            raise UnsafeModelError(_("its files do not give the same features"))
 
 
 def write_bank(path: Path, classifier: Classifier, train: np.ndarray) -> int:

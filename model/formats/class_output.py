@@ -85,12 +85,24 @@ def feature_tensor(network: keras.Model, classes: int) -> Any:
 
     for layer in reversed(network.layers):
         if layer.count_params() > 2 * classes:
-            given = layer.input
+            given = before_scaling(layer.input)
             rank = len(given.shape) if isinstance(given, keras.KerasTensor) else 0
             if rank in (2, 4) and given.shape[-1] is not None:
                 return given if rank == 2 else keras.layers.GlobalAveragePooling2D()(given)
             break
     raise UnsafeModelError(_("it has no layer whose input is a row of features"))
+
+
+def before_scaling(tensor: Any) -> Any:
+    """What a tensor was before it was multiplied by one number, which a converter to .tflite puts into the weights."""
+    import keras
+
+    while isinstance(tensor, keras.KerasTensor):
+        layer = tensor._keras_history.operation
+        if not isinstance(layer, keras.layers.Rescaling) or layer.offset != 0:
+            break
+        tensor = layer.input
+    return tensor
 
 
 def last_activation(network: keras.Model) -> str:

@@ -94,6 +94,14 @@ def test_a_prediction_has_a_score_and_a_verdict(fitted: tuple[Path, str], engine
     assert prediction.verdict == expected
 
 
+def test_the_engines_agree_on_how_known_pictures_are(fitted: tuple[Path, str]) -> None:
+    images = draw_images(40, 32, seed=7)
+    exact, small = (Classifier.load(fitted[0], engine).known_scores(images) for engine in ENGINES)
+    assert exact is not None
+    assert small is not None
+    assert np.abs(exact - small).mean() < 0.1
+
+
 def test_without_held_out_pictures_no_verdict_is_invented(bundle: Path) -> None:
     before = read_card(bundle)
     assert fit_known(bundle, draw_images(60, 32), draw_images(LEAST_HELD_OUT - 1, 32)) == before
