@@ -26,8 +26,8 @@ class Private:
 
 TABLE = {
     "_keras_history": Private(
-        ("model.formats.class_output",),
-        "the way back from a network's answer to its last activation",
+        ("model.formats.class_output", "model.networks.backbones", "training.engine.holding"),
+        "the way back from a network's answer to its last activation, and from its logits to its features",
         unpromised.keras_history,
     ),
     "_inbound_nodes": Private(
@@ -69,10 +69,17 @@ TABLE = {
         ("model.export.quantization",), "the second half of the conversion to int8", unpromised.quantizer
     ),
     "flatbuffer_utils": Private(
-        ("model.export.float_tail",), "reads and writes a .tflite file as objects", unpromised.flatbuffers
+        ("model.export.feature_output", "model.export.float_tail"),
+        "reads and writes a .tflite file as objects",
+        unpromised.flatbuffers,
     ),
     "schema_py_generated": Private(
-        ("model.formats.tflite_operations", "model.export.float_tail", "model.intake.tflite_preprocessing"),
+        (
+            "model.formats.tflite_operations",
+            "model.export.feature_output",
+            "model.export.float_tail",
+            "model.intake.tflite_preprocessing",
+        ),
         "the words of a .tflite file",
         unpromised.schema,
     ),

@@ -21,8 +21,8 @@ class Resized:
 
     def __init__(self, own: np.ndarray, size: PictureSize) -> None:
         self.own = own
-        self._target = shape_of(size)
-        self.shape = (len(own), self._target.height, self._target.width, own.shape[3])
+        self.size = shape_of(size)
+        self.shape = (len(own), self.size.height, self.size.width, own.shape[3])
 
     def __len__(self) -> int:
         return len(self.own)
@@ -41,7 +41,7 @@ class Resized:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def _resized(self, image: np.ndarray) -> np.ndarray:
-        return to_array(array_to_image(image), self._target)
+        return to_array(array_to_image(image), self.size)
 
 
 def own_images(images: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from model.inference.classifier import ENGINES, Classifier, file_of, load_keras,
 from model.registry.card import Card, read_card
 from model.registry.checksums import check_file
 from model.registry.resolution import find_bundle
+from model.signature.rows import given_by_keras
 from model.signature.scaling import scaling_layers
 
 if TYPE_CHECKING:
@@ -124,11 +125,18 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Twins:
         )
     labels = match_labels(dataset.test.labels, dataset.classes, card.classes)
     split = dataclasses.replace(dataset.test, labels=labels)
-    network = complete(read_network(source), card)
+    network = complete(read_network(source, card.outputs), card)
     quantize(network, dataset.train.images, path)
     files = {"keras": source, "int8": path}
     # The int8 file has inside what the card says of a network from elsewhere.
-    inside = dataclasses.replace(card, scaling="none", output=OUTPUT_INSIDE.get(card.output, card.output))
+    # What is quantised is the network's own outputs: features are added when they are kept for comparison.
+    own = given_by_keras(card.outputs)
+    inside = dataclasses.replace(
+        card,
+        scaling="none",
+        output=OUTPUT_INSIDE.get(card.output, card.output),
+        outputs=own if len(own) > 1 else (),
+    )
     forwards = {"keras": load_keras(source, card), "int8": load_tflite(path, inside)}
     cards = {"keras": card, "int8": inside}
     answers, figures = {}, {}

@@ -58,6 +58,8 @@ def test_curl(field: str, api: Server, frog: bytes, tmp_path: Path) -> None:
         "predicted_class",
         "index",
         "confidence",
+        "known_score",
+        "verdict",
         "predictions",
         "model",
         "engine",

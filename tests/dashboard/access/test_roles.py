@@ -35,9 +35,9 @@ VISITING = "You are visiting: look and try."
 GUARDED = {
     *("resolution.set_default", *(f"store.{name}" for name in ("rename", "remove", "restore", "add"))),
     *("add_file", "resources.converted", "add_folder", "forget_folder", "prediction_log.forget"),
-    *("start", "go_on", "stop", "dismiss", "rename_run", "remove_run", "restore_run"),
+    *("start_run", "resume_run", "stop_run", "discard_start", "rename_run", "remove_run", "restore_run"),
 }
-GUARDS = {"attempt", "roles.check", "roles.for_owner"}
+GUARDS = {"attempt", "roles.check_owner", "roles.owner_only"}
 PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
 
 

@@ -13,7 +13,7 @@ from dashboard.services import explanation_cache
 from model.explanation.saliency import NoMapError
 from model.i18n import translations
 from model.inference.classifier import Classifier
-from model.registry.card import INT8_FILE, read_card, write_card
+from model.registry.card import INT8_FILE, KNOWN_FILE, read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.page_visit import SAMPLES, texts, visit
 from tests.drawn import draw_cifar10, draw_folder
@@ -128,7 +128,8 @@ def test_what_goes_wrong_in_the_background_is_said_in_the_language_of_who_asked(
 def test_a_tflite_network_has_maps_and_steadiness(own_home: Path) -> None:
     folder = own_home / "bundles" / "mine"
     folder.mkdir(parents=True)
-    shutil.copy(find_bundle(DEFAULT) / INT8_FILE, folder)
+    for name in (INT8_FILE, KNOWN_FILE):
+        shutil.copy(find_bundle(DEFAULT) / name, folder)
     write_card(folder, read_card(find_bundle(DEFAULT)))
     test = opened(model="mine")
     assert test.radio(key="why-method-answer").options == ["By covering parts (occlusion)"]

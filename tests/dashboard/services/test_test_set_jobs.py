@@ -35,7 +35,7 @@ def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str,
         assert first is second is test_set_jobs.find_job(card, engine, pictures)
         assert first.progress() == "Waiting for another test set to be done"
     assert first.ended.wait(120)
-    assert (first.done, first.total, first.error, first.share) == (150, 150, "", 1.0)
+    assert (first.done, first.total, first.error, first.fraction) == (150, 150, "", 1.0)
     assert test_set_jobs.find_job(card, engine, pictures) is None
     rows = test_set_jobs.cached_predictions(card, engine, pictures)
     assert rows is not None

@@ -99,12 +99,13 @@ def test_what_cannot_be_is_a_sentence(arguments: list[str], sentence: str, shape
 def test_a_shipped_int8_file_gives_probabilities_of_which_energies_can_be_taken(name: str) -> None:
     classifier = Classifier.load(name, "int8")
     photos = sorted((ROOT / "sample_images").glob("*.jpg"))
-    rows = np.concatenate([classifier.probabilities(to_array(open_image(photo), 32)[None]) for photo in photos])
+    size = classifier.card.input_size
+    rows = np.concatenate([classifier.probabilities(to_array(open_image(photo), size)[None]) for photo in photos])
     assert np.abs(rows.sum(axis=1) - 1).max() < 1e-5
     assert np.isfinite(np.log(rows)).all()
     assert len(np.unique(rows)) > 0.95 * rows.size
     (given,) = Interpreter(model_path=str(find_bundle(name) / INT8_FILE)).get_input_details()
-    assert given["shape_signature"].tolist() == [1, 32, 32, 3]
+    assert given["shape_signature"].tolist() == [1, size, size, 3]
 
 
 def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:

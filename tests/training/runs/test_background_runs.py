@@ -226,11 +226,11 @@ def test_two_that_start_a_run_together_start_it_once(command: Callable[[str], No
     command("time.sleep(60)")
     program = """
 import sys
-from training.runs.background_runs import start
+from training.runs.background_runs import start_run
 from training.runs.run_files import RunError
 sys.executable = sys.argv[1]
 try:
-    start("fast", name="mine")
+    start_run("fast", name="mine")
     print("started")
 except RunError as error:
     print(error)

@@ -28,8 +28,8 @@ from training.runs.run_files import PROCESS, PROGRESS, RunError, read_json, writ
 # Ends by Ctrl-C or SIGTERM alone, whose arrival it reports.
 PATIENT = """
 import sys, time
-from training.runs.process import interruptible
-with interruptible():
+from training.runs.process import stop_on_signals
+with stop_on_signals():
     try:
         print("ready", flush=True)
         time.sleep(120)
@@ -179,7 +179,7 @@ def test_a_signal_whose_exception_is_lost_still_ends_the_training() -> None:
     code = """
 import os, signal
 from training.engine.callbacks import EndWhenAsked
-from training.runs.process import interruptible
+from training.runs.process import stop_on_signals
 
 class Garbage:
     def __del__(self):
@@ -187,7 +187,7 @@ class Garbage:
         for _ in range(1000):
             pass
 
-with interruptible():
+with stop_on_signals():
     Garbage()
     print("lost")
     try:
@@ -205,15 +205,15 @@ def test_two_processes_that_begin_together_do_not_both_train(folder: Path) -> No
     program = f"""
 import pathlib, sys, time
 from training.runs import process
-folder, look = pathlib.Path({str(folder)!r}), process.trainer
+folder, look = pathlib.Path({str(folder)!r}), process.training_process
 def slow(folder):
     found = look(folder)
     time.sleep(0.5)
     return found
-process.trainer = slow
+process.training_process = slow
 print("ready", flush=True); sys.stdin.readline()
 try:
-    with process.claimed(folder):
+    with process.claim_run(folder):
         print("training", flush=True); sys.stdin.readline()
 except process.RunError:
     print("refused", flush=True)
