@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from model.images.decoder import read_image
+from tests.drawn import draw_folder, encode, picture
+from training.projects import project as projects
+from training.projects.archive import add_class_folder, add_folder, add_zip, write_zip
+from training.projects.project import ADDED, KNOWN, REFUSED, Project
+from training.projects.schema import ProjectError
+from training.projects.shelf import (
+    create_project,
+    list_projects,
+    open_project,
+    remove_project,
+    rename_project,
+    restore_project,
+)
+
+ROOT = Path(__file__).parents[3]
+
+
+def file(number: int) -> tuple[str, bytes]:
+    return f"{number}.png", encode(picture(number), "PNG")
+
+
+def counts(project: Project) -> dict[str, int]:
+    return {entry.name: entry.count for entry in project.classes()}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(params=["on disk", "in memory"])
+def project(request: pytest.FixtureRequest, home: Path) -> Project:
+    return create_project("pets") if request.param == "on disk" else Project("pets")
+
+
+def test_pictures_come_in_and_are_shown(project: Project) -> None:
+    content = encode(picture(1, 640), "JPEG")
+    assert [one.status for one in project.add(" cat ", [("a.jpg", content), file(2)])] == [ADDED, ADDED]
+    first, second = project.pictures("cat")
+    assert (first.name, first.label, second.name) == ("a.jpg", "cat", "2.png")
+    assert project.content(first.sha256) == content
+    assert read_image(project.thumbnail(first.sha256)).size == (160, 160)
+    with pytest.raises(ProjectError, match="no longer in the project"):
+        project.thumbnail("0" * 64)
+
+
+def test_a_file_counts_once_a_class_and_broken_ones_say_why(project: Project) -> None:
+    statuses = project.add("cat", [file(1), file(1), ("note.txt", b"hello")])
+    assert [one.status for one in statuses] == [ADDED, KNOWN, REFUSED]
+    assert "it looks like a text file" in statuses[2].reason
+    project.add("dog", [file(1)])
+    assert counts(project) == {"cat": 1, "dog": 1}
+
+
+def test_each_change_is_undone_in_turn(project: Project) -> None:
+    project.add("cat", [file(1), file(2)])
+    project.add("dog", [file(2), file(3)])
+    both = project.pictures("cat")
+    project.rename_class("cat", "kitten")
+    project.move([one.id for one in both], "dog")  # one of them is there already
+    assert counts(project) == {"kitten": 0, "dog": 3}
+    project.remove_class("dog")
+    project.remove([999])
+    assert counts(project) == {"kitten": 0}
+    said = [project.undoable, *(project.undo() for _ in range(4))]
+    assert said[1:] == [
+        "1 picture removed",
+        "class dog removed",
+        "2 pictures moved to dog",
+        "class cat renamed to kitten",
+    ]
+    assert said[0] == said[1]
+    assert project.pictures("cat") == both and counts(project) == {"cat": 2, "dog": 2}
+    assert project.content(both[0].sha256) == file(1)[1]
+    project.undo()
+    project.undo()
+    assert counts(project) == {} and project.undo() == "" and project.undoable == ""
+
+
+def test_what_can_no_longer_come_back_takes_no_room(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.projects.changes._UNDO_CHANGES", 2)
+    project.add("cat", [file(1)])
+    gone = project.pictures()[0]
+    project.remove([gone.id])
+    project.content(gone.sha256)
+    for name in ("a", "b", "c"):
+        project.add_class(name)
+    with pytest.raises(ProjectError):
+        project.content(gone.sha256)
+
+
+def test_the_revision_grows_with_each_change_and_not_with_looking(project: Project) -> None:
+    seen = [project.revision]
+    for change in (
+        lambda: project.add_class("cat"),
+        lambda: project.add("cat", [file(1)]),
+        lambda: project.keep_setting("careful", "0.9"),
+        lambda: project.undo(),
+    ):
+        change()
+        seen.append(project.revision)
+    assert seen == sorted(set(seen))
+    project.keep_setting("careful", "0.9")
+    project.pictures()
+    assert project.revision == seen[-1] and project.setting("careful", "") == "0.9"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "..", "a\x1bb", "x" * 65])
+def test_names_that_are_no_class(project: Project, name: str) -> None:
+    with pytest.raises(ProjectError, match="cannot be a class"):
+        project.add_class(name)
+
+
+def test_classes_that_are_not_there_or_there_twice(project: Project) -> None:
+    project.add_class("cat")
+    project.add_class("dog")
+    with pytest.raises(ProjectError, match="there is a class 'cat' already"):
+        project.rename_class("dog", "cat")
+    with pytest.raises(ProjectError, match=r"unknown class 'cta'; classes: cat, dog; did you mean 'cat'\?"):
+        project.remove_class("cta")
+
+
+def test_a_visitor_has_so_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projects, "MOST_IN_MEMORY", len(file(1)[1]) + 10)
+    first, second = Project("mine").add("cat", [file(1), file(2)])
+    assert (first.status, second.status) == (ADDED, REFUSED) and "remove some first" in second.reason
+
+
+def test_two_threads_fill_one_project(project: Project) -> None:
+    threads = [
+        threading.Thread(target=project.add, args=(name, [file(number) for number in numbers]))
+        for name, numbers in (("cat", range(10)), ("dog", range(10, 20)))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts(project) == {"cat": 10, "dog": 10} or counts(project) == {"dog": 10, "cat": 10}
+
+
+def test_projects_are_listed_renamed_removed_and_brought_back(home: Path) -> None:
+    create_project("one").add("cat", [file(1)])
+    create_project("two")
+    with pytest.raises(ProjectError, match="there is a project 'two' already"):
+        rename_project("one", "two")
+    assert rename_project("one", "three").name == "three"
+    removed = remove_project("three")
+    assert list_projects() == ["two"]
+    with pytest.raises(ProjectError, match=r"unknown project 'tow'; projects: two; did you mean 'two'\?"):
+        open_project("tow")
+    assert counts(restore_project(removed)) == {"cat": 1}
+    assert sorted(list_projects()) == ["three", "two"]
+    with pytest.raises(ProjectError, match="there is a project"):
+        restore_project(removed)
+
+
+def test_a_project_that_was_removed_meanwhile_says_so(home: Path) -> None:
+    project = create_project("one")
+    remove_project("one")
+    with pytest.raises(ProjectError, match="no longer there"):
+        project.add("cat", [file(1)])
+    assert list_projects() == []
+
+
+def test_a_damaged_file_says_so(home: Path) -> None:
+    project = create_project("one")
+    (home / "teach" / "one" / "project.sqlite").write_bytes(b"nonsense" * 1000)
+    with pytest.raises(ProjectError, match="cannot be used"):
+        project.classes()
+
+
+def test_a_zip_keeps_all_of_a_project(project: Project, tmp_path: Path) -> None:
+    project.add("cat", [file(1), file(2), ("../evil.png", file(3)[1])])
+    project.add_class("empty")
+    project.add("arara-azul é", [file(4)])
+    project.keep_setting("careful", "0.8")
+    write_zip(project, tmp_path / "pets.zip")
+    other = Project("copy")
+    add_zip(other, tmp_path / "pets.zip")
+    assert counts(other) == {"cat": 3, "empty": 0, "arara-azul é": 1}
+    assert [one.sha256 for one in other.pictures()] == [one.sha256 for one in project.pictures()]
+    assert other.setting("careful", "") == "0.8"
+    with zipfile.ZipFile(tmp_path / "pets.zip") as archive:
+        assert not [name for name in archive.namelist() if ".." in name]
+
+
+@pytest.mark.parametrize("around", ["", "pets/"])
+def test_a_zip_of_folders(around: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("cat/1.png", "cat/more/2.png", "dog/3.png", "__MACOSX/cat/._1.png"):
+            archive.writestr(around + name, file(int(name[-5]))[1])
+    project = Project("mine")
+    add_zip(project, buffer)
+    assert counts(project) == {"cat": 2, "dog": 1}
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"no zip", "cannot be read"), (None, "has no folders with pictures")])
+def test_zips_that_hold_no_project(content: bytes | None, reason: str) -> None:
+    buffer = io.BytesIO(content or b"")
+    if content is None:
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("1.png", file(1)[1])
+    with pytest.raises(ProjectError, match=reason):
+        add_zip(Project("mine"), buffer)
+
+
+def test_folders(tmp_path: Path) -> None:
+    project, seen = Project("mine"), []
+    add_folder(
+        project, draw_folder(tmp_path / "shapes", 2), lambda label, outcome: seen.append((label, outcome.status))
+    )
+    assert counts(project) == {"circle": 2, "square": 2, "stripes": 2}
+    assert seen == [(label, ADDED) for label in ("circle", "square", "stripes") for _ in range(2)]
+    for folder in (tmp_path / "shapes" / "circle", tmp_path / "nowhere"):
+        with pytest.raises(ProjectError, match="needs one for each class"):
+            add_folder(project, folder)
+    with pytest.raises(ProjectError, match="holds no pictures"):
+        add_class_folder(project, "cat", tmp_path / "nowhere")
+
+
+FILL = """
+import sys
+from tests.drawn import encode, picture
+from training.projects.shelf import open_project
+files = ((str(number), encode(picture(number), "PNG")) for number in range(10_000))
+open_project("pets").add("cat", files, lambda outcome: print(outcome.name, flush=True))
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kill_9_loses_nothing_that_was_said_to_be_kept(home: Path, seed: int) -> None:
+    project = create_project("pets")
+    process = subprocess.Popen(
+        [sys.executable, "-c", FILL],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        said = [process.stdout.readline().strip() for _ in range(20)]
+        time.sleep(0.017 * seed)
+        process.send_signal(signal.SIGKILL)
+        said += process.stdout.read().split()
+    kept = [one.name for one in project.pictures()]
+    assert kept[: len(said)] == said and len(kept) <= len(said) + 1
+    for one in project.pictures():
+        read_image(project.content(one.sha256))
+    assert project.add("cat", [file(50_000)])[0].status == ADDED
+    project.undo()
+    assert project.undo() == "pictures added to cat"
+    assert counts(project) == {}

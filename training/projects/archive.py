@@ -1,0 +1,157 @@
+"""Read and write folders and ZIP files that have a folder of pictures for each class."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from model.datasets.image_folder import class_folders
+from model.i18n.translations import gettext as _
+from model.images.decoder import MAX_BYTES
+from model.images.image_files import is_hidden, is_picture, picture_paths
+from training.projects.project import MOST_PICTURES, Outcome, Project, check_class_name
+from training.projects.schema import ProjectError
+
+_SETTINGS = "vitrine-project.json"  # the settings, and the classes in their order, empty ones too
+KEPT_SETTINGS = ("careful",)
+_MOST_SETTINGS = 2**20  # bytes
+OnOutcome = Callable[[str, Outcome], object]
+
+
+def add_folder(project: Project, folder: Path, on_outcome: OnOutcome = lambda label, outcome: None) -> list[Outcome]:
+    """Add the pictures of a folder that has a folder for each class.
+
+    Args:
+        project: Gets the classes that it lacks.
+        folder: Each folder in it is a class; pictures may lie in folders below those.
+        on_outcome: Called with the class and the outcome of each file.
+
+    Raises:
+        ProjectError: There is no such folder, or none in it.
+    """
+    found = class_folders(folder)
+    if not found:
+        raise ProjectError(
+            _("{folder} has no folders; it needs one for each class, with the class's pictures in it").format(
+                folder=folder
+            )
+        )
+    return [
+        outcome
+        for path in found
+        for outcome in add_class_folder(project, path.name, path, lambda one, name=path.name: on_outcome(name, one))  # type: ignore[misc]
+    ]
+
+
+def add_class_folder(
+    project: Project, label: str, folder: Path, on_outcome: Callable[[Outcome], object] = lambda outcome: None
+) -> list[Outcome]:
+    """Add all pictures of a folder and those below it to one class.
+
+    Raises:
+        ProjectError: There is no such folder, or no picture in it.
+    """
+    paths = picture_paths(folder) if folder.is_dir() else []
+    if not paths:
+        raise ProjectError(_("{folder} holds no pictures").format(folder=folder))
+    return project.add(label, ((path.name, path.read_bytes()) for path in paths), on_outcome)
+
+
+def add_zip(
+    project: Project, file: Path | IO[bytes], on_outcome: OnOutcome = lambda label, outcome: None
+) -> list[Outcome]:
+    """Add the pictures of a ZIP file that has a folder for each class; one folder around them all does not matter.
+
+    Nothing is unpacked before its size is known, and no name of the archive becomes a path.
+
+    Raises:
+        ProjectError: It is no ZIP file, or holds no folders with pictures.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = _members(archive)
+            if not members:
+                raise ProjectError(_("this ZIP file has no folders with pictures; it needs one for each class"))
+            _read_settings(project, archive)
+            outcomes = list[Outcome]()
+            for label in dict.fromkeys(label for label, _entry in members):
+                entries = [entry for other, entry in members if other == label]
+
+                def tell(outcome: Outcome, label: str = label) -> None:
+                    on_outcome(label, outcome)
+
+                outcomes += project.add(label, _read_entries(archive, entries), tell)
+            return outcomes
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ProjectError(_("this ZIP file cannot be read: {reason}").format(reason=error)) from error
+
+
+def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+    """The pictures of an archive with their classes. Raises ProjectError for more than a project holds."""
+    found = []
+    for entry in archive.infolist():
+        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        if not entry.is_dir() and is_picture(parts[-1]) and not any(map(is_hidden, parts)) and ".." not in parts:
+            found.append((parts, entry))
+    if len(found) > MOST_PICTURES:
+        raise ProjectError(
+            _("this ZIP file holds {count} pictures; a project can hold up to {most}").format(
+                count=len(found), most=MOST_PICTURES
+            )
+        )
+    # A folder around the class folders, as archives of a folder have it.
+    around = {parts[0] for parts, _entry in found if len(parts) > 1}
+    depth = 1 if len(around) == 1 and any(len(parts) > 2 for parts, _entry in found) else 0
+    return [(check_class_name(parts[depth]), entry) for parts, entry in found if len(parts) > depth + 1]
+
+
+def _read_entries(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str, bytes]]:
+    for entry in entries:
+        with archive.open(entry) as file:
+            yield PurePosixPath(entry.filename).name, file.read(MAX_BYTES + 1)  # one byte more is refused as too large
+
+
+def _read_settings(project: Project, archive: zipfile.ZipFile) -> None:
+    """Take over the order of the classes and the settings, if a project has been exported to this archive."""
+    entry = next((entry for entry in archive.infolist() if PurePosixPath(entry.filename).name == _SETTINGS), None)
+    if entry is None or entry.file_size > _MOST_SETTINGS:
+        return
+    try:
+        kept = json.loads(archive.read(entry))
+        labels = [check_class_name(str(name)) for name in kept["classes"]]
+        settings = {key: str(kept["settings"][key]) for key in KEPT_SETTINGS if key in kept["settings"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProjectError(
+            _("{file} in this ZIP file cannot be read: {reason}").format(file=_SETTINGS, reason=error)
+        ) from error
+    known = {entry.name for entry in project.classes()}
+    for label in labels:
+        if label not in known:
+            project.add_class(label)
+    for key, value in settings.items():
+        project.keep_setting(key, value)
+
+
+def write_zip(project: Project, file: Path | IO[bytes]) -> None:
+    """Write a project as a ZIP file: a folder of pictures for each class, and its settings.
+
+    Raises:
+        ProjectError: The project is gone.
+        OSError: The file cannot be written.
+    """
+    settings = {key: value for key in KEPT_SETTINGS if (value := project.setting(key, ""))}
+    about = {"name": project.name, "classes": [entry.name for entry in project.classes()], "settings": settings}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
+        archive.writestr(_SETTINGS, json.dumps(about, ensure_ascii=False, indent=2))
+        for picture in project.pictures():
+            archive.writestr(f"{picture.label}/{_file_name(picture.id, picture.name)}", project.content(picture.sha256))
+
+
+def _file_name(number: int, name: str) -> str:
+    """Return a file name that no other picture has and that every system accepts."""
+    stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
+    return f"{number:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', stem)[:60].strip('.-') or 'picture'}{suffix}"

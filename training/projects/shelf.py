@@ -1,0 +1,125 @@
+"""The projects on this machine: find, create, rename, remove and restore them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.common.files import modified_at
+from model.common.paths import home
+from model.common.text import did_you_mean
+from model.i18n.translations import gettext as _
+from model.registry.card import check_name
+from training.projects.project import Project
+from training.projects.schema import ProjectError, UnknownProject, connect
+
+_FILE = "project.sqlite"
+_TRASH = ".removed"
+_TRASH_SECONDS = 24 * 3600  # how long a removed project can be brought back, as a removed model can
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A removed project: its name, and where its folder waits."""
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def of(cls, stamp: str) -> Removed:
+        """Return the removed project whose folder has this name. Raises BundleError for no such name."""
+        name = check_name(stamp.rpartition("-")[0])
+        return cls(name, projects_folder() / _TRASH / check_name(stamp))
+
+
+def projects_folder() -> Path:
+    """Return the folder that holds a folder for each project."""
+    return home() / "teach"
+
+
+def list_projects() -> list[str]:
+    """List the names of all projects, the one that changed last first."""
+    found = [path.parent for path in projects_folder().glob(f"*/{_FILE}") if not path.parent.name.startswith(".")]
+    return [folder.name for folder in sorted(found, key=_changed_at, reverse=True)]
+
+
+def _changed_at(folder: Path) -> float:
+    return max(modified_at(path) for path in (folder / _FILE, folder / f"{_FILE}-wal"))
+
+
+def create_project(name: str) -> Project:
+    """Create an empty project. Raises ProjectError if there is one of that name, BundleError for a bad name."""
+    folder = projects_folder() / check_name(name)
+    if folder.exists():
+        raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=name))
+    folder.mkdir(parents=True)
+    connect(folder / _FILE).close()
+    return open_project(name)
+
+
+def open_project(name: str) -> Project:
+    """Open a project by its name. Raises UnknownProject, or BundleError for a bad name."""
+    path = projects_folder() / check_name(name) / _FILE
+    if not path.is_file():
+        names = list_projects()
+        raise UnknownProject(
+            _("unknown project {name!r}; projects: {names}{hint}").format(
+                name=name, names=", ".join(names) or _("none yet"), hint=did_you_mean(name, names)
+            )
+        )
+    return Project(name, path.absolute())
+
+
+def open_or_create(name: str) -> Project:
+    """Open a project, or create it. Raises BundleError for a bad name."""
+    try:
+        return open_project(name)
+    except UnknownProject:
+        return create_project(name)
+
+
+def rename_project(old: str, new: str) -> Project:
+    """Give a project another name. Raises ProjectError if that is taken."""
+    open_project(old)
+    if (projects_folder() / check_name(new)).exists():
+        raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=new))
+    os.replace(projects_folder() / old, projects_folder() / new)
+    return open_project(new)
+
+
+def remove_project(name: str) -> Removed:
+    """Remove a project; for a day, `restore_project` brings it back. Raises ProjectError."""
+    open_project(name)
+    trash = projects_folder() / _TRASH
+    trash.mkdir(exist_ok=True)
+    _empty(trash)
+    removed = Removed(name, trash / f"{name}-{time.time_ns()}")
+    os.replace(projects_folder() / name, removed.folder)
+    return removed
+
+
+def restore_project(removed: Removed) -> Project:
+    """Bring a removed project back. Raises ProjectError if its name is taken or it has gone for good."""
+    target = projects_folder() / removed.name
+    if target.exists():
+        raise ProjectError(
+            _("there is a project {name!r} already; open it or choose another name").format(name=removed.name)
+        )
+    try:
+        os.replace(removed.folder, target)
+    except FileNotFoundError:
+        raise ProjectError(_("the project {name!r} has been removed for good").format(name=removed.name)) from None
+    return open_project(removed.name)
+
+
+def _empty(trash: Path) -> None:
+    """Delete what was removed over a day ago."""
+    for folder in trash.iterdir():
+        stamp = folder.name.rpartition("-")[2]
+        if stamp.isdigit() and int(stamp) < (time.time() - _TRASH_SECONDS) * 1e9:
+            with suppress(OSError):
+                shutil.rmtree(folder)
