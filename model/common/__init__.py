@@ -5,12 +5,14 @@ Nothing here knows what a picture or a network is.
 
 __all__ = [
     "cache",
+    "cores",
     "errors",
     "extras",
     "files",
     "keras_import",
     "malloc",
     "paths",
+    "ray_cluster",
     "sandbox",
     "settings",
     "stderr_filter",

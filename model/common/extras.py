@@ -15,9 +15,25 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("keras", "tensorflow", "h5py"),
         marked('Keras is not installed; pip install "vitrine[keras]" installs it'),
     ),
+    "onnx": (
+        ("onnx", "tf2onnx"),
+        marked('what writes .onnx files is not installed; pip install "vitrine[onnx]" installs it'),
+    ),
     "page": (
         ("streamlit", "pandas", "plotly"),
         marked('the page is not installed; pip install "vitrine[page]" installs it'),
+    ),
+    "scale": (
+        ("pyarrow", "fsspec"),
+        marked('pyarrow and fsspec are not installed; pip install "vitrine[scale]" installs them'),
+    ),
+    "ray": (
+        ("ray",),
+        marked('Ray is not installed; pip install "vitrine[ray]" installs it'),
+    ),
+    "sweep": (
+        ("optuna",),
+        marked('Optuna is not installed; pip install "vitrine[sweep]" installs it'),
     ),
     "share": (
         ("pyngrok",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 import sys
@@ -39,9 +40,21 @@ def import_keras() -> None:
                 keras = import_module("keras")
                 with suppress(AttributeError):  # not every backend can list devices
                     keras.distribution.list_devices()
+            _let_process_end()
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
             freeze_imports()
             _imported.set()
+
+
+def _let_process_end() -> None:
+    """Take h5py's lock when the process ends, for good.
+
+    A thread that reads a network's file at that moment is stopped for ever, with the lock if it has it, and the process
+    would wait for it while it frees the file's objects.
+    """
+    import h5py
+
+    atexit.register(h5py._objects.phil.acquire)
 
 
 def freeze_imports() -> None:

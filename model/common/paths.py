@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from model.common.settings import read_settings
 
 
 def home() -> Path:
     """Return the folder for everything made at run time: VITRINE_HOME, or `.vitrine` in the current folder."""
-    return Path(os.environ.get("VITRINE_HOME") or ".vitrine")
+    return Path(read_settings("home").home)

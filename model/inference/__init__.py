@@ -1,6 +1,19 @@
-"""A network loaded once, and asked from any thread: arrays in, predictions out.
+"""Run networks: loaded once, called from any thread, images in, predictions out.
 
-The Keras and the int8 engine differ in here and nowhere else.
+Nothing outside this room depends on whether the engine is Keras or int8.
 """
 
-__all__ = ["classifier", "http_client", "layer_table", "pool", "prediction", "shared_batches", "unknown"]
+__all__ = [
+    "answer_table",
+    "classifier",
+    "http_client",
+    "layer_table",
+    "lite",
+    "many",
+    "parallel",
+    "pool",
+    "prediction",
+    "prediction_sets",
+    "shared_batches",
+    "unknown",
+]

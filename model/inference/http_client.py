@@ -1,10 +1,9 @@
-"""A running server asked over HTTP, as the command line does with --url."""
+"""A client for the HTTP API of a running server, for `--url` on the command line."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,42 +12,53 @@ from functools import cache
 from typing import IO, Any, NoReturn
 
 from model.common.errors import VitrineError
+from model.common.settings import read_settings
 from model.common.text import printable
 from model.inference.prediction import ClassScore, Prediction
 from model.inference.unknown import KNOWN, UNKNOWN, UNSURE
 
-SECONDS = 60
-MAX_ANSWER = 16 * 2**20
+_TIMEOUT_SECONDS = 60
+_MAX_ANSWER_BYTES = 16 * 2**20
 
 
 class ServerError(VitrineError, ValueError):
-    """A server that cannot be reached, refuses, or answers in another form; the message is a sentence."""
+    """A server cannot be reached, refuses, or answers in another form; the message is a sentence."""
 
 
-class NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Another address is named, not followed: the token is for this one, and the picture would not go along."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Names another address instead of following it: the token is for this one, and the picture would not be sent."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> NoReturn:
+        """Refuse to follow a redirect."""
         fp.close()
-        raise ServerError(f"{req.full_url} has moved to {newurl[:500]}; name that with --url")
+        raise ServerError(f"{req.full_url} has moved to {newurl[:500]}; give that address with --url")
 
 
 @cache
-def opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(NoRedirects)
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_NoRedirects)
 
 
 def predict_url(server: str, model: str | None = None, engine: str | None = None) -> str:
-    """The address to post pictures to: the server's /predict with what was chosen. Raises ServerError."""
+    """Return the address to post pictures to.
+
+    Args:
+        server: The server's address.
+        model: The model to choose; None for the server's default.
+        engine: The engine to choose; None for the server's default.
+
+    Raises:
+        ServerError: It is not the address of a server.
+    """
     try:
         parts = urllib.parse.urlsplit(server)
         reachable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         reachable = False
     if not reachable:
-        raise ServerError(f"{server!r} is no server's address; one looks like http://localhost:8501")
+        raise ServerError(f"{server!r} is not the address of a server; one looks like http://localhost:8501")
     path = parts.path.rstrip("/")
     chosen = {"model": model, "engine": engine}
     query = urllib.parse.urlencode({key: value for key, value in chosen.items() if value})
@@ -57,51 +67,63 @@ def predict_url(server: str, model: str | None = None, engine: str | None = None
     ).geturl()
 
 
-def ask(url: str, content: bytes) -> Prediction:
-    """Post one picture; the server's own milliseconds stand in the answer. Raises ServerError."""
+def post_picture(url: str, content: bytes) -> Prediction:
+    """Post a picture and return the server's prediction, with the server's own measurement of time.
+
+    Args:
+        url: An address of `predict_url`.
+        content: The bytes of the picture file.
+
+    Raises:
+        ServerError: There is no valid answer.
+    """
     headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
-    if token := os.environ.get("VITRINE_API_TOKEN"):
+    if token := read_settings("api_token").api_token:
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, content, headers)
     try:
-        with opener().open(request, timeout=SECONDS) as response:
-            return read_answer(response.read(MAX_ANSWER + 1), url)
+        with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
+            return _parse_answer(response.read(_MAX_ANSWER_BYTES + 1), url)
     except urllib.error.HTTPError as error:
         with error:
-            raise ServerError(f"{url} answers {error.code}: {complaint(error)}") from None
+            raise ServerError(f"{url} answers {error.code}: {_error_message(error)}") from None
     except (OSError, http.client.HTTPException) as error:
         raise ServerError(f"{url} cannot be reached: {getattr(error, 'reason', None) or error}") from None
 
 
-def complaint(error: urllib.error.HTTPError) -> str:
-    """What the server says is wrong, on one printable line."""
+def _error_message(error: urllib.error.HTTPError) -> str:
+    """Return what the server says is wrong, on one printable line."""
     try:
-        content = json.loads(error.read(MAX_ANSWER))
+        content = json.loads(error.read(_MAX_ANSWER_BYTES))
         said = next(content[key] for key in ("error", "detail", "message") if isinstance(content.get(key), str))
     except (OSError, http.client.HTTPException, ValueError, AttributeError, StopIteration, RecursionError):
         said = error.reason
     return printable(str(said), " ")[:500]
 
 
-def read_answer(content: bytes, url: str) -> Prediction:
-    """The prediction in a server's JSON. Raises ServerError for anything else."""
+def _parse_answer(content: bytes, url: str) -> Prediction:
+    """Return the prediction in a server's JSON.
+
+    Raises:
+        ServerError: It has another form.
+    """
     try:
-        if len(content) > MAX_ANSWER:
+        if len(content) > _MAX_ANSWER_BYTES:
             raise ValueError("too long")
         answer = json.loads(content)
-        scores = tuple(read_score(entry) for entry in answer["predictions"])
+        scores = tuple(_parse_score(entry) for entry in answer["predictions"])
         if not scores:
             raise ValueError("no classes")
         ordered = tuple(sorted(scores, key=lambda score: -score.probability))
         model, engine, note = (str(answer.get(name, ""))[:500] for name in ("model", "engine", "note"))
         prediction = Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine, note)
-        return replace(prediction, **read_known(answer))
+        return replace(prediction, **_parse_known(answer))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ServerError(f"{url} does not answer like Vitrine: is another program running there?") from None
 
 
-def read_known(answer: dict[str, Any]) -> dict[str, Any]:
-    """What the server says of whether the picture shows one of the classes; older ones say nothing."""
+def _parse_known(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what the server says about whether the picture shows one of the classes; older servers say nothing."""
     found: dict[str, Any] = {}
     if answer.get("known_score") is not None:
         score, verdict = float(answer["known_score"]), str(answer.get("verdict", ""))
@@ -109,11 +131,17 @@ def read_known(answer: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("no score")
         found |= {"known_score": score, "verdict": verdict}
     if like := answer.get("looks_like"):
-        found["looks_like"] = read_score({"index": -1, **like})
+        found["looks_like"] = _parse_score({"index": -1, **like})
+    if sets := answer.get("prediction_set"):
+        scores = {entry["label"]: _parse_score(entry) for entry in answer["predictions"]}
+        found["prediction_set"] = tuple(
+            scores.get(label, ClassScore(str(label)[:200], -1, 0.0)) for label in sets["labels"]
+        )
+        found["set_coverage"] = float(sets["coverage"])
     return found
 
 
-def read_score(entry: dict[str, Any]) -> ClassScore:
+def _parse_score(entry: dict[str, Any]) -> ClassScore:
     probability = float(entry["probability"])
     if not 0 <= probability <= 1.001:
         raise ValueError("no probability")

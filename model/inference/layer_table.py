@@ -1,4 +1,4 @@
-"""The layers of a network, as a table shows them."""
+"""The layers of a network, for a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from model.inference.classifier import read_network
 
 @dataclass(frozen=True)
 class Layer:
-    """output: the shape for one picture, such as `32 x 32 x 24`."""
+    """A layer or operation.
+
+    Attributes:
+        name: Its name or number.
+        kind: Its type.
+        output: The shape of its output for one image, such as `32 x 32 x 24`.
+        parameters: The number of its weights.
+    """
 
     name: str
     kind: str
@@ -28,19 +35,19 @@ def list_layers(path: Path) -> list[Layer]:
     """
     if path.suffix == ".tflite":
         return [
-            Layer(str(number), entry.kind.replace("_", " ").lower(), spelled(entry.output[1:]), entry.weights)
+            Layer(str(number), entry.kind.replace("_", " ").lower(), _format_shape(entry.output[1:]), entry.weights)
             for number, entry in enumerate(read_operations(path), start=1)
         ]
     return [
-        Layer(layer.name, type(layer).__name__, spelled(shape_of(layer)), int(layer.count_params()))
+        Layer(layer.name, type(layer).__name__, _format_shape(_output_shape(layer)), int(layer.count_params()))
         for layer in read_network(path).layers
     ]
 
 
-def shape_of(layer: Any) -> tuple[int | None, ...]:
-    """The output's shape without the number of pictures; empty for a layer with several outputs."""
+def _output_shape(layer: Any) -> tuple[int | None, ...]:
+    """Return the output's shape without the batch axis; empty for a layer with several outputs."""
     return tuple(getattr(layer.output, "shape", ()))[1:]
 
 
-def spelled(shape: tuple[int | None, ...]) -> str:
+def _format_shape(shape: tuple[int | None, ...]) -> str:
     return " x ".join("any" if side is None else str(side) for side in shape)

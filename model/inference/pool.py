@@ -1,4 +1,4 @@
-"""The networks that are loaded in this process: each once, for the pages and the API alike."""
+"""The networks loaded in this process: each once, for the pages and the API alike."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from model.common.cache import Cache
 from model.common.errors import BundleError
 from model.common.extras import require
 from model.common.keras_import import freeze_imports
+from model.common.settings import AUTO
 from model.i18n.translations import gettext as _
-from model.inference.classifier import ENGINES, Classifier, engines_of, file_of
+from model.inference.classifier import ENGINES, Classifier, engine_by_accuracy, engines_of, file_of
 from model.registry.card import KNOWN_FILE, Card, read_card
-from model.registry.resolution import find_bundle, find_named
+from model.registry.resolution import find_bundle, find_by_name
 from model.signature.shapes import InputShape
 
-MOST = 4  # networks kept loaded: the least recently asked one makes room
-BYTES = 4 * 2**30  # of their files at most
-TRIES = 3  # a bundle that is being replaced is read again
+MAX_NETWORKS = 4  # networks kept loaded
+_MAX_BYTES = 4 * 2**30  # of all their files
+_TRIES = 3  # because a bundle may be replaced while it is read
 Key = tuple[str, str, InputShape, int, str, str, tuple[str, ...], str]
 
 
 class UnknownEngine(BundleError):
-    """An engine that a model has no file for; the message lists those that it has."""
+    """A model has no file for an engine; the message lists the engines it has."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A bundle as it stands on disk now, and the engine to run it with."""
+    """A bundle as it is on disk now, and the engine to run it with."""
 
     folder: Path
     card: Card
@@ -37,27 +38,36 @@ class Choice:
 
     @property
     def key(self) -> Key:
-        """Equal for bundles whose networks are the same: a renamed model is not loaded a second time."""
+        """A key that is equal for bundles with the same network: a renamed model is not loaded again."""
         card = self.card
         digest = card.files[file_of(card, self.engine)].sha256
-        bank = f"{card.known} {card.files.get(KNOWN_FILE)}"
+        bank = f"{card.known} {card.sets} {card.files.get(KNOWN_FILE)}"
         return digest, self.engine, card.input_shape, len(card.classes), card.scaling, card.output, card.outputs, bank
 
 
 def choose(name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Choice:
-    """Look a model up: `engine` if one is asked for, else the preferred one if the model has it, else what it has.
+    """Look up a model and choose its engine.
 
-    paths: whether the name may be a folder's path. Raises UnknownModel, UnknownEngine, NotInstalled where the engine
-    needs a part that is not there, or BundleError for a damaged bundle.
+    Args:
+        name: The model's name.
+        engine: The engine to use; None for the preferred one, or any other that the model has.
+        preferred: The preferred engine; `auto` for the one that its measured accuracy speaks for.
+        paths: Whether the name may be the path of a folder.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        NotInstalled: The engine is not installed.
+        UnknownEngine: The model has no file for the engine.
+        UnknownModel: There is no such model.
     """
-    folder = (find_bundle if paths else find_named)(name)
+    folder = (find_bundle if paths else find_by_name)(name)
     card = read_card(folder)
     there = engines_of(card)
     if (engine == "keras" or not there) and card.files.keys() & set(ENGINES["keras"]):
-        require("keras")  # its file is there, and what runs it may not be
+        require("keras")  # it has a file for Keras, but Keras may not be installed
     if not there:
         raise BundleError(
-            _("model {name!r} holds no network; its files: {names}").format(
+            _("model {name!r} has no network; its files: {names}").format(
                 name=card.name, names=", ".join(card.files) or _("none")
             )
         )
@@ -67,64 +77,84 @@ def choose(name: str, engine: str | None = None, preferred: str = "keras", paths
                 name=card.name, engine=engine[:40], names=", ".join(there)
             )
         )
+    preferred = engine_by_accuracy(card) if preferred == AUTO else preferred
     return Choice(folder, card, engine or (preferred if preferred in there else there[0]))
 
 
 class Pool:
-    """Loaded networks by content, so that a name which changes hands is answered by its new network at once."""
+    """Loaded networks by content: if a name gets another network, that one answers from then on.
 
-    def __init__(self, most: int = MOST) -> None:
-        # A network's objects refer to one another: only the collector can free them.
-        self.kept: Cache[Classifier] = Cache(BYTES, most, weight, on_evict=gc.collect)
+    Args:
+        limit: The maximum number of networks; the least recently used one makes room.
+    """
+
+    def __init__(self, limit: int = MAX_NETWORKS) -> None:
+        # A network's objects reference each other: only the garbage collector frees them.
+        self.kept: Cache[Classifier] = Cache(_MAX_BYTES, limit, _file_size, on_evict=gc.collect)
 
     def ready(self, choice: Choice) -> Classifier | None:
-        """The choice's classifier if its network is loaded."""
+        """Return the classifier of a choice if its network is loaded, else None."""
         loaded = self.kept.peek(choice.key)
         return loaded and Classifier(choice.card, choice.engine, loaded.forward, loaded.bank)
 
     def get(self, name: str, engine: str | None = None, preferred: str = "keras", paths: bool = False) -> Classifier:
-        """A model's classifier, loaded if it is not yet; threads that ask together wait for one load.
+        """Return a model's classifier, and load it first if necessary; threads that ask together wait for one load.
 
-        Takes and raises what `choose` does, and BundleError for a network that does not load.
+        Args:
+            name: As in `choose`.
+            engine: As in `choose`.
+            preferred: As in `choose`.
+            paths: As in `choose`.
+
+        Raises:
+            BundleError: As in `choose`, or the network cannot be loaded.
         """
-        for _try in range(TRIES):
+        for _try in range(_TRIES):
             choice = choose(name, engine, preferred, paths)
             try:
                 return self.load(choice)
             except BundleError as error:
                 failure = error
-                # Whoever replaces a bundle writes file by file: only what still stands as it was read is an error.
+                # A bundle is replaced file by file: it is only an error if the bundle is still as it was read.
                 if choose(name, engine, preferred, paths) == choice:
                     break
         raise failure
 
     def load(self, choice: Choice) -> Classifier:
-        """The choice's classifier, loaded if it is not yet. Raises BundleError."""
-        loaded = self.kept.get(choice.key, lambda: read(choice))
+        """Return the classifier of a choice, and load it first if necessary.
+
+        Raises:
+            BundleError: The network cannot be loaded.
+        """
+        loaded = self.kept.get(choice.key, lambda: load_choice(choice))
         return Classifier(choice.card, choice.engine, loaded.forward, loaded.bank)
 
     def warm(self) -> bool:
-        """Whether any network is loaded."""
+        """Return whether any network is loaded."""
         return len(self.kept) > 0
 
 
-def read(choice: Choice) -> Classifier:
-    """Load the choice's network as it was when it was chosen. Raises BundleError."""
-    freeze_first()
+def load_choice(choice: Choice) -> Classifier:
+    """Load the network of a choice.
+
+    Raises:
+        BundleError: It cannot be loaded, or has changed since it was chosen.
+    """
+    _freeze_imports_once()
     loaded = Classifier.load(choice.folder, choice.engine)
     if Choice(choice.folder, loaded.card, choice.engine).key != choice.key:
-        raise BundleError(_("{folder} changed while it was loaded; ask again").format(folder=choice.folder))
+        raise BundleError(_("{folder} changed while it was loaded; try again").format(folder=choice.folder))
     return loaded
 
 
-def weight(loaded: Classifier) -> int:
-    """The bytes that a loaded network counts for; one that is larger than all the room is kept by itself."""
-    return min(loaded.card.files[file_of(loaded.card, loaded.engine)].bytes, BYTES // 2)
+def _file_size(loaded: Classifier) -> int:
+    """Return the size of a loaded network's file, in bytes; a very large one still fits into the pool by itself."""
+    return min(loaded.card.files[file_of(loaded.card, loaded.engine)].bytes, _MAX_BYTES // 2)
 
 
 @cache
-def freeze_first() -> None:
-    """Before the first network: the page's modules are there by now, and an int8 network imports no Keras."""
+def _freeze_imports_once() -> None:
+    """Exclude the modules imported so far from garbage collection; loading an int8 network imports no Keras."""
     freeze_imports()
 
 

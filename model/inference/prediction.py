@@ -1,16 +1,16 @@
-"""What a classifier says about one picture."""
+"""The prediction for one picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-LIKELY = 0.5  # a class that others do not exclude is part of the answer from here on
+LIKELY = 0.5  # classes that do not exclude each other are part of the answer from this probability on
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class with its probability, 0 to 1."""
+    """A class with its index and probability, 0 to 1."""
 
     label: str
     index: int
@@ -19,14 +19,22 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All classes of one picture, most probable first, and who said so in how many milliseconds.
+    """The probabilities of all classes for one picture.
 
-    engine: what the model ran on; empty where an older server did not say. note: a sentence on the picture's file, to
-    be read before the answer is believed; empty for most. exclusive: whether a picture is of one of the classes alone;
-    otherwise each class has a probability of its own, and together they need not make 1. known_score: how sure it is
-    that the picture shows one of the classes at all, 0 to 1, and verdict: `known`, `unsure` or `unknown`; None and
-    empty for a network that cannot tell. looks_like: the most probable of ImageNet's thousand classes, for a network
-    that knows them.
+    Attributes:
+        scores: All classes, the most probable first.
+        model: The name of the model.
+        milliseconds: How long it took; of pictures that went through the network together, its share.
+        engine: The engine; empty if an older server did not say.
+        note: A sentence about the picture's file, to read before believing the answer; mostly empty.
+        exclusive: Whether a picture shows exactly one class; if not, the probabilities need not sum to 1.
+        known_score: How likely it is that the picture shows one of the classes at all, 0 to 1; None if the network
+            has no such score.
+        verdict: `known`, `unsure`, `unknown` or empty.
+        looks_like: The most probable of ImageNet's classes, for a network that knows them.
+        prediction_set: The classes that the true one is among as often as `set_coverage` says, for pictures like those
+            that the network's sets were fitted on; empty for a network without prediction sets.
+        set_coverage: 0 to 1; 0 for a network without prediction sets.
     """
 
     scores: tuple[ClassScore, ...]
@@ -38,6 +46,8 @@ class Prediction:
     known_score: float | None = None
     verdict: str = ""
     looks_like: ClassScore | None = None
+    prediction_set: tuple[ClassScore, ...] = ()
+    set_coverage: float = 0.0
 
     @classmethod
     def from_probabilities(
@@ -50,7 +60,17 @@ class Prediction:
         note: str = "",
         exclusive: bool = True,
     ) -> Prediction:
-        """Sort one row of probabilities; ties keep the classes' order."""
+        """Build a prediction from a row of probabilities; ties keep the order of the classes.
+
+        Args:
+            probabilities: One for each class.
+            classes: The names of the classes.
+            model: As in the attributes.
+            milliseconds: As in the attributes.
+            engine: As in the attributes.
+            note: As in the attributes.
+            exclusive: As in the attributes.
+        """
         scores = [
             ClassScore(label, index, float(value))
             for index, (label, value) in enumerate(zip(classes, probabilities, strict=True))
@@ -60,26 +80,27 @@ class Prediction:
 
     @property
     def best(self) -> ClassScore:
+        """The most probable class."""
         return self.scores[0]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every class that the network knows, the most probable first."""
+        """The names of all classes, the most probable first."""
         return tuple(score.label for score in self.scores)
 
     @property
     def answers(self) -> tuple[ClassScore, ...]:
-        """The classes that the picture is said to show: the best, or each likelier than not, if any, of several."""
+        """The classes that the picture shows: the best one, or, if they are not exclusive, all from LIKELY on."""
         if self.exclusive:
             return self.scores[:1]
         return tuple(score for score in self.scores if score.probability >= LIKELY)
 
     def top(self, k: int) -> tuple[ClassScore, ...]:
-        """The k most probable classes, or all if there are fewer."""
+        """Return the k most probable classes, or all if there are fewer."""
         return self.scores[:k]
 
 
-# What a record says of a file beside its `predictions` or its `error`, in this order.
+# The keys of a record besides `predictions` and `error`, in this order.
 FIELDS = (
     "file",
     "category",
@@ -95,11 +116,16 @@ FIELDS = (
 
 
 def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: int | None = None) -> dict[str, Any]:
-    """One file's answer as the JSON object of the command line, the downloads and the API.
+    """Return the answer for a file as the JSON object of the command line, the downloads and the API.
 
-    `predicted_class` is the index as text, for clients that look a name up by it. Without a prediction there are only
-    the file and the error; a note, a known score and a likeness only where there is one. top_k: at most so many of the
-    classes are listed.
+    `predicted_class` is the index as text, for clients that look up a name by it. Without a prediction there are only
+    the file and the error. A note, a known score and a likeness are there only if the prediction has them.
+
+    Args:
+        file: The name of the file.
+        prediction: The prediction, or None.
+        error: Why there is none.
+        top_k: The maximum number of classes to list; None for all.
     """
     if prediction is None:
         return {"file": file, "error": error}
@@ -111,7 +137,7 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
         "predicted_class": str(best.index),
         "index": best.index,
         "confidence": best.probability,
-        **known_record(prediction),
+        **_known_record(prediction),
         "predictions": [
             {"label": score.label, "index": score.index, "probability": score.probability} for score in listed
         ],
@@ -122,11 +148,14 @@ def to_record(file: str, prediction: Prediction | None, error: str = "", top_k: 
     return record | ({"note": prediction.note} if prediction.note else {})
 
 
-def known_record(prediction: Prediction) -> dict[str, Any]:
-    """What a record says of whether the picture shows one of the classes at all; nothing where nobody can tell."""
+def _known_record(prediction: Prediction) -> dict[str, Any]:
+    """Return the part of the record that says whether the picture shows one of the classes at all."""
     record: dict[str, Any] = {}
     if prediction.known_score is not None:
         record |= {"known_score": round(prediction.known_score, 4), "verdict": prediction.verdict}
     if like := prediction.looks_like:
         record["looks_like"] = {"label": like.label, "probability": like.probability}
+    if prediction.prediction_set:
+        labels = [score.label for score in prediction.prediction_set]
+        record["prediction_set"] = {"coverage": prediction.set_coverage, "labels": labels}
     return record

@@ -19,4 +19,4 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what other tests look at: the int8 file and the figures."""
     monkeypatch.setattr(export, "quantize", lambda network, images, path: None)
-    monkeypatch.setattr(export, "measured", lambda card, bundle, dataset: card)
+    monkeypatch.setattr(export, "with_figures", lambda card, bundle, dataset: card)

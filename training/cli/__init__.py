@@ -1,6 +1,6 @@
-"""python -m training: the commands fit, evaluate, recipes and runs.
+"""python -m training: the commands fit, ablate, sweep, evaluate, recipes, runs, teach and projects.
 
-Options, printed lines and exit statuses live here.
+Options, printed lines and exit statuses are here.
 """
 
-__all__ = ["main"]
+__all__ = ["main", "sweep", "teach"]

@@ -1,23 +1,22 @@
-"""What the command lines of this package share."""
+"""What the commands of this package share: options and errors."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from model.i18n.translations import gettext as _
-from training.runs.data_provenance import RunContext, read_context
 
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="cifar-10-batches-py folder, or a folder with one sub-folder a class; none: download CIFAR-10."
+        "--data",
+        help="A cifar-10-batches-py folder, or one with a sub-folder for each class; by default, download CIFAR-10.",
     ),
 ]
 SetOption = Annotated[
@@ -25,40 +24,26 @@ SetOption = Annotated[
 ]
 NamesOption = Annotated[
     Path | None,
-    typer.Option("--category-names", help='Names of the classes: one a line, or JSON by folder ({"1": "rose"}).'),
+    typer.Option("--category-names", help='Names of the classes: one on each line, or JSON by folder ({"1": "rose"}).'),
 ]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Stop at pictures that cannot be read, instead of leaving them out.")
+    bool, typer.Option("--strict", help="Refuse data with pictures that cannot be read, instead of leaving them out.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a run needs besides its recipe."""
-
-    data: Path | None
-    category_names: Path | None = None
-    tensorboard: bool = False
-    strict: bool = False
-
-    @property
-    def origin(self) -> RunContext:
-        """Where the pictures come from, to be written beside the run."""
-        return RunContext(*(str(path.resolve()) if path else "" for path in (self.data, self.category_names)))
-
-    def as_begun(self, folder: Path) -> Surroundings:
-        """What is not given is as the run in `folder` was begun."""
-        known = read_context(folder) or RunContext()
-        data = self.data or (Path(known.data) if known.data else None)
-        names = self.category_names or (Path(known.category_names) if known.category_names else None)
-        return replace(self, data=data, category_names=names)
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, gpu, or gpu:all for all GPUs of this machine.")]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", help="A Ray cluster that trains the runs side by side, such as auto; local starts one here."),
+]
+CoresOption = Annotated[
+    int | None, typer.Option("--cpus-per-run", min=1, help="Cores of each run with --ray; by default all of a node's.")
+]
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """What a user can put right ends the command with one line, and what was saved stays."""
+def exit_on_error() -> Iterator[None]:
+    """Turn errors that the user can correct into one line and exit status 1."""
     from model.common.errors import BundleError
+    from model.common.ray_cluster import ClusterError
     from model.datasets.class_name_files import NamesError
     from model.datasets.splits import DataError
     from training.engine.launch import DeviceError
@@ -67,15 +52,15 @@ def plain_errors() -> Iterator[None]:
 
     try:
         yield
-    except (RecipeError, DataError, BundleError, RunError, NamesError, DeviceError, OSError) as error:
+    except (RecipeError, DataError, BundleError, RunError, NamesError, DeviceError, ClusterError, OSError) as error:
         raise fail(error) from None
 
 
 def fail(error: BaseException) -> typer.Exit:
-    """Say what was wrong in one line; raise what this returns."""
+    """Print an error in one line, and return the exception that ends the command."""
     text = str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        full = _("the disk is full; make room, then go on with --resume: what was saved so far is whole")
+        full = _("the disk is full; make room, then continue with --resume: what was saved so far is complete")
         text = f"{full} ({error.filename})" if error.filename else full
     typer.echo(f"error: {text}", err=True)
     return typer.Exit(1)

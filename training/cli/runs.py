@@ -1,4 +1,4 @@
-"""python -m training runs | runs rm | runs rename | runs stop"""
+"""The commands `python -m training runs`, `runs rm`, `runs rename` and `runs stop`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from training.runs.process import stop_run
 from training.runs.run import list_runs, own_run_folder
 from training.runs.run_files import RunError
 
-app = typer.Typer(help="The runs: yours, newest first, then the shipped ones.", invoke_without_command=True)
-NameArgument = Annotated[str, typer.Argument(help="A run of yours.")]
+app = typer.Typer(help="The runs: yours, the newest first, then the shipped ones.", invoke_without_command=True)
+_NameArgument = Annotated[str, typer.Argument(help="One of your runs.")]
 
 
 @app.callback()
 def show(context: typer.Context) -> None:
-    """List the runs: yours, newest first, then the shipped ones."""
+    """List the runs: yours, the newest first, then the shipped ones."""
     if context.invoked_subcommand:
         return
     for run in list_runs():
@@ -30,10 +30,10 @@ def show(context: typer.Context) -> None:
 
 @app.command("rm")
 def remove(
-    name: NameArgument,
+    name: _NameArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take a run off the list. Its network stays; its folder waits in the trash for a day."""
+    """Remove a run from the list. Its network stays; its folder is in the trash for a day."""
     try:
         own_run_folder(name)
         if not yes:
@@ -45,8 +45,8 @@ def remove(
 
 
 @app.command("rename")
-def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
-    """Give a run another name. Its network keeps the old one."""
+def rename(name: _NameArgument, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Rename a run. Its network keeps its name."""
     try:
         rename_run(name, check_name(new))
     except (RunError, BundleError) as error:
@@ -54,10 +54,10 @@ def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new 
 
 
 @app.command("stop")
-def end(name: NameArgument) -> None:
-    """End a run that is going on, as Ctrl-C does where it was started: its best weights are kept, and it can go on."""
+def end(name: _NameArgument) -> None:
+    """Stop a run like Ctrl-C does: its best weights are kept, and it can continue."""
     try:
         stop_run(own_run_folder(name))
     except RunError as error:
         raise fail(error) from None
-    typer.echo(f"{name} is ending; it keeps the best weights and goes on with fit --resume --name {name}")
+    typer.echo(f"{name} is stopping; it keeps the best weights, and fit --resume --name {name} continues it")

@@ -1,6 +1,16 @@
 """The training itself: data, augmentation, optimizer, loop, callbacks, calibration, export.
 
-All that needs Keras to train is here; pages never import it.
+All code that trains with Keras is here; pages never import it.
 """
 
-__all__ = ["batches", "calibration", "fit", "launch", "optimizer", "process_environment", "training_loop"]
+__all__ = [
+    "batches",
+    "calibration",
+    "export",
+    "fit",
+    "launch",
+    "optimizer",
+    "process_environment",
+    "ray_runs",
+    "training_loop",
+]

@@ -1,4 +1,7 @@
-"""Random changes to training pictures, drawn from (seed, epoch, batch), so that a resumed run repeats them."""
+"""Random changes to training images, drawn from (seed, epoch, batch), so that a resumed run repeats them.
+
+All images are uint8 (n, height, width, 3), in and out.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,18 @@ from PIL import Image, ImageFilter
 
 from training.recipes.recipe import AugmentationSettings, Recipe
 
-GREY = np.array([125, 123, 114], np.uint8)  # the mean that networks subtract (model.architectures.PIXEL_MEAN)
+_GREY = np.array([125, 123, 114], np.uint8)  # the mean that networks subtract, model.signature.scaling.PIXEL_MEAN
 
 
 def shift(images: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarray:
-    """Move each picture by up to `pixels` in each direction, mirrored at the edges; uint8 (n, h, h, 3) in and out."""
+    """Move each image by up to `pixels` in each direction, with its edges mirrored."""
     size = images.shape[1]
     padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="reflect")
-    return crop(padded, size, rng)
+    return random_crop(padded, size, rng)
 
 
-def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.random.Generator) -> np.ndarray:
-    """Turn each picture by up to `degrees` and scale it by up to 1 +- `zoom` about its middle, mirrored at the edges.
-
-    uint8 (n, h, w, 3) in and out, bilinear.
-    """
+def rotate_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.random.Generator) -> np.ndarray:
+    """Rotate each image by up to `degrees` and scale it by up to 1 ± `zoom` about its centre, with mirrored edges."""
     n, height, width, _ = images.shape
     pad = max(height, width) // 2
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
@@ -34,7 +34,7 @@ def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.rando
     for index in range(n):
         angle, scale = float(angles[index]), float(scales[index])
         cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-        # Where a pixel of the result comes from; Pillow counts from the pixel's corner, half a pixel off its centre.
+        # The source of each pixel of the result; Pillow counts from the pixel's corner, half a pixel off its centre.
         half_x, half_y = width / 2, height / 2
         x = middle_x + 0.5 - cos * half_x - sin * half_y
         y = middle_y + 0.5 + sin * half_x - cos * half_y
@@ -45,35 +45,53 @@ def turn_and_zoom(images: np.ndarray, degrees: float, zoom: float, rng: np.rando
     return result
 
 
-def cut_out(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Paint a square of `side` pixels, wholly inside, grey in each picture (arXiv 1708.04552); uint8 (n, h, w, 3)."""
+def cutout(images: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Paint a grey square of `side` pixels, wholly inside, into each image (arXiv 1708.04552)."""
     n, height, width, _ = images.shape
     top = rng.integers(0, max(height - side, 0) + 1, n)[:, None]
     left = rng.integers(0, max(width - side, 0) + 1, n)[:, None]
     rows, columns = np.arange(height)[None], np.arange(width)[None]
     inside = ((rows >= top) & (rows < top + side))[:, :, None] & ((columns >= left) & (columns < left + side))[:, None]
-    return np.where(inside[..., None], GREY, images)
+    return np.where(inside[..., None], _GREY, images)
 
 
-def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """The picture after one JPEG round with halved chroma, as most cameras and sites store it; uint8 (h, w, 3)."""
+def _jpeg_round_trip(image: np.ndarray, quality: int) -> np.ndarray:
+    """Return an image (height, width, 3) after JPEG with halved chroma, as most cameras and sites store it."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=2)
     return np.asarray(Image.open(buffer))
 
 
-def compress(images: np.ndarray, share: float, quality: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Pass about `share` of the pictures through JPEG at a random quality; uint8 (n, h, w, 3) in and out."""
+def compress_some(images: np.ndarray, share: float, quality: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Pass about `share` of the images through JPEG.
+
+    Args:
+        images: The images.
+        share: The probability for each image, 0 to 1.
+        quality: The lowest and the highest JPEG quality, between which it is drawn.
+        rng: The random number generator.
+    """
     images = images.copy()
     for index in np.flatnonzero(rng.random(len(images)) < share):
-        images[index] = through_jpeg(images[index], int(rng.integers(quality[0], quality[1] + 1)))
+        images[index] = _jpeg_round_trip(images[index], int(rng.integers(quality[0], quality[1] + 1)))
     return images
 
 
-def mirrored(indices: np.ndarray, flip: str, turns: np.ndarray, seed: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of the pictures to mirror, bool (n,); `turns`, int (n,), counts how often each was shown before.
+def choose_mirrored(
+    indices: np.ndarray, flip: str, turns: np.ndarray, seed: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose the images to mirror.
 
-    `alternating`: a random half at first, the other half the next time, and so on (arXiv 2404.00498, 3.6).
+    Args:
+        indices: The images' indices in the data set, int (n,).
+        flip: `none`, `random`, or `alternating`: a random half at first, the other half the next time, and so on
+            (arXiv 2404.00498, section 3.6).
+        turns: How often each image was shown before, int (n,).
+        seed: Decides which half is the first.
+        rng: The random number generator.
+
+    Returns:
+        bool (n,).
     """
     if flip == "random":
         return rng.random(len(indices)) < 0.5
@@ -87,26 +105,33 @@ def mirrored(indices: np.ndarray, flip: str, turns: np.ndarray, seed: int, rng: 
 def augment(
     images: np.ndarray, indices: np.ndarray, turns: np.ndarray, recipe: Recipe, rng: np.random.Generator
 ) -> np.ndarray:
-    """All the recipe's changes to one batch; uint8 (n, h, w, 3) in and out.
+    """Apply all of the recipe's changes to a batch.
 
-    JPEG comes first: the blocks of a stored picture start at its corner.
+    JPEG comes first, because the blocks of a stored picture start at its corner.
+
+    Args:
+        images: The images.
+        indices: Their indices in the data set, int (n,).
+        turns: How often each was shown before, int (n,).
+        recipe: The recipe.
+        rng: The random number generator.
     """
     settings = recipe.augmentation
     if settings.jpeg:
-        images = compress(images, settings.jpeg, settings.jpeg_quality, rng)
-    mirror = mirrored(indices, settings.flip, turns, recipe.seed, rng)
+        images = compress_some(images, settings.jpeg, settings.jpeg_quality, rng)
+    mirror = choose_mirrored(indices, settings.flip, turns, recipe.seed, rng)
     images = np.where(mirror[:, None, None, None], images[:, :, ::-1], images)
     if settings.rotate or settings.zoom:
-        images = turn_and_zoom(images, settings.rotate, settings.zoom, rng)
+        images = rotate_and_zoom(images, settings.rotate, settings.zoom, rng)
     if settings.shift:
         images = shift(images, settings.shift, rng)
-    return cut_out(images, settings.cutout, rng) if settings.cutout else images
+    return cutout(images, settings.cutout, rng) if settings.cutout else images
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Square pictures at `size` x `size`; uint8 (n, h, h, 3) in, (n, size, size, 3) out.
+    """Resize square images to `size` x `size`.
 
-    They are shrunk antialiased, and enlarged as the classifier enlarges what it is given.
+    They are shrunk with antialiasing, and enlarged in the same way as the classifier enlarges pictures.
     """
     own = images.shape[1]
     if own == size:
@@ -117,11 +142,11 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def enlarge(images: np.ndarray, size: int, settings: AugmentationSettings, rng: np.random.Generator) -> np.ndarray:
-    """Tiles made as large as photographs; uint8 (n, h, h, 3) in, (n, size, size, 3) out.
+    """Enlarge tiles to the size of photographs, (n, size, size, 3).
 
-    Each is enlarged to between 1 and `settings.enlarge` times the size, of which a piece is cut anywhere. Every other
-    one on average is sharpened, since photographs are sharp where enlarged tiles are not: an unsharp mask as wide as a
-    tile's pixel has become, of a strength up to `settings.sharpen`.
+    Each is enlarged to between 1 and `settings.enlarge` times the size, and a piece is cut out of it. Every other one
+    on average is sharpened, because photographs are sharp and enlarged tiles are not: by an unsharp mask as wide as an
+    enlarged pixel of the tile, with a strength of up to `settings.sharpen`.
     """
     own = images.shape[1]
     sides = own / rng.uniform(1.0, settings.enlarge, len(images))
@@ -138,8 +163,8 @@ def enlarge(images: np.ndarray, size: int, settings: AugmentationSettings, rng: 
     return result
 
 
-def crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Cut a size x size piece out of each picture, anywhere; uint8 (n, h, h, 3) in, (n, size, size, 3) out."""
+def random_crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut a size x size piece out of each square image, at a random position."""
     room = images.shape[1] - size
     offsets = rng.integers(0, room + 1, (len(images), 2))
     pieces = np.empty((len(images), size, size, 3), images.dtype)

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a run: best weights kept, history and checkpoint written and read back."""
+"""Callbacks of a run: the best weights, the history, and the checkpoint, which is also read here."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from training.runs.run_files import CHECKPOINT, PROGRESS, write_json
 
 
 class TrainingError(VitrineError, RuntimeError):
-    """A run that cannot start or go on; the message says why and what is kept."""
+    """A run cannot start or continue; the message says why and what is kept."""
 
 
-class EndWhenAsked(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends the training after the step at hand when a signal has asked for it."""
+class StopOnSignal(keras.callbacks.Callback):  # type: ignore[misc]
+    """Stops the training after the current step if a signal has asked for it."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Raise KeyboardInterrupt if a signal has come."""
         if STOP_REQUESTED.is_set():
             raise KeyboardInterrupt
 
 
 class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Keras's early stopping whose state survives a resume: Keras forgets it when a training begins."""
+    """Keras's early stopping with a state that survives a resume; Keras resets it when a training begins."""
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Keep the state."""
         kept = {name: getattr(self, name, None) for name in ("best", "best_weights", "best_epoch", "wait")}
         super().on_train_begin(logs)
         if kept["best_weights"] is not None:
@@ -42,21 +44,21 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
                 setattr(self, name, value)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Nothing yet: the training may go on with pictures of another size."""
+        """Do nothing yet: the training may continue with images of another size."""
 
     def get_monitor_value(self, logs: Any) -> Any:
-        """Of two epochs that are equally accurate, the one with the lower loss is better."""
+        """Return the monitored value; of two equally accurate epochs, the one with the lower loss is better."""
         loss = (logs or {}).get(self.monitor.replace("accuracy", "loss"), 0.0)
         value = super().get_monitor_value(logs)
         return None if value is None else float(value) - 1e-5 * min(float(loss), 5.0)
 
     @property
     def is_over(self) -> bool:
-        """Whether patience has run out: a run that was cut off just then has nothing more to train here."""
+        """Whether patience has run out: a run that was interrupted right then has nothing more to train here."""
         return bool(self.wait >= self.patience)
 
     def forget(self) -> None:
-        """Let the next epoch be the best so far, whatever it reaches."""
+        """Make the next epoch the best so far, whatever it reaches."""
         self.best, self.wait = None, 0
 
     def restore(self, network: keras.Model) -> None:
@@ -65,12 +67,14 @@ class BestWeights(keras.callbacks.EarlyStopping):  # type: ignore[misc]
             network.set_weights(self.best_weights)
 
     def state(self) -> list[np.ndarray]:
+        """Return what a checkpoint stores."""
         if self.best_weights is None:
             return []
         best = np.nan if self.best is None else float(self.best)
         return [np.array([best, self.wait, self.best_epoch]), *self.best_weights]
 
     def load_state(self, state: list[np.ndarray]) -> None:
+        """Restore it."""
         if state:
             best, self.wait, self.best_epoch = float(state[0][0]), int(state[0][1]), int(state[0][2])
             self.best = None if np.isnan(best) else best  # type: ignore[assignment]
@@ -83,19 +87,21 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, folder: Path, recipe: Recipe, steps: int, parts: dict[str, Stateful]) -> None:
         super().__init__()
         self.folder, self.recipe, self.steps, self.parts = folder, recipe, steps, parts
-        self.started = self.told = self.begun = 0.0
+        self.started = self.reported = self.begun = 0.0
         self.epoch = self.first = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start to measure the time."""
         self.epoch, self.started = epoch, time.perf_counter()
         if not self.begun:
             self.first, self.begun = epoch, self.started
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Write progress.json if two seconds have passed."""
         now = time.perf_counter()
-        if now - self.told < 2:
+        if now - self.reported < 2:
             return
-        self.told = now
+        self.reported = now
         done, total = self.epoch * self.steps + batch + 1, self.recipe.epochs * self.steps
         seconds_a_step = (now - self.begun) / (done - self.first * self.steps)
         figures = {name: float(value) for name, value in (logs or {}).items() if name in ("loss", "accuracy")}
@@ -110,9 +116,10 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
         write_json(self.folder / PROGRESS, content | figures, durable=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write history.csv and the checkpoint."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.check_finite(figures, epoch)
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         append_epoch(
             self.folder,
             figures | {"epoch": epoch + 1, "learning_rate": rate, "seconds": time.perf_counter() - self.started},
@@ -120,9 +127,12 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
         save_checkpoint(self.folder, epoch + 1, self.model, self.parts)
 
     def check_finite(self, figures: dict[str, float], epoch: int) -> None:
-        """Raise TrainingError for what nothing can come back from, before it takes the last good checkpoint's place.
+        """Check that losses and weights are finite, before they replace the last good checkpoint.
 
-        The epoch's mean loss does not know of its last step yet: that shows in the weights.
+        The mean loss of the epoch does not include the effect of its last step, which shows in the weights.
+
+        Raises:
+            TrainingError: They are not finite, and cannot become so again.
         """
         losses = [figures[name] for name in ("loss", "val_loss") if name in figures]
         if not all(np.isfinite(value).all() for value in self.model.get_weights()):
@@ -136,22 +146,25 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
 
-def start_anew(run: Path) -> int:
+def start_over(run: Path) -> int:
+    """Delete what an earlier start of the run left, and return 0, the number of finished epochs."""
     for name in ("history.csv", "metrics.json", PROGRESS, CHECKPOINT):
         (run / name).unlink(missing_ok=True)
     return 0
 
 
 class Stateful(Protocol):
-    """What a checkpoint holds besides the network and the optimiser."""
+    """What a checkpoint stores besides the network and the optimizer."""
 
-    def state(self) -> list[np.ndarray]: ...
+    def state(self) -> list[np.ndarray]:
+        """Return what a checkpoint stores."""
 
-    def load_state(self, state: list[np.ndarray]) -> None: ...
+    def load_state(self, state: list[np.ndarray]) -> None:
+        """Restore it."""
 
 
 def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str, Stateful]) -> None:
-    """Write everything that the next epoch depends on; the file is the old one or the new one, never half of it."""
+    """Write everything that the next epoch depends on, atomically."""
     groups = {name: part.state() for name, part in parts.items()}
     groups["network"] = [np.asarray(variable) for variable in network.variables]
     groups["optimizer"] = [np.asarray(variable) for variable in network.optimizer.variables]
@@ -161,18 +174,25 @@ def save_checkpoint(run: Path, epoch: int, network: keras.Model, parts: dict[str
 
 
 def finished_epochs(run: Path) -> int:
-    """How many epochs a run's checkpoint has behind it."""
+    """Return the number of epochs that a run's checkpoint has finished."""
     with np.load(run / CHECKPOINT, allow_pickle=False) as content:
         return int(content["epoch"])
 
 
 def load_checkpoint(run: Path, network: keras.Model, parts: dict[str, Stateful], begin: int = 0) -> None:
-    """Put a checkpoint back; the optimiser too, unless a new one begins after epoch `begin`. Raises TrainingError.
+    """Restore a checkpoint. A constant learning rate is the recipe's, which may be another one now.
 
-    A constant learning rate is the recipe's, which may be another one now.
+    Args:
+        run: The run's folder.
+        network: The compiled network.
+        parts: What else is restored, by name.
+        begin: The epoch at which a new optimizer begins, which is not restored then.
+
+    Raises:
+        TrainingError: The checkpoint belongs to another recipe.
     """
     path = run / CHECKPOINT
-    other = TrainingError(_("{path} was made with another recipe; leave --resume out to start anew").format(path=path))
+    other = TrainingError(_("{path} was made with another recipe; leave out --resume to start over").format(path=path))
     with np.load(path, allow_pickle=False) as content:
 
         def group(name: str) -> list[np.ndarray]:

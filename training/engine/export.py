@@ -1,4 +1,4 @@
-"""A trained network made into a bundle, with the figures of the saved files on its card."""
+"""Save a trained network as a bundle, with figures measured on the saved files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from model.datasets.splits import Dataset
 from model.evaluation.scores import evaluate
 from model.export.known import fit_known
 from model.export.quantization import quantize
+from model.export.sets import fit_sets
 from model.inference.classifier import Classifier, engines_of, file_of
 from model.networks.flops import count_flops
 from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
@@ -27,23 +28,35 @@ from training.runs.history import read_history
 def save_bundle(
     network: keras.Model, recipe: Recipe, dataset: Dataset, run: Path, bundle: Path, policy: str, temperature: float
 ) -> Card:
-    """Save the network, its int8 twin and the card; the figures come from the saved files, read back.
+    """Save the network, its int8 file and the card; the figures are measured on the saved files.
 
-    All of it takes the bundle's place when it is whole: until then a network that the run left there before answers
-    on. policy: the dtype policy of the training; under `mixed_bfloat16` kernels are saved as what they were computed
-    with.
+    The bundle is replaced only when all of it is complete; until then an earlier network of the run stays in use.
+
+    Args:
+        network: The calibrated network.
+        recipe: The recipe.
+        dataset: The data set.
+        run: The run's folder.
+        bundle: The bundle's folder.
+        policy: The dtype policy of the training; after `mixed_bfloat16`, kernels are saved with the precision they
+            were used with.
+        temperature: The temperature of the calibration.
+
+    Returns:
+        The card.
     """
     if policy == "mixed_bfloat16":
-        round_kernels(network)
+        _round_kernels(network)
     with atomic_folder(bundle, CARD_FILE) as making:
-        write_files(network, recipe, dataset, run, making, bundle.name, temperature)
-        card = fit_known(making, dataset.train.images, dataset.validation.images)
+        _write_files(network, recipe, dataset, run, making, bundle.name, temperature)
+        fit_known(making, dataset.train.images, dataset.validation.images)
+        card = fit_sets(making, dataset)
         if len(dataset.test):
-            card = write_card(making, measured(card, making, dataset))
+            card = write_card(making, with_figures(card, making, dataset))
     return card
 
 
-def write_files(
+def _write_files(
     network: keras.Model,
     recipe: Recipe,
     dataset: Dataset,
@@ -52,9 +65,9 @@ def write_files(
     name: str,
     temperature: float,
 ) -> None:
-    """Both networks and a card without figures, in `folder`."""
+    """Write both networks, and a card without figures."""
     network.save(folder / KERAS_FILE)
-    deflate(folder / KERAS_FILE)
+    compress_keras_file(folder / KERAS_FILE)
     quantize(network, dataset.train.images, folder / INT8_FILE)
     card = Card(
         name=name,
@@ -72,17 +85,17 @@ def write_files(
     write_card(folder, card)
 
 
-def round_kernels(network: keras.Model) -> None:
-    """Round every matrix and kernel to bfloat16's 8 bits of precision, kept as float32.
+def _round_kernels(network: keras.Model) -> None:
+    """Round all matrices and kernels to bfloat16's 8 bits of precision, as float32.
 
-    Training under mixed_bfloat16 multiplied with these numbers; their zeros at the end halve the file.
+    Training with mixed_bfloat16 multiplied with these numbers; the zeros at their ends halve the file.
     """
     for variable in network.weights:
         if len(variable.shape) >= 2:
             variable.assign(keras.ops.cast(keras.ops.cast(variable, "bfloat16"), "float32"))
 
 
-def deflate(path: Path) -> None:
+def compress_keras_file(path: Path) -> None:
     """Compress a .keras file, a ZIP archive that Keras writes uncompressed."""
     with (
         atomic_file(path) as smaller,
@@ -93,8 +106,8 @@ def deflate(path: Path) -> None:
             target.writestr(entry, source.read(entry))
 
 
-def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:
-    """The card with accuracy and calibration error of both files on the data set's test pictures."""
+def with_figures(card: Card, bundle: Path, dataset: Dataset) -> Card:
+    """Return the card with accuracy and calibration error of both files on the test images."""
     results = {
         engine: evaluate(Classifier.load(bundle, engine).probabilities, dataset.name, dataset.test, dataset.classes)
         for engine in engines_of(card)
@@ -107,8 +120,14 @@ def measured(card: Card, bundle: Path, dataset: Dataset) -> Card:
     return dataclasses.replace(card, accuracy=accuracy, ece=ece)
 
 
-def metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
-    """What metrics.json holds: how the run ended and what its network reached."""
+def run_metrics(status: str, policy: str, card: Card) -> dict[str, Any]:
+    """Return what metrics.json contains: how the run ended and what its network reached.
+
+    Args:
+        status: `finished` or `interrupted`.
+        policy: The dtype policy of the training.
+        card: The bundle's card.
+    """
     machine = {
         "cores": os.cpu_count(),
         "policy": policy,

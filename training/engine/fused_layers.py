@@ -1,6 +1,6 @@
 """Layers that do in one pass on TensorFlow what Keras's do in several: the same numbers in less time.
 
-Only training uses them: bundles hold Keras's own layers, with the weights copied.
+Only training uses them: bundles contain Keras's own layers, with the weights copied.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import keras
 
 @functools.cache
 def fused_gelu() -> Callable[[Any], Any]:
-    """GELU (arXiv 1606.08415) and its derivative, each compiled to one loop over memory; any float tensor in and out.
+    """Return GELU (arXiv 1606.08415) with its derivative, each compiled to one loop over memory; for any float tensor.
 
-    TensorFlow runs every operation of it as a pass of its own, which takes seven times as long.
+    TensorFlow would run each of its operations as a separate pass, which takes seven times as long.
     """
     import tensorflow as tf
 
@@ -40,16 +40,18 @@ def fused_gelu() -> Callable[[Any], Any]:
 
 
 class FusedGelu(keras.layers.Activation):  # type: ignore[misc]
-    """Keras's exact GELU in one pass forward and one back."""
+    """Keras's exact GELU in one pass forward and one pass back."""
 
     def call(self, inputs: Any) -> Any:
+        """Apply GELU."""
         return fused_gelu()(inputs)
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Keras's layer with its training step replaced by FusedBatchNormV3; x is (n, h, w, channels)."""
+    """Keras's layer with FusedBatchNormV3 as its training step, for (n, height, width, channels)."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalize a batch."""
         if not training:
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
@@ -64,7 +66,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
             epsilon=self.epsilon,
             is_training=True,
         )
-        # TensorFlow gives the unbiased variance, Keras averages the biased one.
+        # TensorFlow returns the unbiased variance; Keras averages the biased one.
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
         variance *= (count - 1) / count
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
@@ -72,16 +74,16 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         return outputs
 
 
-def fuse(model: keras.Model) -> keras.Model:
-    """The same untrained network with fused layers where there are any; unchanged on other backends than TensorFlow."""
+def fuse_layers(model: keras.Model) -> keras.Model:
+    """Return the same untrained network with fused layers where there are any; unchanged on other backends."""
     if keras.backend.backend() != "tensorflow":
         return model
     return keras.models.clone_model(
-        model, clone_function=lambda layer: fused_kind(layer).from_config(layer.get_config())
+        model, clone_function=lambda layer: _fused_class(layer).from_config(layer.get_config())
     )
 
 
-def fused_kind(layer: keras.Layer) -> type[keras.Layer]:
+def _fused_class(layer: keras.Layer) -> type[keras.Layer]:
     if type(layer) is keras.layers.BatchNormalization and len(layer.output.shape) == 4:
         return FusedBatchNormalization
     if type(layer) is keras.layers.Activation and layer.activation is keras.activations.gelu:

@@ -1,4 +1,4 @@
-"""Optimisers, learning-rate schedules and weight averaging of the recipes."""
+"""The recipes' optimizers, learning-rate schedules and weight averaging."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from training.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 
 
 class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Up from `start` to 1 at `peak`, down to `end` at the last step, times `rate` (one cycle, arXiv 1708.07120)."""
+    """A schedule up from `start` to 1 at `peak` and down to `end` at the last step, times `rate` (arXiv 1708.07120)."""
 
     def __init__(self, rate: float, steps: int, settings: ScheduleSettings) -> None:
         self.rate, self.steps, self.settings = rate, steps, settings
 
     def __call__(self, step: Any) -> Any:
+        """Return the learning rate at a step."""
         ops, settings = keras.ops, self.settings
         done = ops.minimum(ops.cast(step, "float32") / max(self.steps - 1, 1), 1.0)
         up = settings.start + (1 - settings.start) * done / max(settings.peak, 1e-9)
@@ -28,24 +29,25 @@ class Triangle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
 
 class BiasScaledSGD(keras.optimizers.SGD):  # type: ignore[misc]
-    """Nesterov SGD whose normalisation biases learn `bias_scale` times as fast (arXiv 2404.00498, section 3.4)."""
+    """Nesterov SGD with `bias_scale` times the learning rate for normalization biases (arXiv 2404.00498, 3.4)."""
 
     def __init__(self, bias_scale: float, **settings: Any) -> None:
         super().__init__(**settings)
         self.bias_scale = bias_scale
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        # On TensorFlow Keras hands over its own variable, whose name is the whole path: block1_1_norm/beta:0.
+        """Update a variable."""
+        # On TensorFlow, Keras passes its own variable, whose name is the whole path: block1_1_norm/beta:0.
         name = variable.name.rpartition("/")[2].partition(":")[0]
         scale = self.bias_scale if name == "beta" else 1.0
         super().update_step(gradient, variable, learning_rate * scale)
 
 
 class Muon(BiasScaledSGD):
-    """SGD whose convolution kernels take orthogonalised steps (K. Jordan et al., kellerjordan.github.io/posts/muon).
+    """SGD with orthogonalized steps for convolution kernels (K. Jordan et al., kellerjordan.github.io/posts/muon).
 
-    A kernel (height, width, inputs, outputs) counts as a matrix with one row an output. Its momentum is replaced by
-    the nearest matrix whose singular values are about 1, and its own norm is held at the square root of its outputs.
+    A kernel (height, width, inputs, outputs) is a matrix with a row for each output. Its momentum is replaced by the
+    nearest matrix with singular values of about 1, and the kernel's norm is kept at the square root of its outputs.
     Keras's own Muon treats matrices only and leaves kernels to Adam.
     """
 
@@ -54,6 +56,7 @@ class Muon(BiasScaledSGD):
         self.kernel_scale, self.kernel_momentum = kernel_scale, kernel_momentum
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable."""
         if len(variable.shape) != 4:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -70,24 +73,25 @@ class Muon(BiasScaledSGD):
 
 
 class ChannelAdam(keras.optimizers.Adam):  # type: ignore[misc]
-    """Adam whose steps are in proportion to the size of each channel's weights.
+    """Adam with steps in proportion to the size of each channel's weights.
 
-    For kernels with batch normalization folded in, whose channels differ in size by orders of magnitude: a step of one
-    size for all would be nothing to the large and ruin the small. It is the step that Adam would take before folding:
-    there the weights are about equally large, and the normalization scales what they give. The learning rate is the
-    step as a part of the channel's root mean square; biases have a fixed size, as those of batch normalization do.
+    It is for kernels with batch normalization folded in, whose channels differ in size by orders of magnitude: steps of
+    one size would be nothing to the large ones and ruin the small ones. These are the steps Adam would take before
+    folding, where all weights are about equally large and the normalization scales the outputs. The learning rate is
+    the step relative to the channel's root mean square; biases have a fixed size, like those of batch normalization.
     """
 
     BIAS_SIZE = 0.05  # about the root mean square of a kernel before folding
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable."""
         ops = keras.ops
         before = ops.add(variable, 0.0)
         super().update_step(gradient, variable, learning_rate)
         self.assign(variable, before + (variable - before) * self._size(before))
 
     def _size(self, weights: Any) -> Any:
-        """The root mean square of the weights of each channel, in a shape that multiplies with them."""
+        """Return the root mean square of each channel's weights, in a shape that broadcasts to them."""
         axes = list(range(len(weights.shape)))
         if len(axes) < 2:
             return self.BIAS_SIZE
@@ -97,10 +101,10 @@ class ChannelAdam(keras.optimizers.Adam):  # type: ignore[misc]
 
 
 def orthogonalize(matrix: Any, steps: int = 3) -> Any:
-    """About the nearest matrix with all singular values 1, float (rows, columns) in, bfloat16 out.
+    """Return about the nearest matrix with all singular values 1; float (rows, columns) in, bfloat16 out.
 
-    Newton-Schulz iterations with the coefficients of K. Jordan et al. (kellerjordan.github.io/posts/muon), which
-    bring small singular values up in few steps at the price of ending anywhere near 1.
+    Newton-Schulz iterations with the coefficients of K. Jordan et al. (kellerjordan.github.io/posts/muon), which raise
+    small singular values in few steps, at the price of ending only near 1.
     """
     ops = keras.ops
     matrix = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
@@ -115,7 +119,7 @@ def orthogonalize(matrix: Any, steps: int = 3) -> Any:
 
 
 def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, steps: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimiser with its schedule over `steps` steps."""
+    """Return the recipe's optimizer with its schedule over `steps` steps."""
     rate = settings.learning_rate
     learning_rate = Triangle(rate, steps, schedule) if schedule.name == "triangle" else rate
     decay = settings.weight_decay or None
@@ -141,9 +145,10 @@ def build_optimizer(settings: OptimizerSettings, schedule: ScheduleSettings, ste
 
 
 class Lookahead(keras.callbacks.Callback):  # type: ignore[misc]
-    """Averages the weights while they train: every few steps the network goes back to its running average.
+    """Averages the weights during training: every few steps the network returns to its running average.
 
-    Lookahead (arXiv 1907.08610) with the cubic warm-up of arXiv 2404.00498: short at first, long at the end.
+    Lookahead (arXiv 1907.08610) with the cubic warm-up of arXiv 2404.00498: the average is short at first and long at
+    the end.
     """
 
     def __init__(self, steps: int, every: int = 5, decay: float = 0.95) -> None:
@@ -153,40 +158,44 @@ class Lookahead(keras.callbacks.Callback):  # type: ignore[misc]
         self.average: list[np.ndarray] = []
 
     def state(self) -> list[np.ndarray]:
+        """Return what a checkpoint stores."""
         return [np.array(self.step), *self.average]
 
     def load_state(self, state: list[np.ndarray]) -> None:
+        """Restore it."""
         self.step, self.average = int(state[0]), state[1:]
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Start the average."""
         self.average = self.average or [np.array(value) for value in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Update the average."""
         self.step += 1
         if self.step % self.every and self.step < self.steps:
             return
         keep = self.decay**self.every * (self.step / self.steps) ** 3
         if self.step >= self.steps:
-            keep = 1.0  # the last word is the average's
+            keep = 1.0  # end with the average
         weights = self.model.get_weights()
         self.average = [keep * old + (1 - keep) * new for old, new in zip(self.average, weights, strict=True)]
         self.model.set_weights(self.average)
 
 
-def precision(recipe: Recipe) -> str:
-    """The Keras dtype policy: `auto` is mixed_bfloat16 where what trains multiplies bfloat16, float32 elsewhere."""
+def dtype_policy(recipe: Recipe) -> str:
+    """Return the recipe's Keras dtype policy; `auto` is mixed_bfloat16 on hardware with bfloat16, else float32."""
     if recipe.precision != "auto":
         return recipe.precision
-    return "mixed_bfloat16" if has_bfloat16() else "float32"
+    return "mixed_bfloat16" if _has_bfloat16() else "float32"
 
 
-def has_bfloat16() -> bool:
-    """Whether what Keras trains on has bfloat16 arithmetic: all of its GPUs, or else the processor.
+def _has_bfloat16() -> bool:
+    """Return whether the hardware Keras trains on computes in bfloat16: all of its GPUs, or else the processor.
 
-    A GPU has it from compute capability 8.0 on; one that does not say is taken for one without. An x86 processor has
-    it with AVX512_BF16 or AMX.
+    A GPU does from compute capability 8.0 on; one that does not report it counts as one without. An x86 processor does
+    with AVX512_BF16 or AMX.
     """
-    if gpus := gpu_capabilities():
+    if gpus := _gpu_capabilities():
         return all(capability >= (8, 0) for capability in gpus)
     try:
         flags = Path("/proc/cpuinfo").read_text("utf-8")
@@ -195,8 +204,8 @@ def has_bfloat16() -> bool:
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
 
 
-def gpu_capabilities() -> list[tuple[int, ...]]:
-    """NVIDIA's compute capability of each GPU that Keras may use, such as (8, 0); (0,) for one that has none."""
+def _gpu_capabilities() -> list[tuple[int, ...]]:
+    """Return NVIDIA's compute capability of each GPU that Keras may use, such as (8, 0); (0,) if it is unknown."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

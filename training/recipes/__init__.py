@@ -1,6 +1,6 @@
-"""A recipe: every value of a training run, with its bounds; and the TOML files that hold them.
+"""Recipes: all values of a training run with their bounds, and the TOML files with them.
 
-The recipes that ship lie here too.
+The shipped recipes are here too.
 """
 
-__all__ = ["phases", "recipe", "recipe_file"]
+__all__ = ["phases", "recipe", "recipe_file", "search_space"]

@@ -1,4 +1,4 @@
-"""A recipe: every value of a training run. A file in recipes/ holds only what differs from these defaults."""
+"""A recipe: all values of a training run. A file in recipes/ has only those that differ from these defaults."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as settings
+    from dataclasses import dataclass as validated
 else:
     from pydantic.dataclasses import dataclass as checked
 
-    def settings(frozen: bool) -> Any:
-        """Like `dataclass`, but each value is held against its type and bounds, and a wrong one is a RecipeError."""
+    def validated(frozen: bool) -> Any:
+        """Like `dataclass`, but each value is checked against its type and bounds; RecipeError if it is wrong."""
 
         def decorate(kind: type) -> type:
             made = checked(frozen=frozen, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))(kind)
@@ -31,7 +31,7 @@ else:
                 try:
                     begin(self, *values, **named)
                 except ValidationError as error:
-                    raise (sentence_in(error) or RecipeError(explain(error, made))) from None
+                    raise (_wrapped_error(error) or RecipeError(_explain(error, made))) from None
 
             made.__init__ = __init__
             return made
@@ -39,57 +39,66 @@ else:
         return decorate
 
 
-def in_utf8(text: str) -> str:
-    """Return the text itself. Raises PydanticCustomError for one that comes from bytes of another encoding."""
+def _check_utf8(text: str) -> str:
+    """Return a text; raise PydanticCustomError if its bytes were in another encoding."""
     if text != utf8_name(text):
         raise PydanticCustomError("string_unicode", "not UTF-8")
     return text
 
 
-Text = Annotated[str, AfterValidator(in_utf8)]
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Rate = Annotated[float, Field(ge=0.0, le=1e6)]
-Momentum = Annotated[float, Field(ge=0.0, le=0.9999)]
-Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(strict=False, max_length=64)]
+_Text = Annotated[str, AfterValidator(_check_utf8)]
+_Count = Annotated[int, Field(ge=1, le=100_000)]
+_Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+_Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_Rate = Annotated[float, Field(ge=0.0, le=1e6)]
+_Momentum = Annotated[float, Field(ge=0.0, le=0.9999)]
+_Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(strict=False, max_length=64)]
 
 
 class RecipeError(VitrineError, ValueError):
-    """A recipe, a key or a value that is not known; the message names it and what would be right."""
+    """A recipe, key or value is unknown or invalid; the message names it and says what would be right."""
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class DataSettings:
+    """How the data is split."""
+
     validation: Annotated[float, Field(ge=0.0, le=0.9)] = (
         0.1  # share of the training pictures held out, when the data brings no validation split
     )
     test: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1  # the same for a folder of pictures that brings no test split
-    seed: Seed = 0  # of these two draws, apart from the training's seed: runs stay comparable
+    seed: _Seed = 0  # of these two draws, apart from the training's seed: runs stay comparable
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class ModelSettings:
-    architecture: Text = "airbench"
+    """The network."""
+
+    architecture: _Text = "airbench"
     input_size: Annotated[int, Field(ge=8, le=1024)] = 32
-    widths: Widths = ()  # empty: the architecture's own
+    widths: _Widths = ()  # empty: the architecture's own
     depth: Annotated[int, Field(ge=0, le=100)] = 0  # convolutions a block; 0: the architecture's own
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0  # 0: the architecture's own
     l2: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # weight of the squared kernels in the loss
     scaling: Literal["", "standard", "unit"] = ""  # standard | unit; empty: the architecture's own
-    backbone: Text = ""  # transfer: a network of keras.applications (resnet50, vgg16, …), or a bundle's name or path
+    # transfer: efficientnet-lite0, a network of keras.applications (resnet50, vgg16, …), or a bundle's name or path
+    backbone: _Text = ""
     weights: Literal["imagenet", "none"] = "imagenet"  # transfer: imagenet | none
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class HeadSettings:
-    hidden: Widths = ()  # transfer: units of the dense layers between backbone and logits
+    """The new head of a pretrained backbone."""
+
+    hidden: _Widths = ()  # transfer: units of the dense layers between backbone and logits
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class AugmentationSettings:
     # alternating: every other epoch shows the mirror image (arXiv 2404.00498)
+    """The random changes to training images."""
+
     flip: Literal["none", "random", "alternating"] = "none"
     shift: Annotated[int, Field(ge=0, le=16)] = 0  # pixels in each direction, edges mirrored
     rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0  # degrees in each direction
@@ -101,17 +110,19 @@ class AugmentationSettings:
         1.0  # pictures smaller than the network's input: cut out of up to so many times the size
     )
     sharpen: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # and every other one of them sharpened by up to so much
-    jpeg: Share = 0.0  # share of the pictures that go through JPEG
+    jpeg: _Share = 0.0  # share of the pictures that go through JPEG
     jpeg_quality: Annotated[tuple[int, ...], Field(strict=False)] = (50, 95)
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class OptimizerSettings:
     # adam | channel_adam (steps in proportion to each channel's weights) | sgd (Nesterov) | muon (sgd whose convolution
     # kernels take orthogonalised steps)
+    """The optimizer."""
+
     name: Literal["adam", "channel_adam", "sgd", "muon"] = "adam"
-    learning_rate: Rate = 0.001  # the peak, where a schedule varies it
-    momentum: Momentum = 0.9
+    learning_rate: _Rate = 0.001  # the peak, where a schedule varies it
+    momentum: _Momentum = 0.9
     weight_decay: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0  # decoupled (arXiv 1711.05101)
     bias_scale: Annotated[float, Field(ge=0.0, le=1e6)] = (
         1.0  # sgd, muon: learning rate of normalisation biases, as a multiple
@@ -119,15 +130,17 @@ class OptimizerSettings:
     kernel_scale: Annotated[float, Field(ge=0.0, le=1e6)] = (
         0.16  # muon: learning rate of convolution kernels, as a multiple
     )
-    kernel_momentum: Momentum = 0.6  # muon: momentum of convolution kernels
+    kernel_momentum: _Momentum = 0.6  # muon: momentum of convolution kernels
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class ScheduleSettings:
+    """What changes during the training: the learning rate, the image size, the images of a pass."""
+
     name: Literal["constant", "triangle"] = "constant"
-    start: Share = 0.2  # of the learning rate, at the first step
-    peak: Share = 0.23  # share of the steps after which the learning rate is highest
-    end: Share = 0.07  # of the learning rate, at the last step
+    start: _Share = 0.2  # of the learning rate, at the first step
+    peak: _Share = 0.23  # share of the steps after which the learning rate is highest
+    end: _Share = 0.07  # of the learning rate, at the last step
     scales: Annotated[tuple[float, ...], Field(strict=False)] = (
         1.0,
     )  # side of the pictures, of model.input_size; epochs are shared evenly
@@ -135,24 +148,26 @@ class ScheduleSettings:
     prune: Annotated[float, Field(ge=0.0, le=0.95)] = (
         0.0  # share of the pictures with a loss below the mean left out of a pass (arXiv 2303.04947)
     )
-    prune_until: Share = 0.875  # share of the epochs after which every picture counts again
+    prune_until: _Share = 0.875  # share of the epochs after which every picture counts again
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class FineTuningSettings:
+    """The last epochs, in which pretrained weights are trained too."""
+
     epochs: Annotated[int, Field(ge=0, le=100_000)] = 0  # how many of the last epochs train the backbone too
-    learning_rate: Rate = 0.00001  # in these
+    learning_rate: _Rate = 0.00001  # in these
     schedule: Literal["constant", "triangle"] = "constant"  # in these
-    first_layer: Text = ""  # of those that learn; what comes before it stays as it is; empty: all learn
-    mix: Share = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
+    first_layer: _Text = ""  # of those that learn; what comes before it stays as it is; empty: all learn
+    mix: _Share = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
     hold: Annotated[float, Field(ge=0.0, le=1000.0)] = (
         0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
     )
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class PriorSettings:
-    """What the old answers that were held, of ImageNet's thousand classes, have a say in; see training.engine.prior."""
+    """How a backbone's old answers for ImageNet's classes influence the new ones; see `training.engine.prior`."""
 
     # offset, and weights of the kinds' log odds and of the log of the head's largest probability; empty: no prior
     known: Annotated[tuple[float, ...], Field(strict=False)] = ()
@@ -165,23 +180,25 @@ class PriorSettings:
     temperature: Annotated[float, Field(ge=0.01, le=100.0)] = 1.0  # divides the sum of both
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class DistillationSettings:
-    teacher: Text = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
+    """Learning from a teacher."""
+
+    teacher: _Text = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
     temperature: Annotated[float, Field(ge=0.1, le=100.0)] = 2.0  # the teacher's logits are divided by it
     views: Annotated[int, Field(ge=1, le=1000)] = 8  # different augmentations of each picture that the teacher answers
 
 
-@settings(frozen=True)
+@validated(frozen=True)
 class Recipe:
-    """Every value that decides a run, resolved."""
+    """All values that decide a run, resolved."""
 
-    name: Text = "custom"
-    description: Text = ""
-    reported: Text = ""  # what the source of the network says of it, where it has one
-    epochs: Count = 10
+    name: _Text = "custom"
+    description: _Text = ""
+    reported: _Text = ""  # what the source of the network says of it, where it has one
+    epochs: _Count = 10
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64
-    seed: Seed = 0
+    seed: _Seed = 0
     label_smoothing: Annotated[float, Field(ge=0.0, le=0.99)] = 0.0
     # adaptive: a temperature for each picture, by how certain the network is
     calibration: Literal["temperature", "adaptive"] = "temperature"
@@ -200,20 +217,20 @@ class Recipe:
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
     def __post_init__(self) -> None:
-        check(self)
+        check_consistency(self)
 
 
-def sentence_in(error: ValidationError) -> RecipeError | None:
-    """Return what `check` raised, which pydantic wraps up; None for a single value that is wrong."""
+def _wrapped_error(error: ValidationError) -> RecipeError | None:
+    """Return the error of `check_consistency`, which pydantic wraps; None if a single value is wrong."""
     found = error.errors()[0].get("ctx", {}).get("error")
     return found if isinstance(found, RecipeError) else None
 
 
-def explain(error: ValidationError, kind: type) -> str:
-    """Return the sentence that says which value of `kind` is wrong and what it can be."""
+def _explain(error: ValidationError, kind: type) -> str:
+    """Return a sentence that says which value is wrong and what it can be."""
     first = error.errors()[0]
     name, *inside = first["loc"]
-    key, value, problem = f"{table_of(kind)}{name}", first["input"], first["type"]
+    key, value, problem = f"{_prefix_of(kind)}{name}", first["input"], first["type"]
     hint: Any = get_type_hints(kind, include_extras=True).get(str(name), Any)
     if inside:  # of one of a list's items
         hint = get_args(get_args(hint)[0])[0]
@@ -235,8 +252,8 @@ def explain(error: ValidationError, kind: type) -> str:
     return f"{key}: {first['msg']}"
 
 
-def table_of(kind: type) -> str:
-    """Return what comes before the names of a kind's values: `optimizer.` for OptimizerSettings."""
+def _prefix_of(kind: type) -> str:
+    """Return the prefix of the keys of a settings class: `optimizer.` for OptimizerSettings."""
     return next((f"{name}." for name, hint in get_type_hints(Recipe).items() if hint is kind), "")
 
 
@@ -246,8 +263,12 @@ def bounds_of(hint: Any) -> tuple[float, float]:
     return found["Ge"].ge, found["Le"].le
 
 
-def check(recipe: Recipe) -> None:
-    """Raise RecipeError for values that do not go together."""
+def check_consistency(recipe: Recipe) -> None:
+    """Check that the values of a recipe fit together.
+
+    Raises:
+        RecipeError: They do not.
+    """
     if not recipe.schedule.scales or any(not 0 < scale <= 1 for scale in recipe.schedule.scales):
         raise RecipeError(
             _("schedule.scales is {scales}; it is a list of shares above 0 and up to 1").format(
@@ -284,7 +305,7 @@ def check(recipe: Recipe) -> None:
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Every value by its dotted key, in the order of the fields."""
+    """Return all values by their dotted keys, in the order of the fields."""
     flat: dict[str, Any] = {}
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)

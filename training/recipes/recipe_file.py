@@ -1,4 +1,4 @@
-"""Recipes as TOML files: read with values set from outside, and written whole."""
+"""Read recipes from TOML files, with overrides, and write them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ from model.common.text import did_you_mean, suggestion
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError, flatten
 
-RECIPES = Path(__file__).parent
-ABLATIONS = Path(__file__).parent.parent / "ablations"
+_RECIPES = Path(__file__).parent
+_ABLATIONS = Path(__file__).parent.parent / "ablations"
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A recipe that an ablation makes of another: what it sets there, and what its source says of it."""
+class _Variant:
+    """A recipe that an ablation makes of another one.
+
+    Attributes:
+        base: The name of the other recipe.
+        settings: The overrides.
+        description: What is different.
+        reported: What its source reports about it.
+    """
 
     base: str
     settings: tuple[str, ...]
@@ -29,51 +36,69 @@ class Variant:
 
 
 def ablation_names() -> list[str]:
-    """The shipped ablations' names, sorted."""
-    return sorted(path.stem for path in ABLATIONS.glob("*.toml"))
+    """Return the names of the shipped ablations, sorted."""
+    return sorted(path.stem for path in _ABLATIONS.glob("*.toml"))
 
 
-def variants(ablation: str) -> dict[str, Variant]:
-    """The variants of a shipped ablation, in its order, by their names as recipes: `vgg3-plain`."""
-    content = tomllib.loads((ABLATIONS / f"{ablation}.toml").read_text("utf-8"))
+def ablation_variants(ablation: str) -> dict[str, _Variant]:
+    """Return the variants of a shipped ablation, in its order, by their names as recipes, such as `vgg3-plain`."""
+    content = tomllib.loads((_ABLATIONS / f"{ablation}.toml").read_text("utf-8"))
     return {
-        f"{ablation}-{item['name']}": Variant(
+        f"{ablation}-{item['name']}": _Variant(
             content["recipe"], (*content["set"], *item["set"]), item["description"], item.get("reported", "")
         )
         for item in content["variant"]
     }
 
 
-def all_variants() -> dict[str, Variant]:
-    return {name: variant for ablation in ablation_names() for name, variant in variants(ablation).items()}
+def _all_variants() -> dict[str, _Variant]:
+    return {name: variant for ablation in ablation_names() for name, variant in ablation_variants(ablation).items()}
 
 
 def recipe_names() -> list[str]:
-    """The shipped recipes' names, sorted, then those of the shipped ablations' variants."""
-    return [*sorted(path.stem for path in RECIPES.glob("*.toml")), *all_variants()]
+    """Return the names of the shipped recipes, sorted, then those of the variants of shipped ablations."""
+    return [*sorted(path.stem for path in _RECIPES.glob("*.toml")), *_all_variants()]
 
 
 def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
-    """A shipped recipe by name, or a .toml file by path, with `key=value` overrides (`optimizer.learning_rate=0.003`).
+    """Load a recipe.
 
-    Raises RecipeError for an unknown name, key or value.
+    Args:
+        name: The name of a shipped recipe, or the path of a .toml file.
+        overrides: `key=value`, such as `optimizer.learning_rate=0.003`.
+
+    Raises:
+        RecipeError: The recipe, a key or a value is unknown or invalid.
     """
-    if variant := all_variants().get(name):
-        table = read_table(RECIPES / f"{variant.base}.toml")
+    if variant := _all_variants().get(name):
+        table = _read_table(_RECIPES / f"{variant.base}.toml")
         table |= {"name": name, "description": variant.description, "reported": variant.reported}
         overrides = (*variant.settings, *overrides)
     else:
-        table = read_table(path_of(name))
+        table = _read_table(_recipe_path(name))
     for override in overrides:
-        assign(table, override)
-    recipe: Recipe = from_table(Recipe, table)
+        apply_override(table, override)
+    recipe: Recipe = _from_table(Recipe, table)
     return recipe
 
 
-def path_of(name: str) -> Path:
-    """The file of a shipped recipe or of a path. Raises RecipeError for what is neither."""
+def override_recipe(recipe: Recipe, overrides: tuple[str, ...]) -> Recipe:
+    """Return a recipe with other values, `key=value` each; raise RecipeError as `load_recipe` does."""
+    table = tomllib.loads(to_toml(recipe))
+    for override in overrides:
+        apply_override(table, override)
+    changed: Recipe = _from_table(Recipe, table)
+    return changed
+
+
+def _recipe_path(name: str) -> Path:
+    """Return the file of a shipped recipe, or a path.
+
+    Raises:
+        RecipeError: It is neither.
+    """
     names = recipe_names()
-    path = RECIPES / f"{name}.toml" if name in names else Path(name)
+    path = _RECIPES / f"{name}.toml" if name in names else Path(name)
     if path.suffix != ".toml" or not path.is_file():
         raise RecipeError(
             _("unknown recipe {name!r}; recipes: {names}{hint}").format(
@@ -83,7 +108,7 @@ def path_of(name: str) -> Path:
     return path
 
 
-def read_table(path: Path) -> dict[str, Any]:
+def _read_table(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -91,8 +116,16 @@ def read_table(path: Path) -> dict[str, Any]:
     return {"name": path.stem} | table
 
 
-def assign(table: dict[str, Any], override: str) -> None:
-    """Set one `dotted.key=value` in a nested table; the value is read as TOML, or as a bare word."""
+def apply_override(table: dict[str, Any], override: str) -> None:
+    """Set one `dotted.key=value` in a nested table; the value is read as TOML, or as a plain word.
+
+    Args:
+        table: The table, changed in place.
+        override: The text.
+
+    Raises:
+        RecipeError: It has another form.
+    """
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise RecipeError(_("{override!r} is not of the form key=value, such as epochs=5").format(override=override))
@@ -110,16 +143,16 @@ def assign(table: dict[str, Any], override: str) -> None:
     table[leaf] = value
 
 
-def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
-    """Build a settings dataclass from a nested table, whose keys are checked here and its values by the dataclass."""
+def _from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
+    """Build a settings dataclass from a nested table. Its keys are checked here, its values by the dataclass."""
     hints = get_type_hints(kind)
     values = {}
     for key, value in table.items():
         if key not in hints:
-            wrong = whole_key(prefix + key, value)
+            wrong = _full_key(prefix + key, value)
             raise RecipeError(
                 _("unknown key {key!r}; keys: {names}{hint}").format(
-                    key=wrong, names=", ".join(prefix + name for name in hints), hint=suggestion(nearest_keys(wrong))
+                    key=wrong, names=", ".join(prefix + name for name in hints), hint=suggestion(_similar_keys(wrong))
                 )
             )
         if dataclasses.is_dataclass(hints[key]):
@@ -127,29 +160,30 @@ def from_table(kind: type, table: dict[str, Any], prefix: str = "") -> Any:
                 raise RecipeError(
                     _("{key!r} is a table, not a value: set one of its keys, such as {key}.…").format(key=prefix + key)
                 )
-            values[key] = from_table(hints[key], value, f"{prefix}{key}.")
+            values[key] = _from_table(hints[key], value, f"{prefix}{key}.")
         else:
             values[key] = value
     return kind(**values)
 
 
-def whole_key(key: str, value: Any) -> str:
-    """The dotted key down to a value: `optim.momentum` rather than its unknown table `optim`."""
+def _full_key(key: str, value: Any) -> str:
+    """Return the dotted key down to a value: `optim.momentum` rather than its unknown table `optim`."""
     while isinstance(value, dict) and value:
         name, value = next(iter(value.items()))
         key = f"{key}.{name}"
     return key
 
 
-def nearest_keys(key: str) -> list[str]:
-    """The whole keys that a wrong one may stand for: with its last part, else what that is short for, else a near one.
+def _similar_keys(key: str) -> list[str]:
+    """Return the full keys that a wrong one may mean.
 
-    Where some are in the table that it names, or in one of nearly that name, they are all.
+    They have the same last part, else one it is short for, else a similar one. If some of them are in the table it
+    names, or in one with a similar name, only those are returned.
     """
     leaves = {known: known.rpartition(".")[2] for known in flatten(Recipe())}
     table, _dot, leaf = key.rpartition(".")
     same = [known for known, last in leaves.items() if last == leaf]
-    short = [known for known, last in leaves.items() if leaf in short_forms(last)]
+    short = [known for known, last in leaves.items() if leaf in _short_forms(last)]
     near = get_close_matches(leaf, sorted(set(leaves.values())), 1)
     found = same or short or [known for known, last in leaves.items() if last in near]
     if not table:
@@ -157,25 +191,25 @@ def nearest_keys(key: str) -> list[str]:
     return [known for known in found if get_close_matches(table, [known.rpartition(".")[0]])] or found
 
 
-def short_forms(name: str) -> set[str]:
-    """What people write for a name of several words: `lr`, `learning` and `rate` for `learning_rate`."""
+def _short_forms(name: str) -> set[str]:
+    """Return short forms of a name with several words: `lr`, `learning` and `rate` for `learning_rate`."""
     words = name.split("_")
     return {*words, "".join(word[0] for word in words)} if len(words) > 1 else set()
 
 
 def to_toml(recipe: Recipe) -> str:
-    """The whole recipe, every value resolved, as TOML that `load_recipe` reads back."""
+    """Return the whole recipe, all values resolved, as TOML that `load_recipe` can read."""
     top, tables = [], []
     for item in dataclasses.fields(recipe):
         value = getattr(recipe, item.name)
         if dataclasses.is_dataclass(value):
-            lines = [f"{key} = {quoted(entry)}" for key, entry in flatten(value).items()]
+            lines = [f"{key} = {to_toml_value(entry)}" for key, entry in flatten(value).items()]
             tables.append("\n".join([f"[{item.name}]", *lines]))
         else:
-            top.append(f"{item.name} = {quoted(value)}")
+            top.append(f"{item.name} = {to_toml_value(value)}")
     return "\n\n".join(["\n".join(top), *tables]) + "\n"
 
 
-def quoted(value: Any) -> str:
-    """A value as JSON that is TOML too, which has no pairs of surrogates for 🦔 and no bare delete sign."""
+def to_toml_value(value: Any) -> str:
+    """Return a value as JSON that is valid TOML too: without surrogate pairs for 🦔, and DEL escaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,4 +3,17 @@
 The shipped runs are stored here too.
 """
 
-__all__ = ["background_runs", "changes", "data_provenance", "history", "process", "run", "run_files", "series"]
+__all__ = [
+    "background_runs",
+    "changes",
+    "data_provenance",
+    "history",
+    "process",
+    "run",
+    "run_files",
+    "run_options",
+    "series",
+    "study",
+    "sweep",
+    "sweep_report",
+]

@@ -1,17 +1,18 @@
-"""Train several runs in sequence: one recipe with several seeds, or the variants of an ablation."""
+"""Train several runs that belong together: one recipe with several seeds, or the variants of an ablation."""
 
 from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.common.errors import VitrineError
 from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError
-from training.recipes.recipe_file import ablation_names, load_recipe, recipe_names, variants
+from training.recipes.recipe_file import ablation_names, ablation_variants, load_recipe, recipe_names
 from training.runs.data_provenance import RunContext, read_context
 from training.runs.run import Run, check_unused_name, list_runs, own_runs_folder, read_run
 from training.runs.run_files import CHECKPOINT, RunError
@@ -44,37 +45,89 @@ def ablation_series(name: str, overrides: tuple[str, ...] = ()) -> list[SeriesRu
     if name not in ablation_names():
         known = ablation_names()
         raise RecipeError(f"unknown ablation {name!r}; ablations: {', '.join(known)}{did_you_mean(name, known)}")
-    loaded = [(title, load_recipe(title, overrides)) for title in variants(name)]
+    loaded = [(title, load_recipe(title, overrides)) for title in ablation_variants(name)]
     return [SeriesRun(title, dataclasses.replace(recipe, name=title)) for title, recipe in loaded]
 
 
-def run_series(members: list[SeriesRun], train: Callable[[SeriesRun, bool], str], origin: RunContext) -> list[Run]:
-    """Train every run of a series that is not finished, with `train(member, resume)`, which returns its status.
+@dataclass(frozen=True)
+class Ended:
+    """How a run of a series ended: `finished`, `interrupted` or `failed`, and why, where there is more to say."""
+
+    member: SeriesRun
+    status: str
+    problem: str = ""
+
+    @property
+    def place(self) -> str:
+        """The run's name, and why it ended."""
+        return f"{self.member.name} ({self.problem})" if self.problem else self.member.name
+
+
+# Trains the runs that it is given, and yields each as it ends; it asks for the next when it has room for one.
+Runner = Callable[[Iterable[SeriesRun]], Iterator[Ended]]
+
+
+def one_after_another(train: Callable[[SeriesRun, bool], str], keep_going: bool = False) -> Runner:
+    """Return a runner that trains here, with `train(member, resume)`, which returns the status at the end.
+
+    It stops at a run that is interrupted, and at one that fails unless it is to `keep_going`.
+    """
+
+    def run_all(members: Iterable[SeriesRun]) -> Iterator[Ended]:
+        for member in members:
+            ended = _train_one(member, train)
+            yield ended
+            if ended.status == "interrupted" or (ended.status == "failed" and not keep_going):
+                return
+
+    return run_all
+
+
+def _train_one(member: SeriesRun, train: Callable[[SeriesRun, bool], str]) -> Ended:
+    try:
+        return Ended(member, train(member, can_continue(member)))
+    except KeyboardInterrupt:  # before its first epoch ended
+        return Ended(member, "interrupted")
+    except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
+        if not isinstance(error, VitrineError):
+            raise
+        return Ended(member, "failed", str(error))
+
+
+def run_series(members: list[SeriesRun], run_all: Runner, origin: RunContext) -> list[Run]:
+    """Train every run of a series that is not finished.
 
     Raises:
-        RunError: A run was interrupted; the same command continues there.
+        RunError: A run was interrupted; the same command continues there. Or it failed.
         RecipeError: A run with that name has other values or other data; raised before any training.
     """
     for member in members:
-        _check_name_unused(member, origin)
-    for member in members:
-        folder = own_runs_folder() / member.name
-        if _is_begun(folder) and read_run(folder).status == "finished":
-            continue
-        try:
-            status = train(member, (folder / CHECKPOINT).exists())
-        except KeyboardInterrupt:  # before its first epoch ended
-            status = "interrupted"
-        if status == "interrupted":
-            raise RunError(_("stopped at {run}; the same command goes on there").format(run=member.name))
+        check_name_unused(member, origin)
+    ended = list(run_all(member for member in members if not is_finished(member)))
+    for one in ended:
+        if one.status == "failed":
+            raise RunError(_("{run} failed: {problem}").format(run=one.member.name, problem=one.problem))
+        if one.status == "interrupted":
+            raise RunError(_("stopped at {run}; the same command goes on there").format(run=one.place))
     return [read_run(own_runs_folder() / member.name) for member in members]
+
+
+def is_finished(member: SeriesRun) -> bool:
+    """Return whether a run of a series is done."""
+    folder = own_runs_folder() / member.name
+    return _is_begun(folder) and read_run(folder).status == "finished"
+
+
+def can_continue(member: SeriesRun) -> bool:
+    """Return whether a run of a series has a checkpoint to go on from."""
+    return (own_runs_folder() / member.name / CHECKPOINT).exists()
 
 
 def _is_begun(folder: Path) -> bool:
     return (folder / "recipe.toml").exists()
 
 
-def _check_name_unused(member: SeriesRun, origin: RunContext) -> None:
+def check_name_unused(member: SeriesRun, origin: RunContext) -> None:
     """Raise RecipeError or RunError where another run or a network has a member's name."""
     folder = own_runs_folder() / member.name
     if not _is_begun(folder):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.cli.batch import ask_all, local
+from model.cli.predict_files import answer_locally
 from model.common.errors import BundleError
 from model.export.quantization import quantize
 from model.images.decoder import InvalidImage
-from model.inference.classifier import BATCH, ENGINES, Classifier, NoProbabilities, load_keras, read_network
+from model.inference.classifier import BATCH_SIZE, ENGINES, Classifier, NoProbabilities, load_keras, read_network
 from model.registry.card import read_card, write_card
 from tests.drawn import SHAPES, draw_images, encode, save_untrained
 from tests.shipped import FAST_CARD
@@ -44,12 +44,12 @@ def test_engines_agree_roughly(bundle: Path) -> None:
 
 
 def test_a_batch_gives_what_single_pictures_give(classifier: Classifier) -> None:
-    images = draw_images(BATCH + 44, 16)
+    images = draw_images(BATCH_SIZE + 44, 16)
     rows = classifier.probabilities(images)
-    assert rows.shape == (BATCH + 44, 3)
+    assert rows.shape == (BATCH_SIZE + 44, 3)
     assert rows.dtype == np.float32
     assert np.allclose(rows.sum(axis=1), 1.0, atol=0.02)
-    for index in (0, 1, BATCH - 1, BATCH, BATCH + 43):
+    for index in (0, 1, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 43):
         assert np.allclose(classifier.probabilities(images[index : index + 1])[0], rows[index], atol=1e-5)
 
 
@@ -120,12 +120,12 @@ def test_a_bad_file_is_refused(classifier: Classifier) -> None:
 def test_numbers_that_are_no_probabilities_are_a_sentence(tmp_path: Path, bundle: Path, value: float) -> None:
     rows = np.array([[0.5, 0.5, value]], np.float32)
     broken = Classifier(read_card(bundle), "keras", lambda images: rows)
-    sentence = "model 'small' gave something else than probabilities for this picture"
+    sentence = "model 'small' returned something other than probabilities for this picture"
     path = tmp_path / "a.png"
     path.write_bytes(encode(Image.fromarray(draw_images(1, 16)[0]), "PNG"))
     with pytest.raises(NoProbabilities, match=f"^{sentence}$"):
         broken.classify(path.read_bytes())
-    assert [asked.error for asked in ask_all([path], local(broken))] == [sentence]  # as `predict` shows it
+    assert [asked.error for asked in answer_locally(broken)([path])] == [sentence]  # as `predict` shows it
 
 
 def test_an_unknown_engine_lists_the_known(bundle: Path) -> None:

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from model.inference.http_client import ServerError, ask, predict_url
+from model.inference.http_client import ServerError, post_picture, predict_url
 from model.inference.prediction import to_record
 from tests.fake_server import GOOD, Stand
 
 
 def test_a_picture_is_posted_as_it_is_and_the_answer_read(stand: Stand) -> None:
-    prediction = ask(predict_url(stand.url, "mine", "int8"), b"\x00\xff\r\n--picture")
+    prediction = post_picture(predict_url(stand.url, "mine", "int8"), b"\x00\xff\r\n--picture")
     assert [(score.label, score.index, score.probability) for score in prediction.scores] == [
         ("dog", 1, 0.75),
         ("cat", 0, 0.25),
@@ -27,22 +27,22 @@ def test_a_picture_is_posted_as_it_is_and_the_answer_read(stand: Stand) -> None:
 def test_a_server_of_before_that_does_not_name_its_engine_is_understood(stand: Stand) -> None:
     before = {name: GOOD[name] for name in ("success", "predicted_class", "predictions", "model", "milliseconds")}
     stand.answer = json.dumps(before).encode()
-    prediction = ask(predict_url(stand.url), b"x")
+    prediction = post_picture(predict_url(stand.url), b"x")
     assert (prediction.best.index, prediction.model, prediction.engine) == (1, "mine", "")
 
 
 def test_a_note_on_the_file_comes_along(stand: Stand) -> None:
-    assert ask(predict_url(stand.url), b"x").note == ""
+    assert post_picture(predict_url(stand.url), b"x").note == ""
     stand.answer = json.dumps(GOOD | {"note": "This file is cut off."}).encode()
-    assert ask(predict_url(stand.url), b"x").note == "This file is cut off."
+    assert post_picture(predict_url(stand.url), b"x").note == "This file is cut off."
 
 
 def test_a_verdict_comes_along(stand: Stand) -> None:
-    assert ask(predict_url(stand.url), b"x").known_score is None
+    assert post_picture(predict_url(stand.url), b"x").known_score is None
     likeness = {"label": "umbrella", "probability": 0.83}
     known = {"known_score": 0.2, "verdict": "unknown", "looks_like": likeness}
     stand.answer = json.dumps(GOOD | known).encode()
-    prediction = ask(predict_url(stand.url), b"x")
+    prediction = post_picture(predict_url(stand.url), b"x")
     assert (prediction.known_score, prediction.verdict) == (0.2, "unknown")
     assert to_record("x", prediction)["looks_like"] == likeness
 
@@ -51,13 +51,13 @@ def test_a_verdict_comes_along(stand: Stand) -> None:
 def test_a_verdict_that_is_none_is_refused(stand: Stand, known: dict[str, object]) -> None:
     stand.answer = json.dumps(GOOD | {"verdict": "known"} | known).encode()
     with pytest.raises(ServerError, match="does not answer like Vitrine"):
-        ask(predict_url(stand.url), b"x")
+        post_picture(predict_url(stand.url), b"x")
 
 
 def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask(predict_url(stand.url), b"x")
+    post_picture(predict_url(stand.url), b"x")
     monkeypatch.setenv("VITRINE_API_TOKEN", "secret")
-    ask(predict_url(stand.url), b"x")
+    post_picture(predict_url(stand.url), b"x")
     assert [headers.get("Authorization") for _, headers, _ in stand.asked] == [None, "Bearer secret"]
 
 
@@ -80,7 +80,7 @@ def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_bad_answer_is_a_sentence(stand: Stand, status: int, answer: bytes, words: str) -> None:
     stand.status, stand.answer = status, answer
     with pytest.raises(ServerError) as caught:
-        ask(predict_url(stand.url), b"x")
+        post_picture(predict_url(stand.url), b"x")
     assert words in str(caught.value)
 
 
@@ -90,8 +90,8 @@ def test_a_redirect_is_named_and_not_followed(stand: Stand, monkeypatch: pytest.
     stand.status, stand.moved = status, f"http://localhost:{stand.server_port}/other/predict"
     url = predict_url(stand.url)
     with pytest.raises(ServerError) as caught:
-        ask(url, b"x")
-    assert str(caught.value) == f"{url} has moved to {stand.moved}; name that with --url"
+        post_picture(url, b"x")
+    assert str(caught.value) == f"{url} has moved to {stand.moved}; give that address with --url"
     assert [path for path, _, _ in stand.asked] == ["/predict"]
 
 
@@ -102,14 +102,14 @@ def test_a_redirect_is_named_and_not_followed(stand: Stand, monkeypatch: pytest.
 def test_a_redirect_to_nowhere_is_a_sentence(stand: Stand, moved: str, words: str) -> None:
     stand.status, stand.moved = 302, moved
     with pytest.raises(ServerError) as caught:
-        ask(predict_url(stand.url), b"x")
+        post_picture(predict_url(stand.url), b"x")
     assert words in str(caught.value)
     assert str(caught.value).isprintable()
 
 
 def test_no_server_is_a_sentence() -> None:
     with pytest.raises(ServerError, match=r"http://127\.0\.0\.1:9/predict cannot be reached: .*refused"):
-        ask(predict_url("http://127.0.0.1:9"), b"x")
+        post_picture(predict_url("http://127.0.0.1:9"), b"x")
 
 
 @pytest.mark.parametrize(
@@ -128,5 +128,5 @@ def test_the_address_may_name_the_route_or_not(server: str, expected: str) -> No
     "server", ["localhost:8501", "file:///etc/passwd", "http://", "http://[", "http://h:99999", ""]
 )
 def test_an_address_that_is_none_is_a_sentence(server: str) -> None:
-    with pytest.raises(ServerError, match="is no server's address; one looks like http://localhost:8501"):
+    with pytest.raises(ServerError, match="is not the address of a server; one looks like http://localhost:8501"):
         predict_url(server)

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import pytest
 
 from model.common.errors import BundleError, UnknownModel
 from model.inference import classifier as engines
-from model.inference.classifier import Classifier
+from model.inference.classifier import Classifier, engine_by_accuracy
 from model.inference.pool import Pool, UnknownEngine, choose
+from model.registry.card import Card, read_card, write_card
 from model.registry.resolution import find_bundle
 from tests.drawn import save_untrained
 from tests.shipped import LISTED
@@ -134,7 +136,7 @@ def test_a_failure_is_told_to_all_who_wait_and_then_forgotten(
 def test_the_least_recently_asked_makes_room(bundles: Path, loads: list[str]) -> None:
     for name in ("second", "third"):
         save_untrained(bundles / name, ("cat", "dog", name))
-    pool = Pool(most=2)
+    pool = Pool(limit=2)
     for name in ("tiny", "second", "tiny", "third", "tiny"):
         pool.get(name)
     assert loads == ["tiny keras", "second keras", "third keras"]
@@ -162,7 +164,7 @@ def test_a_path_is_a_name_only_where_that_is_wanted(bundles: Path, tmp_path: Pat
 def test_networks_that_made_room_are_freed_and_the_imports_stay_frozen(bundles: Path) -> None:
     for name in ("second", "third", "fourth"):
         save_untrained(bundles / name, ("cat", "dog", name))
-    pool, freed = Pool(most=2), []
+    pool, freed = Pool(limit=2), []
     pool.get("tiny")
     frozen = gc.get_freeze_count()
     assert frozen > 100_000  # what TensorFlow's import left
@@ -185,3 +187,40 @@ def test_loading_a_network_freezes_nothing_of_anybody_else(bundles: Path) -> Non
     del session
     gc.collect()
     assert left() is None
+
+
+def measured(**tests: tuple[float, ...]) -> Card:
+    """A card with accuracies: n, that of Keras, and that of int8 where there is one."""
+    names = ("n", "keras", "int8")
+    rows = {test: dict(zip(names, figures, strict=False)) for test, figures in tests.items()}
+    return replace(read_card(find_bundle("fast")), accuracy=rows)
+
+
+@pytest.mark.parametrize(
+    ("card", "engine"),
+    [
+        (measured(all=(10000, 0.9264, 0.9268)), "int8"),
+        (measured(all=(10000, 0.9064, 0.9044)), "int8"),  # 0.2 points, which floating point makes a little more
+        (measured(all=(10000, 0.9064, 0.9043)), "keras"),
+        (measured(first=(1000, 0.950, 0.951), all=(10000, 0.9063, 0.9039)), "keras"),
+        (measured(first=(1000, 0.950, 0.940), all=(10000, 0.894, 0.8932)), "int8"),
+        (measured(first=(1000, 0.95, 0.95), all=(10000, 0.9)), "int8"),
+        (measured(all=(10000, 0.9)), "keras"),
+        (measured(), "keras"),
+    ],
+)
+def test_the_engine_by_accuracy_is_int8_unless_it_loses_more_than_a_fifth_of_a_point(card: Card, engine: str) -> None:
+    assert engine_by_accuracy(card) == engine
+
+
+def test_the_engine_by_accuracy_is_chosen_where_there_is_a_file_for_it(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, int8 in (("even", 0.9), ("worse", 0.8)):
+        shutil.copytree(find_bundle("fast"), bundles / name)
+        write_card(bundles / name, measured(all=(10000, 0.9, int8)))
+    write_card(bundles / "tiny", replace(read_card(bundles / "tiny"), accuracy=measured(all=(1, 0.9, 0.9)).accuracy))
+    assert [choose(name, preferred="auto").engine for name in ("even", "worse", "tiny")] == ["int8", "keras", "keras"]
+    assert choose("even", "keras", preferred="auto").engine == "keras"
+    monkeypatch.setattr(engines, "is_installed", lambda extra: False)
+    assert choose("worse", preferred="auto").engine == "int8"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from model.inference.shared_batches import MOST, SharedPass
+from model.inference.shared_batches import MAX_BATCH, SharedPass
 
 
 class Network:
@@ -59,10 +59,46 @@ def test_pictures_that_arrive_during_a_pass_share_the_next() -> None:
 
 def test_no_pass_takes_more_than_the_limit() -> None:
     network = Network()
-    values = list(range(2 * MOST + 5))
+    values = list(range(2 * MAX_BATCH + 5))
     assert ask_together(network, values) == values
     assert sum(network.passes) == len(values)
-    assert max(network.passes) <= MOST + 1  # the one that asks is always taken along
+    assert max(network.passes) == MAX_BATCH
+
+
+def test_who_has_an_answer_does_not_wait_for_the_next_pass() -> None:
+    gates = [threading.Event() for _ in range(3)]
+    passes: list[int] = []
+
+    def network(images: np.ndarray) -> np.ndarray:
+        passes.append(len(images))
+        assert gates[len(passes) - 1].wait(60)
+        return images[:, 0, 0, :1].astype(np.float32)
+
+    shared = SharedPass(network)
+    with ThreadPoolExecutor(12) as threads:
+
+        def ask(count: int) -> list[Future[np.ndarray]]:
+            """Let so many pictures wait for the next pass."""
+            begun, asked = len(passes), [threads.submit(shared, picture(value)) for value in range(count)]
+            while len(shared.waiting) < count and len(passes) == begun:
+                threading.Event().wait(0.005)
+            return asked
+
+        try:
+            ask(1)
+            shared_by_six = ask(6)
+            gates[0].set()
+            while len(passes) < 2:
+                threading.Event().wait(0.005)
+            last = ask(1)
+            gates[1].set()
+            for one in shared_by_six:
+                one.result(60)
+            assert not last[0].done()
+        finally:
+            for gate in gates:
+                gate.set()
+    assert passes == [1, 6, 1]
 
 
 def test_an_error_reaches_all_who_shared_the_pass_and_nobody_later() -> None:

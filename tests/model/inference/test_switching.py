@@ -45,7 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(network: str, name: str, networks: dict[str, bytes]) -> store.StoredModel:
     card = Card(name, CLASSES[network], 8, 0, 0, "", "", "", scaling="unit")
-    return store.add(networks[network], ".keras", name, card)[0]
+    return store.save_model(networks[network], ".keras", name, card)[0]
 
 
 def ask(pool: Pool, name: str) -> str:
@@ -71,9 +71,9 @@ def test_no_answer_is_a_mixture_and_the_next_one_is_the_new_networks(networks: d
         if name == "default":
             resolution.set_default(to.lower())
         elif to == "A":
-            store.remove("mine@2")
+            store.remove_models("mine@2")
         else:
-            store.restore(newer)
+            store.restore_models(newer)
 
     switch("A")
     threads = [threading.Thread(target=keep_asking) for _ in range(ASKERS)]
@@ -95,7 +95,7 @@ def test_a_renamed_network_is_not_loaded_again(networks: dict[str, bytes]) -> No
     pool = Pool()
     put("A", "mine", networks)
     before = pool.get("mine")
-    store.rename("mine", "yours")
+    store.rename_model("mine", "yours")
     after = pool.get("yours")
     assert after.forward is before.forward
     assert (before.card.name, after.card.name) == ("mine", "yours")
@@ -105,7 +105,7 @@ def test_the_same_bytes_with_another_scaling_are_another_network(networks: dict[
     pool = Pool()
     put("A", "mine", networks)
     before = pool.get("mine")
-    store.remove("mine", for_good=True)
+    store.remove_models("mine", for_good=True)
     card = Card("mine", CLASSES["A"], 8, 0, 0, "", "", "", scaling="symmetric")
-    store.add(networks["A"], ".keras", "mine", card)
+    store.save_model(networks["A"], ".keras", "mine", card)
     assert pool.get("mine").forward is not before.forward

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.common.errors import BundleError
-from model.inference.unknown import Bank, directions, known_scores, read_bank, verdict_of
+from model.inference.unknown import FeatureBank, known_scores, normalize_rows, read_bank, verdict_of
 from model.registry.card import KnownRule
 
 RULE = KnownRule("probability", unsure=0.8, unknown=0.6)
@@ -23,11 +23,11 @@ def saved(path: Path, **arrays: Any) -> Path:
 def test_likeness_is_the_cosine_to_the_kth_nearest_after_the_mean_is_taken_off() -> None:
     rng = np.random.default_rng(0)
     train, pictures, center = rng.normal(size=(50, 6)), rng.normal(size=(4, 6)), rng.normal(size=6)
-    bank = Bank(directions(train - center), center)
-    cosines = directions(pictures - center) @ directions(train - center).T
+    bank = FeatureBank(normalize_rows(train - center), center)
+    cosines = normalize_rows(pictures - center) @ normalize_rows(train - center).T
     for neighbor in (1, 7, 50):
-        assert np.allclose(bank.likeness(pictures, neighbor), np.sort(cosines, axis=1)[:, -neighbor])
-    assert bank.likeness(train[:1], 1)[0] == pytest.approx(1)
+        assert np.allclose(bank.similarity(pictures, neighbor), np.sort(cosines, axis=1)[:, -neighbor])
+    assert bank.similarity(train[:1], 1)[0] == pytest.approx(1)
 
 
 def test_the_curve_goes_through_the_thresholds() -> None:
@@ -89,7 +89,7 @@ GOOD: dict[str, Any] = {"rows": np.ones((3, 2), np.int8), "center": np.zeros(2, 
     ],
 )
 def test_a_bank_of_another_form_is_refused(tmp_path: Path, arrays: dict[str, Any]) -> None:
-    with pytest.raises(BundleError, match=r"known.npz holds no features of training pictures: "):
+    with pytest.raises(BundleError, match=r"known.npz is not a file of training pictures' features: "):
         read_bank(saved(tmp_path / "known.npz", **arrays))
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.loader import load_test
 from model.inference.classifier import Classifier
-from tests.drawn import draw_cifar10, draw_folder, save_untrained
+from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
 from training.cli.main import app
 from training.engine.launch import read_data
 from training.recipes.recipe_file import load_recipe
@@ -194,3 +194,20 @@ def test_evaluate_refuses_in_one_line(bundle: Path, cifar10: Path, tmp_path: Pat
     shapes = draw_folder(tmp_path / "shapes", 2)
     words = "the network has no class 'circle'; its classes: airplane, automobile, "
     assert words in complaint("evaluate", "--model", bundle, "--data", shapes)
+
+
+def test_other_pictures_are_told_apart(bundle: Path, cifar10: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for number in range(3):
+        draw("circle", np.random.default_rng(number)).save(others / f"{number}.png")
+    words = ["evaluate", "--model", str(bundle), "--data", str(cifar10), "--other"]
+    result = CliRunner().invoke(app, [*words, str(others)])
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("other pictures: AUROC ")]
+    assert "of 3 pass where 95 % of" in line
+    found = json.loads(CliRunner().invoke(app, [*words, str(others), "--json"]).output)["other"]
+    assert f"AUROC {found['auroc']:.3f}" in line and found["others"] == 3
+    (tmp_path / "empty").mkdir()
+    refused = CliRunner().invoke(app, [*words, str(tmp_path / "empty")])
+    assert refused.exit_code == 1 and "empty holds no pictures" in refused.output

@@ -6,13 +6,13 @@ import pytest
 from tests.drawn import draw_images
 from training.engine.augmentation import (
     augment,
-    compress,
-    crop,
-    cut_out,
+    compress_some,
+    cutout,
     enlarge,
+    random_crop,
     resize,
+    rotate_and_zoom,
     shift,
-    turn_and_zoom,
 )
 from training.recipes.recipe import AugmentationSettings, Recipe
 
@@ -38,19 +38,19 @@ def test_shift_moves_rows_and_columns_apart() -> None:
 
 def test_crop_cuts_every_piece_somewhere() -> None:
     places = np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1)
-    pieces = crop(np.broadcast_to(places, (300, 8, 8, 3)), 6, np.random.default_rng(0))
+    pieces = random_crop(np.broadcast_to(places, (300, 8, 8, 3)), 6, np.random.default_rng(0))
     assert pieces.shape == (300, 6, 6, 3)
     assert set(pieces[:, 0, 0, 0].tolist()) == {0, 1, 2, 8, 9, 10, 16, 17, 18}
     assert (np.diff(pieces[:, :, :, 0].astype(int), axis=1) == 8).all()  # nothing is stretched
     whole = draw_images(2)
-    assert (crop(whole, 32, np.random.default_rng(0)) == whole).all()
+    assert (random_crop(whole, 32, np.random.default_rng(0)) == whole).all()
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.3, 95, 145), (1.0, 400, 400)])
 def test_jpeg_changes_about_its_share(share: float, low: int, high: int) -> None:
     images = draw_images(400, 16)
     before = images.copy()
-    after = compress(images, share, (50, 95), np.random.default_rng(0))
+    after = compress_some(images, share, (50, 95), np.random.default_rng(0))
     changed = (after != images).any(axis=(1, 2, 3))
     assert low <= changed.sum() <= high
     assert np.array_equal(images, before)
@@ -60,7 +60,7 @@ def test_jpeg_changes_about_its_share(share: float, low: int, high: int) -> None
 
 def test_lower_quality_changes_more() -> None:
     images = draw_images(60, 16)
-    coarse, fine = (compress(images, 1.0, (quality, quality), np.random.default_rng(0)) for quality in (20, 95))
+    coarse, fine = (compress_some(images, 1.0, (quality, quality), np.random.default_rng(0)) for quality in (20, 95))
     assert np.abs(coarse.astype(int) - images).mean() > np.abs(fine.astype(int) - images).mean()
 
 
@@ -71,18 +71,18 @@ def test_no_setting_leaves_pictures_alone() -> None:
 
 def test_cutout_greys_one_whole_square() -> None:
     images = np.full((50, 16, 16, 3), 250, np.uint8)
-    after = cut_out(images, 5, np.random.default_rng(0))
+    after = cutout(images, 5, np.random.default_rng(0))
     grey = (after != 250).all(axis=-1)
     assert (grey.sum(axis=(1, 2)) == 25).all()
     assert all(np.ptp(np.argwhere(mask), axis=0).tolist() == [4, 4] for mask in grey)
     assert len({tuple(np.argwhere(mask)[0]) for mask in grey}) > 20
     assert (images == 250).all()
-    assert (cut_out(images, 40, np.random.default_rng(0)) != 250).all()
+    assert (cutout(images, 40, np.random.default_rng(0)) != 250).all()
 
 
 def test_turning_by_nothing_changes_nothing() -> None:
     images = draw_images(4, 16)
-    assert np.array_equal(turn_and_zoom(images, 0.0, 0.0, np.random.default_rng(0)), images)
+    assert np.array_equal(rotate_and_zoom(images, 0.0, 0.0, np.random.default_rng(0)), images)
 
 
 class Always:
@@ -94,14 +94,14 @@ class Always:
 
 def test_a_quarter_turn_is_clockwise_and_exact() -> None:
     images = draw_images(4, 16)
-    turned = turn_and_zoom(images, 90.0, 0.0, Always())  # type: ignore[arg-type]
+    turned = rotate_and_zoom(images, 90.0, 0.0, Always())  # type: ignore[arg-type]
     assert np.abs(turned.astype(int) - np.rot90(images, -1, axes=(1, 2))).max() <= 1
 
 
 def test_zoom_enlarges_about_the_middle() -> None:
     images = np.zeros((1, 32, 32, 3), np.uint8)
     images[:, 12:20, 12:20] = 255
-    larger = turn_and_zoom(images, 0.0, 0.5, Always())  # type: ignore[arg-type]
+    larger = rotate_and_zoom(images, 0.0, 0.5, Always())  # type: ignore[arg-type]
     rows = np.flatnonzero(larger[0, 16, :, 0] > 127)
     assert (rows[0], rows[-1]) == (10, 21)  # 12 pixels wide, still in the middle
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.calibration import Answers, both, row
+from benchmarks.calibration import Logits, measure_both, row
 from model.signature.outputs import softmax
-from training.engine.calibration import Adaptive
+from training.engine.calibration import AdaptiveTemperature
 
 
 def test_a_picture_is_taken_in_all_its_versions() -> None:
-    taken = Answers(np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2]), copies=2).take(np.array([2, 0]))
+    taken = Logits(np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2]), copies=2).take(np.array([2, 0]))
     assert taken.labels.tolist() == [2, 0, 2, 0]
     assert taken.logits[:, 0].tolist() == [4, 0, 10, 6]
 
@@ -18,11 +18,11 @@ def test_a_picture_is_taken_in_all_its_versions() -> None:
 def test_what_needs_an_adaptive_temperature_gains_by_it_and_nothing_else_does(slope: float) -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (20_000, 5))
-    scaled = logits * Adaptive(guess=0.5, start=0.4, slope=slope).multiples(logits)[:, None]
+    scaled = logits * AdaptiveTemperature(guess=0.5, start=0.4, slope=slope).multiples(logits)[:, None]
     labels = (softmax(scaled).cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
-    answers = Answers(logits, labels)
+    answers = Logits(logits, labels)
     halves = [answers.take(np.arange(start, start + 10_000)) for start in (0, 10_000)]
-    found = both(halves[0], [halves[1]])
+    found = measure_both(halves[0], [halves[1]])
     (gain,) = found[:, 0, 0] - found[:, 1, 0]
     assert gain > 0.003 if slope else abs(gain) < 0.001
     assert "NLL" in row("a network", found) and "ECE" in row("a network", found)

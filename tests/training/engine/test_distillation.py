@@ -19,7 +19,14 @@ from tests.drawn import save_untrained
 from training.engine import distillation
 from training.engine.augmentation import augment
 from training.engine.callbacks import TrainingError
-from training.engine.distillation import ANSWERS, DistilledBatches, load_teacher, soften, teacher_answers, view
+from training.engine.distillation import (
+    ANSWERS_FILE,
+    DistilledBatches,
+    augmented_view,
+    load_teacher,
+    soften,
+    teacher_answers,
+)
 from training.engine.fit import fit
 from training.recipes.recipe import AugmentationSettings, DistillationSettings, ModelSettings, Recipe, RecipeError
 from training.recipes.recipe_file import load_recipe
@@ -70,11 +77,11 @@ def test_the_targets_are_the_teachers_answers_to_the_same_pictures(
         np.testing.assert_allclose(targets, soften(network.predict_on_batch(images), 2.0), atol=2e-3)
     batches.start_at(2)  # the first view again, mirrored
     images, _ = batches[0]
-    np.testing.assert_array_equal(images, view(dataset.train, 0, recipe)[batches.order[:16]][:, :, ::-1])
+    np.testing.assert_array_equal(images, augmented_view(dataset.train, 0, recipe)[batches.order[:16]][:, :, ::-1])
 
 
 def test_views_differ_and_repeat(dataset: Dataset) -> None:
-    first, again, second = (view(dataset.train, number, RECIPE) for number in (0, 0, 1))
+    first, again, second = (augmented_view(dataset.train, number, RECIPE) for number in (0, 0, 1))
     assert (first == again).all() and (first != second).any()
 
 
@@ -82,7 +89,7 @@ def test_answers_go_on_where_they_were_cut_off(
     teacher: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = teacher_answers(taught(teacher, 3), dataset, tmp_path, "float32", lambda text: None)
-    (tmp_path / ANSWERS).unlink()
+    (tmp_path / ANSWERS_FILE).unlink()
     teacher_answers(taught(teacher, 1), dataset, tmp_path, "float32", lambda text: None)
     said: list[str] = []
     again = teacher_answers(taught(teacher, 3), dataset, tmp_path, "float32", said.append)
@@ -144,7 +151,7 @@ def test_answers_of_another_teacher_are_not_taken(teacher: Path, dataset: Datase
 def test_answers_that_an_earlier_version_kept_are_made_anew(teacher: Path, dataset: Dataset, tmp_path: Path) -> None:
     entry = read_card(teacher).files["model.keras"]
     wrong = np.zeros((1, len(dataset.train), 3), np.float16)
-    np.savez(tmp_path / ANSWERS, answers=wrong, teacher=np.array(entry.sha256))
+    np.savez(tmp_path / ANSWERS_FILE, answers=wrong, teacher=np.array(entry.sha256))
     answers = teacher_answers(taught(teacher, 1), dataset, tmp_path, "float32", print)
     np.testing.assert_allclose(answers.sum(axis=2), 1, atol=2e-3)
 
@@ -195,7 +202,7 @@ def test_a_teacher_gets_the_numbers_and_gives_the_answers_that_its_card_says(
 ) -> None:
     network = flat(scaling, activation)
     recipe = taught(added(tmp_path / "elsewhere", network, scaling, output, dataset.classes, "model.keras"), 1)
-    rows = expected(network, view(dataset.train, 0, recipe), scaling)
+    rows = expected(network, augmented_view(dataset.train, 0, recipe), scaling)
     finished = {
         "softmax": lambda: rows,
         "linear": lambda: softmax(rows),
@@ -212,7 +219,7 @@ def test_a_teacher_of_two_classes_may_give_one_number(activation: str, dataset: 
     network = flat("unit", activation, 1)
     output = {"sigmoid": "one probability", "linear": "one logit"}[activation]
     recipe = taught(added(tmp_path / "elsewhere", network, "unit", output, two.classes, "model.h5"), 1)
-    row = expected(network, view(dataset.train, 0, recipe), "unit")[:, 0]
+    row = expected(network, augmented_view(dataset.train, 0, recipe), "unit")[:, 0]
     second = row if activation == "sigmoid" else 1 / (1 + np.exp(-row))
     answers = teacher_answers(recipe, two, tmp_path, "float32", print)
     np.testing.assert_allclose(answers[0], np.stack([1 - second, second], axis=1), atol=2e-3)
@@ -229,7 +236,7 @@ def test_a_teacher_keeps_what_its_normalisation_learnt_and_its_own_operations(
     features = keras.layers.Flatten()(learnt(inputs / 255))
     network = keras.Model(inputs, keras.layers.Dense(3, "softmax", kernel_initializer=weights)(features))
     recipe = taught(added(tmp_path / "elsewhere", network, "none", "probabilities", dataset.classes, "model.keras"), 1)
-    rows = expected(network, view(dataset.train, 0, recipe), "none")
+    rows = expected(network, augmented_view(dataset.train, 0, recipe), "none")
     answers = teacher_answers(recipe, dataset, tmp_path, policy, print)
     np.testing.assert_allclose(answers[0], rows, atol=2e-3)
 
@@ -240,7 +247,7 @@ def test_a_teacher_whose_card_names_other_classes_than_its_file_has_is_refused(
     bundle = added(
         tmp_path / "four", flat("unit", "softmax", 4), "unit", "probabilities", dataset.classes, "model.keras"
     )
-    with pytest.raises(TrainingError, match=r"gives \(4,\) numbers a picture; its card names 3 classes"):
+    with pytest.raises(TrainingError, match=r"returns \(4,\) numbers for a picture, but its card names 3 classes"):
         teacher_answers(taught(bundle, 1), dataset, tmp_path, "float32", print)
 
 
@@ -262,7 +269,7 @@ def test_a_pupil_learns_from_a_teacher_alone(dataset: Dataset, tmp_path: Path) -
     fit(recipe, lied_to, tmp_path / "second", tmp_path / "pupil")
     run = read_run(tmp_path / "second")
     assert run.accuracy["shapes test, all 36"]["keras"] > 0.8
-    assert not (tmp_path / "second" / ANSWERS).exists()
+    assert not (tmp_path / "second" / ANSWERS_FILE).exists()
 
 
 def test_a_teacher_may_know_the_classes_in_another_order(teacher: Path, dataset: Dataset, tmp_path: Path) -> None:

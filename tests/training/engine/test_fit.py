@@ -18,7 +18,7 @@ from tests.drawn import draw_images
 from training.engine import callbacks
 from training.engine.callbacks import BestWeights, RunWriter, TrainingError
 from training.engine.fit import Outcome, fit
-from training.engine.fused_layers import FusedBatchNormalization, FusedGelu, fuse
+from training.engine.fused_layers import FusedBatchNormalization, FusedGelu, fuse_layers
 from training.recipes.recipe import AugmentationSettings, ModelSettings, OptimizerSettings, Recipe, ScheduleSettings
 from training.recipes.recipe_file import load_recipe
 from training.runs.history import History, append_epoch
@@ -151,7 +151,7 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
 
     after(monkeypatch, "on_train_batch_end", press)
     said: list[str] = []
-    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", say=said.append)
+    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", log=said.append)
     run = read_run(tmp_path / "run")
     assert outcome.status == run.status == "interrupted"
     assert len(run.history) == 3
@@ -161,7 +161,7 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
     answers = Classifier.load(tmp_path / "bundle").probabilities(dataset.validation.images).argmax(axis=1)
     assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.history.val_accuracy[2], abs=1e-3)
     monkeypatch.undo()
-    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", resume=True, say=said.append)
+    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", resume=True, log=said.append)
     assert outcome.status == read_run(tmp_path / "run").status == "finished"
     assert len(read_run(tmp_path / "run").history) == RECIPE.epochs
 
@@ -277,7 +277,7 @@ def test_of_equally_accurate_epochs_the_one_with_the_lower_loss_is_best() -> Non
 
 
 def test_a_resume_without_a_checkpoint_changes_nothing(finished: Finished, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="has no checkpoint to resume from; leave --resume out to start anew"):
+    with pytest.raises(TrainingError, match="has no checkpoint to resume from; leave out --resume to start over"):
         fit(RECIPE, finished.dataset, tmp_path / "typo", tmp_path / "bundle", resume=True)
     assert not (tmp_path / "typo").exists()
     other = dataclasses.replace(RECIPE, epochs=99)
@@ -351,7 +351,7 @@ def test_fused_gelu_is_kerass(dtype: str) -> None:
 
 def test_fusing_keeps_the_network() -> None:
     network = build_model("airbench", 3, 16, widths=(8, 8, 8), depth=3)
-    fused = fuse(network)
+    fused = fuse_layers(network)
     assert sum(isinstance(layer, FusedBatchNormalization) for layer in fused.layers) == 9
     assert sum(isinstance(layer, FusedGelu) for layer in fused.layers) == 10
     fused.set_weights(network.get_weights())
@@ -367,7 +367,7 @@ def test_tensorboard_logs_lie_in_the_run(dataset: Dataset, tmp_path: Path) -> No
 
 
 def test_normalisation_of_dense_layers_stays_keras_own() -> None:
-    network = fuse(build_model("vgg3", 3, 16, widths=(4, 4, 4), batch_norm=True))
+    network = fuse_layers(build_model("vgg3", 3, 16, widths=(4, 4, 4), batch_norm=True))
     kinds = {layer.name: type(layer) for layer in network.layers}
     assert kinds["features_norm"] is keras.layers.BatchNormalization
     assert kinds["stage1_conv1_norm"] is FusedBatchNormalization

@@ -12,8 +12,8 @@ from training.engine.optimizer import (
     Muon,
     Triangle,
     build_optimizer,
+    dtype_policy,
     orthogonalize,
-    precision,
 )
 from training.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 
@@ -152,9 +152,9 @@ def test_lookahead_goes_on_where_it_was() -> None:
 
 
 def test_precision_follows_the_recipe_or_the_machine() -> None:
-    assert precision(Recipe(precision="float32")) == "float32"
-    assert precision(Recipe(precision="mixed_bfloat16")) == "mixed_bfloat16"
-    assert precision(Recipe()) in ("float32", "mixed_bfloat16")
+    assert dtype_policy(Recipe(precision="float32")) == "float32"
+    assert dtype_policy(Recipe(precision="mixed_bfloat16")) == "mixed_bfloat16"
+    assert dtype_policy(Recipe()) in ("float32", "mixed_bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def test_a_gpu_is_asked_for_bfloat16_and_not_the_processor_beside_it(
     monkeypatch.setattr(Path, "read_text", lambda *_: other)
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: list(range(len(gpus))))
     monkeypatch.setattr("tensorflow.config.experimental.get_device_details", lambda gpu: gpus[gpu])
-    assert precision(Recipe()) == policy
+    assert dtype_policy(Recipe()) == policy
 
 
 @pytest.mark.parametrize(("flags", "policy"), [("fma avx512_bf16", "mixed_bfloat16"), ("fma avx2", "float32")])
 def test_without_a_gpu_the_processor_is_asked(flags: str, policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
     monkeypatch.setattr(Path, "read_text", lambda *_: flags)
-    assert precision(Recipe()) == policy
+    assert dtype_policy(Recipe()) == policy
 
 
 def test_channels_move_in_proportion_to_their_weights() -> None:

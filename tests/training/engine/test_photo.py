@@ -14,7 +14,7 @@ from model.datasets.loader import load_dataset
 from model.datasets.resized import own_images
 from model.inference.classifier import Classifier
 from model.registry.card import read_card, write_card
-from model.signature.scaling import whole_input
+from model.signature.scaling import image_input
 from model.signature.shapes import InputShape
 from tests.drawn import draw_cifar10
 from tests.shaped import card_of
@@ -35,7 +35,7 @@ from training.runs.run import read_run
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backbone")
-    inputs = whole_input(32)
+    inputs = image_input(32)
     x = keras.layers.Rescaling(1 / 128, offset=-1.0)(inputs)
     for index, width in enumerate((8, 16), start=1):
         x = keras.layers.Conv2D(width, 3, 2, activation="relu", name=f"conv{index}")(x)

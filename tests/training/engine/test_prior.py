@@ -14,12 +14,12 @@ from model.networks.backbones import LOGITS
 from model.networks.imagenet_kinds import kinds_matrix
 from model.registry.card import INT8_FILE, KERAS_FILE, write_card
 from model.signature.outputs import softmax
-from model.signature.scaling import whole_input
+from model.signature.scaling import image_input
 from model.signature.shapes import InputShape
 from tests.drawn import draw_images
 from tests.shaped import card_of
 from training.engine.callbacks import TrainingError
-from training.engine.holding import HELD
+from training.engine.learning_without_forgetting import OLD_LOGITS
 from training.engine.prior import OUTPUTS, with_prior
 from training.recipes.recipe import PriorSettings, Recipe, RecipeError
 
@@ -29,16 +29,16 @@ SETTINGS = PriorSettings(known=(1.0, 0.5, 0.25), weight=0.7, floor=0.02, tempera
 def network(held: int = 1000, classes: int = 10) -> keras.Model:
     """A network with a new head and an old one, whose answers differ from picture to picture."""
     keras.utils.set_random_seed(0)
-    inputs = whole_input(16)
+    inputs = image_input(16)
     x = keras.layers.Rescaling(1 / 64, offset=-2.0)(inputs)
     x = keras.layers.Conv2D(8, 3, activation="relu")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     heads = [
         keras.layers.Dense(units, kernel_initializer="normal", name=name)(x)
-        for units, name in ((classes, LOGITS), (held, HELD))
+        for units, name in ((classes, LOGITS), (held, OLD_LOGITS))
     ]
     made = keras.Model(inputs, [keras.layers.Activation("softmax")(heads[0]), heads[1]])
-    for name in (LOGITS, HELD):
+    for name in (LOGITS, OLD_LOGITS):
         layer = made.get_layer(name)
         layer.set_weights([weights * 60 for weights in layer.get_weights()])
     return made
@@ -78,7 +78,7 @@ def test_both_files_of_a_bundle_give_all_three(tmp_path: Path) -> None:
 def test_a_prior_needs_the_thousand_and_classes_that_have_kinds() -> None:
     with pytest.raises(TrainingError, match=r"needs ImageNet's thousand classes: set fine_tuning\.hold"):
         with_prior(network(held=5), SETTINGS, CIFAR10_CLASSES)
-    with pytest.raises(TrainingError, match="kinds of 'teapot' are not known; a prior can be had for airplane, "):
+    with pytest.raises(TrainingError, match="kinds of 'teapot' are not known; there are priors for airplane, "):
         with_prior(network(classes=2), SETTINGS, ("dog", "teapot"))
 
 

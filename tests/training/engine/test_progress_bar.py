@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from training.engine import progress_bar
-from training.engine.progress_bar import Progress
+from training.engine.progress_bar import ProgressBar
 
 
 def on_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> partial[Console]:
@@ -16,16 +16,16 @@ def on_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> partial[Console]
     return console
 
 
-def seen(shown: Progress, terminal: partial[Console]) -> list[str]:
+def seen(shown: ProgressBar, terminal: partial[Console]) -> list[str]:
     """The lines of the bar as a terminal shows them."""
     output = io.StringIO()
     terminal(file=output).print(shown.bar.get_renderable())
     return output.getvalue().splitlines()
 
 
-def after_a_batch(epochs: int, steps: int, epoch: int, batch: int, seconds: float) -> Progress:
+def after_a_batch(epochs: int, steps: int, epoch: int, batch: int, seconds: float) -> ProgressBar:
     """A bar after the first batch of a training that began, or went on, with `epoch`."""
-    shown = Progress(epochs, steps, 64)
+    shown = ProgressBar(epochs, steps, 64)
     shown.on_epoch_begin(epoch)
     shown.started -= seconds
     shown.on_train_batch_end(batch, {"loss": 1.2341, "accuracy": 0.4561, "other": 3.0})

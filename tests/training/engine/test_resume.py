@@ -91,7 +91,7 @@ def test_a_recipe_that_does_not_fit_is_a_sentence_and_leaves_the_run_as_it_is(
     change: dict[str, Any], begun: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     before = {path.name: path.read_bytes() for path in begun.iterdir()}
-    with pytest.raises(TrainingError, match="was made with another recipe; leave --resume out to start anew"):
+    with pytest.raises(TrainingError, match="was made with another recipe; leave out --resume to start over"):
         fit(dataclasses.replace(PLAIN, **change), dataset, begun, tmp_path / "bundle", resume=True)
     assert {path.name: path.read_bytes() for path in begun.iterdir()} == before
     fit(PLAIN, dataset, begun, tmp_path / "bundle", resume=True)

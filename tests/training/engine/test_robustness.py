@@ -97,7 +97,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_what_was_saved_goes_on(
         before_epoch(patch, saved, lambda writer: patch.setattr("training.engine.callbacks.np.savez", full))
         result = CliRunner().invoke(app, fit(shapes, "full"))
     assert result.exit_code == 1
-    assert "error: the disk is full; make room, then go on with --resume" in result.output
+    assert "error: the disk is full; make room, then continue with --resume" in result.output
     assert "Traceback" not in result.output
     assert read_run(own_runs_folder() / "full").status == "cut off"
     assert (finished_epochs(own_runs_folder() / "full") if saved else 0) == saved

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -146,13 +147,24 @@ def test_too_small_pictures_for_a_backbone_are_a_sentence(dataset: Dataset, tmp_
 def test_fine_tuning_is_for_what_was_trained_before(quick: None, dataset: Dataset, tmp_path: Path) -> None:
     own = ModelSettings("residual", input_size=16, widths=(4,), depth=1)
     recipe = dataclasses.replace(HEAD, epochs=2, model=own, fine_tuning=FineTuningSettings(1))
-    with pytest.raises(TrainingError, match=r"nothing in the architecture 'residual' was trained before"):
+    with pytest.raises(TrainingError, match=r"the architecture 'residual' is not pretrained"):
         fit(recipe, dataset, tmp_path / "run", tmp_path / "bundle")
 
 
 def test_fine_tuning_is_part_of_the_epochs() -> None:
     with pytest.raises(RecipeError, match=r"fine_tuning.epochs is 9; they are the last of the 5 epochs"):
         load_recipe("fast", ("epochs=5", "fine_tuning.epochs=9"))
+
+
+def test_the_recipe_needs_nothing_but_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", lambda *_where, **_how: pytest.fail("it asks the network"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_where: pytest.fail("it asks the network"))
+    shapes = load_dataset(draw_folder(tmp_path / "shapes", 40), 64, validation=0.1, test=0.2)
+    recipe = load_recipe("transfer", ("epochs=6", "model.input_size=64", "optimizer.learning_rate=0.003"))
+    assert recipe.model.backbone == "efficientnet-lite0"
+    outcome = fit(recipe, shapes, tmp_path / "run", tmp_path / "bundle")
+    figures = read_run(outcome.run).accuracy["shapes test, all 24"]
+    assert figures["keras"] > 0.75 and figures["int8"] > 0.75
 
 
 def test_the_shipped_network_serves_as_a_backbone(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.recipes.phases import Phase, phases, picture_sizes
+from training.recipes.phases import Phase, image_sizes, split_into_phases
 from training.recipes.recipe import FineTuningSettings, ModelSettings, Recipe, ScheduleSettings
 
 
@@ -14,16 +14,16 @@ def recipe(epochs: int, scales: tuple[float, ...] = (1.0,), tuned: int = 0) -> R
 
 
 def test_pictures_grow_in_equal_shares_of_the_epochs() -> None:
-    assert picture_sizes(recipe(7, (0.5, 0.5, 1.0))) == [8, 8, 16]
-    assert phases(recipe(7, (0.5, 0.5, 1.0))) == [Phase(False, ((0, 4, 8), (4, 7, 16)))]
+    assert image_sizes(recipe(7, (0.5, 0.5, 1.0))) == [8, 8, 16]
+    assert split_into_phases(recipe(7, (0.5, 0.5, 1.0))) == [Phase(False, ((0, 4, 8), (4, 7, 16)))]
 
 
 def test_a_single_epoch_has_pictures_of_the_last_size() -> None:
-    assert phases(recipe(1, (0.5, 0.5, 1.0))) == [Phase(False, ((0, 1, 16),))]
+    assert split_into_phases(recipe(1, (0.5, 0.5, 1.0))) == [Phase(False, ((0, 1, 16),))]
 
 
 def test_the_last_epochs_are_a_phase_of_fine_tuning() -> None:
-    assert phases(recipe(5, tuned=2)) == [Phase(False, ((0, 3, 16),)), Phase(True, ((3, 5, 16),))]
-    whole = phases(recipe(6, (0.5, 1.0), tuned=4))
+    assert split_into_phases(recipe(5, tuned=2)) == [Phase(False, ((0, 3, 16),)), Phase(True, ((3, 5, 16),))]
+    whole = split_into_phases(recipe(6, (0.5, 1.0), tuned=4))
     assert whole == [Phase(False, ((0, 2, 8),)), Phase(True, ((2, 3, 8), (3, 6, 16)))]
     assert [(phase.begin, phase.end) for phase in whole] == [(0, 2), (2, 6)]

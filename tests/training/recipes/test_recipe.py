@@ -19,7 +19,7 @@ from training.recipes.recipe import (
     bounds_of,
     flatten,
 )
-from training.recipes.recipe_file import load_recipe, recipe_names, to_toml, variants
+from training.recipes.recipe_file import ablation_variants, load_recipe, recipe_names, to_toml
 from training.runs.series import ablation_series
 
 
@@ -166,7 +166,9 @@ def test_a_variant_of_an_ablation_is_a_recipe_like_any() -> None:
     plain = load_recipe("vgg3-plain", ("epochs=3",))
     assert (plain.model.architecture, plain.model.batch_norm, plain.epochs) == ("vgg3", False, 3)
     assert load_recipe("vgg3-batch-norm").model.batch_norm
-    assert [member.recipe for member in ablation_series("vgg3")] == [load_recipe(name) for name in variants("vgg3")]
+    assert [member.recipe for member in ablation_series("vgg3")] == [
+        load_recipe(name) for name in ablation_variants("vgg3")
+    ]
     with pytest.raises(RecipeError, match=r"unknown recipe 'vgg3-plian'; .*did you mean 'vgg3-plain'\?"):
         load_recipe("vgg3-plian")
 

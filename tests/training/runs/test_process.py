@@ -178,7 +178,7 @@ def test_a_signal_whose_exception_is_lost_still_ends_the_training() -> None:
     """Python loses what a handler raises while it collects garbage."""
     code = """
 import os, signal
-from training.engine.callbacks import EndWhenAsked
+from training.engine.callbacks import StopOnSignal
 from training.runs.process import stop_on_signals
 
 class Garbage:
@@ -191,7 +191,7 @@ with stop_on_signals():
     Garbage()
     print("lost")
     try:
-        EndWhenAsked().on_train_batch_end(0)
+        StopOnSignal().on_train_batch_end(0)
     except KeyboardInterrupt:
         print("ended")
 """

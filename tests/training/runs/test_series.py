@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import save_untrained
+from tests.training.runs.pretend import pretend
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import ablation_names, recipe_names, to_toml
 from training.runs.changes import remove_run, rename_run, restore_run
@@ -18,6 +19,7 @@ from training.runs.series import (
     format_markdown,
     format_summary,
     format_table,
+    one_after_another,
     recipe_results,
     reference_run,
     run_series,
@@ -29,15 +31,6 @@ from training.runs.series import (
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     return tmp_path
-
-
-def pretend(member: SeriesRun, share: float = 0.5) -> None:
-    """Leave what a finished run leaves."""
-    folder = own_runs_folder() / member.name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.toml").write_text(to_toml(member.recipe))
-    figures = {"shapes test, all 36": {"n": 36, "keras": share, "int8": share}}
-    write_json(folder / "metrics.json", {"status": "finished", "accuracy": figures})
 
 
 def test_seeds_differ_in_their_seed_alone() -> None:
@@ -61,7 +54,7 @@ def test_a_series_trains_what_is_not_finished_and_resumes_what_was_cut_off() -> 
         pretend(member)
         return "finished"
 
-    runs = run_series(members, train, RunContext())
+    runs = run_series(members, one_after_another(train), RunContext())
     assert calls == [("quick-seed1", True), ("quick-seed2", False)]
     assert [run.name for run in runs] == ["quick-seed0", "quick-seed1", "quick-seed2"]
 
@@ -82,9 +75,9 @@ def test_a_series_ends_where_a_run_was_stopped_and_goes_on_there() -> None:
         return status
 
     with pytest.raises(RunError, match="stopped at quick-seed1; the same command goes on there"):
-        run_series(members, train, RunContext())
+        run_series(members, one_after_another(train), RunContext())
     assert calls == ["quick-seed0", "quick-seed1"]
-    assert [run.status for run in run_series(members, train, RunContext())] == ["finished"] * 3
+    assert [run.status for run in run_series(members, one_after_another(train), RunContext())] == ["finished"] * 3
     assert calls == ["quick-seed0", "quick-seed1", "quick-seed1", "quick-seed2"]
 
 
@@ -93,25 +86,25 @@ def test_ctrl_c_before_the_first_epoch_says_how_to_go_on() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(RunError, match="stopped at quick-seed0; the same command goes on there"):
-        run_series(seed_series(Recipe(), "quick", 2), train, RunContext())
+        run_series(seed_series(Recipe(), "quick", 2), one_after_another(train), RunContext())
 
 
 def test_a_run_with_other_values_is_not_taken_for_a_member() -> None:
     members = seed_series(Recipe(), "quick", 1)
     pretend(SeriesRun("quick-seed0", Recipe(epochs=3)))
     with pytest.raises(RecipeError, match="'quick-seed0' was made with other values; remove it"):
-        run_series(members, lambda member, resume: "finished", RunContext())
+        run_series(members, one_after_another(lambda member, resume: "finished"), RunContext())
 
 
 def test_a_run_of_other_pictures_is_not_taken_for_a_member() -> None:
     members = seed_series(Recipe(), "quick", 1)
     pretend(members[0])
     write_context(own_runs_folder() / members[0].name, RunContext("/flowers"))
-    assert run_series(members, lambda member, resume: "finished", RunContext("/flowers"))
+    assert run_series(members, one_after_another(lambda member, resume: "finished"), RunContext("/flowers"))
     with pytest.raises(RecipeError, match="'quick-seed0' was trained on /flowers, not on /pets; remove it"):
-        run_series(members, lambda member, resume: "finished", RunContext("/pets"))
+        run_series(members, one_after_another(lambda member, resume: "finished"), RunContext("/pets"))
     with pytest.raises(RecipeError, match="was trained on /flowers, not on CIFAR-10, downloaded; remove it"):
-        run_series(members, lambda member, resume: "finished", RunContext())
+        run_series(members, one_after_another(lambda member, resume: "finished"), RunContext())
 
 
 def test_a_series_replaces_no_network(home: Path) -> None:
@@ -123,7 +116,7 @@ def test_a_series_replaces_no_network(home: Path) -> None:
         return "finished"
 
     with pytest.raises(RunError, match="there is a network 'quick-seed1' already; take another name"):
-        run_series(seed_series(Recipe(), "quick", 2), train, RunContext())
+        run_series(seed_series(Recipe(), "quick", 2), one_after_another(train), RunContext())
     assert not calls  # not found out after the first run of hours
 
 
@@ -133,7 +126,7 @@ def test_the_summary_is_of_the_test_sets_that_all_runs_have() -> None:
         pretend(member)
     folder = own_runs_folder() / members[1].name
     write_json(folder / "metrics.json", {"status": "finished", "accuracy": {"other test": {"keras": 1.0, "int8": 1.0}}})
-    runs = run_series(members, lambda member, resume: "finished", RunContext())
+    runs = run_series(members, one_after_another(lambda member, resume: "finished"), RunContext())
     assert format_summary(runs) == []
 
 
@@ -152,7 +145,7 @@ def test_summary_has_mean_and_spread() -> None:
     members = seed_series(Recipe(), "quick", 3)
     for member, share in zip(members, (0.9, 0.94, 0.95), strict=True):
         pretend(member, share)
-    runs = run_series(members, lambda member, resume: "finished", RunContext())
+    runs = run_series(members, one_after_another(lambda member, resume: "finished"), RunContext())
     assert format_summary(runs)[0] == (
         "shapes test, all 36 (keras): mean 93.00%, standard deviation 2.65%, 90.00% to 95.00%, n 3"
     )
