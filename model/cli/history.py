@@ -1,4 +1,4 @@
-"""The command line of the history: the answers that were kept."""
+"""`python -m model history`: the saved answers."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from typing import Annotated, Any
 
 import typer
 
-from model.cli.main import app, fail, terminal_text
+from model.cli.main import app
+from model.cli.terminal import fail, terminal_text
 
 
 @app.command()
 def history(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, the oldest first.")] = False,
     pictures: Annotated[
-        Path | None, typer.Option(help="Write a ZIP file with the judged pictures, a folder for each right class.")
+        Path | None,
+        typer.Option(help="Write a ZIP file with the pictures that have feedback, a folder for each class."),
     ] = None,
-    forget: Annotated[bool, typer.Option("--forget", help="Delete all of them; asks first.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Delete all of them, after a question.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """List the answers that were kept, the newest first: VITRINE_HISTORY=1 keeps them."""
+    """List the saved answers, the newest first. VITRINE_HISTORY=1 saves them."""
     from model.common.errors import BundleError
     from model.history import prediction_log as kept
 
     try:
         if forget:
             if not yes:
-                typer.confirm("Delete every kept answer?", abort=True)
-            typer.echo(f"deleted {kept.forget()} answers")
+                typer.confirm("Delete all saved answers?", abort=True)
+            typer.echo(f"deleted {kept.delete_all_answers()} answers")
         elif pictures:
-            write_pictures(pictures)
+            _write_pictures(pictures)
         elif as_json:
-            print_json(kept.export())
+            _print_json(kept.export_answers())
         else:
-            for answer in kept.each_answer(newest_first=True):
+            for answer in kept.iterate_answers(newest_first=True):
                 when = datetime.fromtimestamp(answer.time).strftime("%Y-%m-%d %H:%M")
                 verdict = {True: "  right", False: f"  it is {answer.truth}", None: ""}[answer.right]
                 share = answer.probabilities[answer.label]
@@ -48,8 +50,8 @@ def history(
         fail(error)
 
 
-def print_json(records: Iterator[dict[str, Any]]) -> None:
-    """Print one array, object by object as they come."""
+def _print_json(records: Iterator[dict[str, Any]]) -> None:
+    """Print one JSON array, object by object."""
     opening = "["
     for record in records:
         typer.echo(f"{opening}\n{indent(json.dumps(record, indent=2), '  ')}", nl=False)
@@ -57,8 +59,12 @@ def print_json(records: Iterator[dict[str, Any]]) -> None:
     typer.echo("[]" if opening == "[" else "\n]")
 
 
-def write_pictures(path: Path) -> None:
-    """The judged pictures as a ZIP file; an existing file is not overwritten. Raises BundleError."""
+def _write_pictures(path: Path) -> None:
+    """Write the pictures with feedback into a new ZIP file.
+
+    Raises:
+        BundleError: The file exists or cannot be written, or there is no feedback.
+    """
     from model.common.errors import BundleError
     from model.common.files import atomic_file
     from model.history.feedback import write_zip
@@ -67,7 +73,7 @@ def write_pictures(path: Path) -> None:
     if path.exists():
         raise BundleError(f"{path} exists already; name another file or remove it")
     if not judged_classes():
-        raise BundleError("nobody has said yet which answers were right; the page asks that under every answer")
+        raise BundleError("nobody has said yet which answers were right; the page asks for that below every answer")
     try:
         with atomic_file(path) as file:
             count = write_zip(file)

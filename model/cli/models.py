@@ -1,4 +1,4 @@
-"""The command line of the store: add, list, show, confirm, export, remove, rename, default."""
+"""The commands for models: add, list, show, confirm, export, remove, rename, default."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model.cli.main import app, fail, terminal_text, waiting
+from model.cli.main import app
+from model.cli.terminal import fail, spinner, terminal_text
 
 if TYPE_CHECKING:
     from model.registry.card import Card
     from model.registry.catalog import Entry
 
-Name = Annotated[str, typer.Argument(help="A model's name.")]
-SCALING_HELP = "What it wants for a pixel: none, unit, symmetric, standard, imagenet, caffe."
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Name = Annotated[str, typer.Argument(help="A model's name.")]
+_SCALING_HELP = "How it expects pixels: none, unit, symmetric, standard, imagenet or caffe."
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A .keras, .h5 or .tflite file, or a SavedModel of Keras 2.")],
-    name: Annotated[str, typer.Option(help="What to call it; otherwise as its file is called.")] = "",
+    name: Annotated[str, typer.Option(help="Its name; by default that of its file.")] = "",
     classes: Annotated[str, typer.Option(help="Its classes in order: cat,dog, or a file of their names.")] = "",
-    scaling: Annotated[str, typer.Option(help=SCALING_HELP)] = "",
+    scaling: Annotated[str, typer.Option(help=_SCALING_HELP)] = "",
     input_size: Annotated[
         str,
-        typer.Option(help="Pixels a side, or 24x48 (height x width), for a network that takes pictures of any size."),
+        typer.Option(
+            help="The side in pixels, or 24x48 (height x width), for a network that takes pictures of any size."
+        ),
     ] = "",
 ) -> None:
-    """Look a model's file over and keep it. No code in the file is run; one that would need it is refused."""
+    """Inspect a network's file and store it. No code in the file is run; a file that would need it is refused."""
     from model.common.errors import BundleError
     from model.intake.add_model import ModelOptions, add_file
-    from model.signature.shapes import SizeError, sides_of
+    from model.signature.shapes import SizeError, parse_sides
 
     try:
-        sides = sides_of(input_size)
-        with waiting("Looking the file over"):
+        sides = parse_sides(input_size)
+        with spinner("Inspecting the file"):
             added = add_file(file, ModelOptions(name, classes, scaling, *sides))
     except (BundleError, SizeError) as error:
         fail(error)
@@ -46,7 +49,7 @@ def add(
     if added.facts is None:
         typer.echo(f"{file} is stored already, as {model.title}")
         if scaling:
-            say_scaling(model.title, model.card)
+            _print_scaling(model.title, model.card)
         return
     version = (
         f", version {model.version}; the one before is {model.name}@{model.version - 1}" if model.version > 1 else ""
@@ -55,9 +58,9 @@ def add(
     typer.echo(f"stored as {model.name}{version}: {count} classes, {pixels}, {model.bytes / 1e6:.1f} MB")
     if added.conversion:
         typer.echo(added.conversion)
-    say_scaling(model.name, model.card)
+    _print_scaling(model.name, model.card)
     if not model.card.exclusive:
-        typer.echo("its classes do not exclude each other: each has a probability of its own")
+        typer.echo("its classes do not exclude each other: each has its own probability")
     for note in added.notes:
         typer.echo(f"classes: {terminal_text(note)}")
     if not classes:
@@ -66,21 +69,21 @@ def add(
         typer.echo(f"classes: {first}, …; {named}")
 
 
-def say_scaling(name: str, card: Card) -> None:
-    from model.registry.card import how_known
+def _print_scaling(name: str, card: Card) -> None:
+    from model.registry.card import describe_scaling_source
 
-    known = how_known(card)
+    known = describe_scaling_source(card)
     typer.echo(f"scaling: {card.scaling}" + (f" ({terminal_text(known)})" if known else ""))
     if card.is_guess:
-        typer.echo(f"         `confirm {name}` says that it is right, `confirm {name} --scaling …` what is")
+        typer.echo(f"         `confirm {name}` confirms it, `confirm {name} --scaling …` corrects it")
 
 
 @app.command("list")
-def list_all(as_json: Json = False) -> None:
-    """List every model: those that ship, those trained here, those added. The default has a star."""
-    entries = all_entries()
+def list_all(as_json: _Json = False) -> None:
+    """List all models: those that ship, those trained here, those added. The default has a star."""
+    entries = _list_entries()
     if as_json:
-        typer.echo(json.dumps([to_json(entry) for entry in entries], indent=2))
+        typer.echo(json.dumps([_to_json(entry) for entry in entries], indent=2))
         return
     for entry in entries:
         card = entry.card
@@ -92,7 +95,7 @@ def list_all(as_json: Json = False) -> None:
         typer.echo(f"{'*' if entry.default else ' '} {entry.name:<24} {entry.origin:<13} {about}")
 
 
-def all_entries() -> list[Entry]:
+def _list_entries() -> list[Entry]:
     from model.common.errors import BundleError
     from model.registry.catalog import list_entries
 
@@ -102,34 +105,34 @@ def all_entries() -> list[Entry]:
         fail(error)
 
 
-def to_json(entry: Entry) -> dict[str, Any]:
+def _to_json(entry: Entry) -> dict[str, Any]:
     about = {"name": entry.name, "origin": entry.origin, "default": entry.default}
     return about | ({"card": dataclasses.asdict(entry.card)} if entry.card else {"error": entry.problem})
 
 
 @app.command()
-def show(name: Name, as_json: Json = False) -> None:
-    """Show what is known of a model."""
+def show(name: _Name, as_json: _Json = False) -> None:
+    """Show what is known about a model."""
     from model.common.errors import BundleError
-    from model.registry.resolution import find_named
+    from model.registry.resolution import find_by_name
 
     try:
-        folder = find_named(name)
+        folder = find_by_name(name)
     except BundleError as error:
         fail(error)
-    entry = next(entry for entry in all_entries() if entry.folder == folder)
+    entry = next(entry for entry in _list_entries() if entry.folder == folder)
     if as_json:
-        typer.echo(json.dumps(to_json(entry), indent=2))
+        typer.echo(json.dumps(_to_json(entry), indent=2))
         return
     if entry.card is None:
         fail(entry.problem)
-    for title, value in details(entry, entry.card).items():
+    for title, value in _details(entry, entry.card).items():
         typer.echo(f"{title:<11} {terminal_text(value)}")
 
 
-def details(entry: Entry, card: Card) -> dict[str, str]:
-    """A card in words: title -> value; what is not known is left out."""
-    from model.registry.card import how_known
+def _details(entry: Entry, card: Card) -> dict[str, str]:
+    """Return a card in words: title -> value, without what is not known."""
+    from model.registry.card import describe_scaling_source
     from model.signature.scaling import SCALINGS
 
     rows = {
@@ -138,7 +141,7 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
         "classes": ", ".join(card.classes[:20]) + (f", … ({len(card.classes)})" if len(card.classes) > 20 else ""),
         "pictures": f"{card.input_shape.pixels}, {SCALINGS[card.scaling].about}",
         "answers": "" if card.exclusive else "a probability for each class; they do not exclude each other",
-        "scaling": ", ".join(filter(None, (card.scaling, how_known(card)))),
+        "scaling": ", ".join(filter(None, (card.scaling, describe_scaling_source(card)))),
         "parameters": f"{card.parameters:,}" if card.parameters else "",
         "operations": f"{card.flops:,} a picture" if card.flops else "",
         "recipe": card.recipe,
@@ -153,26 +156,26 @@ def details(entry: Entry, card: Card) -> dict[str, str]:
 
 
 @app.command()
-def confirm(name: Name, scaling: Annotated[str, typer.Option(help=SCALING_HELP)] = "") -> None:
-    """Say that a stored model's scaling is right, or with --scaling which one is."""
+def confirm(name: _Name, scaling: Annotated[str, typer.Option(help=_SCALING_HELP)] = "") -> None:
+    """Say that a stored model's scaling is right, or with --scaling which scaling is."""
     from model.common.errors import BundleError
     from model.registry import store
 
     try:
-        model = store.confirm(name, scaling)
+        model = store.confirm_scaling(name, scaling)
     except BundleError as error:
         fail(error)
-    say_scaling(model.title, model.card)
+    _print_scaling(model.title, model.card)
 
 
 @app.command()
-def export(name: Name, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
-    """Write a model's file: a stored one byte for byte as it was added, a .keras or .h5 as the other kind too."""
+def export(name: _Name, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write a model's file: the file that was added, or .keras and .h5 converted to each other."""
     from model.common.errors import BundleError
     from model.export import conversion
 
     try:
-        with waiting("Writing the file"):
+        with spinner("Writing the file"):
             size = conversion.export(name, file)
     except BundleError as error:
         fail(error)
@@ -180,17 +183,17 @@ def export(name: Name, file: Annotated[Path, typer.Argument(help="Where to write
 
 
 @app.command()
-def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Remove a stored model for good: all its versions, or one as NAME@VERSION. Asks first."""
+def remove(name: _Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Remove a stored model for good: all its versions, or one as NAME@VERSION, after a question."""
     from model.common.errors import BundleError
     from model.registry import store
 
     try:
-        models = store.matching(name, store.list_models())
+        models = store.matching_models(name, store.list_models())
         if not yes:
             what = f"{len(models)} versions of {name}" if len(models) > 1 else name
             typer.confirm(f"Remove {what} for good?", abort=True)
-        store.remove(name, for_good=True)
+        store.remove_models(name, for_good=True)
     except BundleError as error:
         fail(error)
     typer.echo(f"removed {name}")
@@ -201,12 +204,12 @@ def rename(
     old: Annotated[str, typer.Argument(help="A stored model's name.")],
     new: Annotated[str, typer.Argument(help="Its new name.")],
 ) -> None:
-    """Give a stored model another name."""
+    """Rename a stored model."""
     from model.common.errors import BundleError
     from model.registry import store
 
     try:
-        store.rename(old, new)
+        store.rename_model(old, new)
     except BundleError as error:
         fail(error)
     typer.echo(f"{old} is now {new}")
@@ -214,9 +217,9 @@ def rename(
 
 @app.command()
 def default(
-    name: Annotated[str | None, typer.Argument(help="Any model's name; none: say which it is.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Any model's name; without one, print the default.")] = None,
 ) -> None:
-    """Choose the model that is asked when none is named; a running server changes at once."""
+    """Choose the default model; a running server uses it at once."""
     from model.common.errors import BundleError
     from model.registry import resolution
     from model.registry.resolution import default_name

@@ -12,7 +12,7 @@ from model.datasets.class_matching import match_classes, normalize_name
 from model.datasets.splits import BrokenPicture, DataError, Dataset, Split, empty_split, unreadable_note, utf8_name
 from model.i18n.translations import gettext as _
 from model.images.image_files import SUFFIXES, is_hidden, picture_paths
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import PictureSize, to_input_shape
 
 _SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 MAX_BYTES = 2**31  # of pixels held in memory
@@ -126,7 +126,7 @@ def class_names(folder: Path) -> tuple[str, ...]:
 
 def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> None:
     """Raise DataError if the pictures would take more than MAX_BYTES, before any is read."""
-    shape = shape_of(size)
+    shape = to_input_shape(size)
     count, most = sum(map(len, _pictures_by_class(folder, classes))), MAX_BYTES // math.prod(shape)
     if count > most:
         raise DataError(
@@ -163,7 +163,7 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize
     _check_counts(folder, classes, [len(paths) for paths in members], require_all)
     paths = [path for found in members for path in found]
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in members])
-    images = np.empty((len(paths), *shape_of(size)), np.uint8)
+    images = np.empty((len(paths), *to_input_shape(size)), np.uint8)
 
     def read(index: int) -> BrokenPicture | None:
         try:
@@ -226,4 +226,4 @@ def read_picture(path: Path, size: PictureSize) -> np.ndarray:
     """
     from model.images.decoder import read_image, to_array
 
-    return to_array(read_image(path.read_bytes(), min_side=shape_of(size).longest), size)
+    return to_array(read_image(path.read_bytes(), min_side=to_input_shape(size).longest), size)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model.common.files import locked, write_atomic
 from model.common.paths import home
+from model.common.settings import read_settings
 from model.datasets.cifar10 import cifar10_folder
 from model.datasets.image_folder import find_test_folder
 from model.datasets.splits import DataError, utf8_name
@@ -37,7 +38,7 @@ def known_folders() -> dict[str, Path]:
 
 def _configured_folders() -> list[Path]:
     """Return the folders in VITRINE_DATA, which are separated as in PATH."""
-    return [resolve_path(text) for text in os.environ.get("VITRINE_DATA", "").split(os.pathsep) if text]
+    return [resolve_path(text) for text in read_settings("data").data]
 
 
 def _downloaded_folders() -> list[Path]:

@@ -19,7 +19,7 @@ from model.datasets.image_folder import (
 )
 from model.datasets.splits import DataError, Dataset, Split
 from model.i18n.translations import gettext as _
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import PictureSize, to_input_shape
 
 
 def load_dataset(
@@ -111,7 +111,7 @@ def _match_input_shape(dataset: Dataset, size: PictureSize) -> Dataset:
     Raises:
         DataError: The pictures are larger.
     """
-    own, shape = dataset.train.images.shape[1], shape_of(size)
+    own, shape = dataset.train.images.shape[1], to_input_shape(size)
     if min(shape[:2]) < own:
         raise DataError(
             _(

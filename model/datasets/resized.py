@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from model.images.decoder import array_to_image, to_array
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import InputShape
 
 
+@dataclass(frozen=True, eq=False)
 class Resized:
     """Reads like an array uint8 (n, height, width, channels); each image is resized from its own size when indexed.
 
     own: uint8 (n, own height, own width, channels).
     """
 
+    own: np.ndarray
+    size: InputShape
+
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, own: np.ndarray, size: PictureSize) -> None:
-        self.own = own
-        self.size = shape_of(size)
-        self.shape = (len(own), self.size.height, self.size.width, own.shape[3])
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, height, width, channels)."""
+        return len(self.own), self.size.height, self.size.width, self.own.shape[3]
 
     def __len__(self) -> int:
         return len(self.own)

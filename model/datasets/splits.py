@@ -15,7 +15,7 @@ from model.common.text import printable, shorten_list
 from model.datasets.resized import Resized, own_images
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
-from model.signature.shapes import InputShape, PictureSize, shape_of
+from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
 NAMED_PICTURES = 3  # files that a message names
 
@@ -78,9 +78,9 @@ class Split:
     def at_size(self, size: PictureSize) -> Split:
         """Return the same pictures at another size; each is resized only when it is indexed."""
         own = own_images(self.images)
-        if own.shape[1:3] == shape_of(size)[:2]:
+        if own.shape[1:3] == to_input_shape(size)[:2]:
             return replace(self, images=own)
-        return replace(self, images=cast(np.ndarray, Resized(own, size)))
+        return replace(self, images=cast(np.ndarray, Resized(own, to_input_shape(size))))
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Dataset:
 
 def empty_split(size: PictureSize) -> Split:
     """Return a split without pictures."""
-    return Split(np.zeros((0, *shape_of(size)), np.uint8), np.zeros(0, np.int64))
+    return Split(np.zeros((0, *to_input_shape(size)), np.uint8), np.zeros(0, np.int64))
 
 
 def unreadable_note(broken: Sequence[BrokenPicture], total: int) -> str:

@@ -17,11 +17,12 @@ from model.datasets.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
 from model.datasets.class_matching import match_classes
 from model.datasets.image_folder import check_memory, class_folders, find_test_folder, read_class_folders, split_folders
 from model.datasets.known_folders import is_folder
+from model.datasets.resized import own_images
 from model.datasets.splits import DataError, Split, split_fingerprint, utf8_name
 from model.i18n.translations import gettext as _
 from model.images.image_files import walk_pictures
 from model.images.thumbnails import encode_png
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import PictureSize, to_input_shape
 
 _Listing = list[tuple[str, list[str]]]  # folders, each with the names of its files
 _RESCAN_FACTOR = 20  # a scan that took t seconds is reused for 20 t, because the page asks at every click
@@ -61,7 +62,7 @@ class PictureSet:
             DataError: The file cannot be read.
         """
         if not self.paths:
-            return f"{self.name}-{index}.png", encode_png(self.split.images[index])
+            return f"{self.name}-{index}.png", encode_png(own_images(self.split.images)[index])
         try:
             return utf8_name(self.paths[index].name), self.paths[index].read_bytes()
         except OSError as error:
@@ -108,14 +109,14 @@ def has_separate_test_set(source: Path) -> bool:
 
 
 def _read_cifar10_test(folder: Path, size: PictureSize) -> Split:
-    shape = shape_of(size)
-    if shape[:2] != (32, 32):
+    shape = to_input_shape(size)
+    if min(shape[:2]) < 32:
         raise DataError(
             _("CIFAR-10's pictures are 32 x 32, and this network takes {height} x {width}").format(
                 height=shape.height, width=shape.width
             )
         )
-    return read_batch(folder / "test_batch").with_channels(shape.channels)
+    return read_batch(folder / "test_batch").with_channels(shape.channels).at_size(shape)
 
 
 def folder_fingerprint(source: Path) -> tuple[int, ...]:

@@ -3,4 +3,4 @@
 The dashboard makes charts and sentences of them.
 """
 
-__all__ = ["metrics", "paired_test", "scores", "separation", "test_set_predictions"]
+__all__ = ["conformal", "metrics", "paired_test", "scores", "separation", "strangers", "test_set_predictions"]

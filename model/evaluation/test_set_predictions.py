@@ -15,21 +15,29 @@ from model.common.paths import home
 from model.datasets.splits import Split
 from model.evaluation.metrics import cross_entropies
 from model.inference.classifier import Classifier, file_of
-from model.registry.card import Card
-from model.registry.checksums import no_file
+from model.registry.card import Card, KnownRule
+from model.registry.checksums import missing_file_error
 
-VERDICTS = ("all", "right", "wrong")
+VERDICTS = ("all", "right", "wrong", "unknown")
 ORDERS = ("place", "least sure", "most sure", "highest loss")
 _BATCH = 64  # pictures at a time; the int8 engine serves no other request in the meantime
 
 
 @dataclass(frozen=True)
 class PredictedTestSet:
-    """A test set and a network's predictions for it: probabilities float32 (n, classes), in the set's order."""
+    """A test set and a network's predictions for it, in the set's order.
+
+    Attributes:
+        probabilities: float32 (n, classes).
+        known: How known each picture is, 0 to 1, float32 (n,); None if the network cannot tell.
+        limit: The known score below which a picture is probably of none of the classes.
+    """
 
     classes: tuple[str, ...]
     split: Split
     probabilities: np.ndarray
+    known: np.ndarray | None = None
+    limit: float = 0.0
 
     def __len__(self) -> int:
         return len(self.split)
@@ -39,6 +47,11 @@ class PredictedTestSet:
         """The most likely class of each picture, int (n,)."""
         likeliest: np.ndarray = self.probabilities.argmax(axis=1)
         return likeliest
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether each picture is probably of none of the classes, bool (n,)."""
+        return np.zeros(len(self), bool) if self.known is None else np.asarray(self.known < self.limit)
 
     @property
     def confidence(self) -> np.ndarray:
@@ -67,7 +80,9 @@ def select(survey: PredictedTestSet, question: PredictionFilter) -> np.ndarray:
         wanted &= labels == question.true
     if question.predicted >= 0:
         wanted &= predicted == question.predicted
-    if question.verdict != "all":
+    if question.verdict == "unknown":
+        wanted &= survey.unknown
+    elif question.verdict != "all":
         wanted &= (predicted == labels) == (question.verdict == "right")
     places = np.flatnonzero(wanted)
     keys = {
@@ -80,7 +95,9 @@ def select(survey: PredictedTestSet, question: PredictionFilter) -> np.ndarray:
     return chosen
 
 
-def predict_all(classifier: Classifier, images: np.ndarray, on_progress: Callable[[int], None]) -> np.ndarray:
+def predict_all(
+    classifier: Classifier, images: np.ndarray, on_progress: Callable[[int], None]
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Predict all images in batches, between which other requests are served.
 
     Args:
@@ -89,13 +106,17 @@ def predict_all(classifier: Classifier, images: np.ndarray, on_progress: Callabl
         on_progress: Called with the number of pictures done.
 
     Returns:
-        Probabilities, float32 (n, classes).
+        Probabilities, float32 (n, classes), and how known the pictures are, float32 (n,), or None.
     """
     rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
+    scores = None if classifier.card.known is None else np.zeros(len(images), np.float32)
     for start in range(0, len(images), _BATCH):
-        rows[start : start + _BATCH] = classifier.probabilities(images[start : start + _BATCH])
+        part = slice(start, start + _BATCH)
+        rows[part], known = classifier.answers(images[part])
+        if scores is not None:
+            scores[part] = known
         on_progress(min(start + _BATCH, len(images)))
-    return rows
+    return rows, scores
 
 
 def predictions_file(card: Card, engine: str, key: str) -> Path:
@@ -111,7 +132,7 @@ def network_key(card: Card, engine: str) -> str:
     """
     name = file_of(card, engine)
     if name not in card.files:
-        raise no_file(card.name, card, name)
+        raise missing_file_error(card.name, card, name)
     file = card.files[name].sha256
     # Earlier versions cached independent probabilities divided by their sum; this text keeps those apart.
     output = card.output if card.exclusive else f"{card.output}, as given"
@@ -119,8 +140,8 @@ def network_key(card: Card, engine: str) -> str:
     return f"{engine}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
-def load_predictions(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """Load cached predictions, float32; None if they are missing or incomplete."""
+def load_predictions(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Load cached predictions or known scores, float32; None if they are missing or incomplete."""
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -129,8 +150,13 @@ def load_predictions(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return rows if rows.shape == shape and rows.dtype == np.float32 else None
 
 
+def known_file(path: Path, rule: KnownRule) -> Path:
+    """Return where the known scores lie that belong to saved predictions; another rule has scores of its own."""
+    return path.with_name(f"{path.stem}-known-{hashlib.sha256(repr(rule).encode()).hexdigest()[:16]}.npy")
+
+
 def save_predictions(path: Path, rows: np.ndarray) -> None:
-    """Write predictions atomically, and delete those that were not used for a month."""
+    """Write predictions or known scores atomically, and delete those that were not used for a month."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path, durable=False) as file:
         np.save(file, rows.astype(np.float32))

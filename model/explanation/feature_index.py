@@ -21,7 +21,7 @@ from model.datasets.resized import own_images
 from model.datasets.splits import Split
 from model.datasets.test_set import list_files, listing_digest
 from model.explanation.nearest_neighbors import normalized_features
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import PictureSize, to_input_shape
 
 Features = Callable[[np.ndarray], np.ndarray]
 
@@ -50,7 +50,7 @@ class Index:
 
 def _index_key(source: Path, size: PictureSize) -> str:
     """Return a hash of the name, size and date of every picture in a data folder, and of the input size."""
-    digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {shape_of(size).key}"))
+    digest = hashlib.sha256(os.fsencode(f"{source.resolve()} {to_input_shape(size).key}"))
     digest.update(listing_digest(list(list_files(source))))
     return digest.hexdigest()[:16]
 
@@ -74,7 +74,7 @@ def cached_index(network: str, source: Path, size: PictureSize) -> Index | None:
         return None
     for path in (pictures / "about.json", pictures / f"{network}.npy"):
         mark_used(path)
-    whole = len(images) == len(labels) == len(rows) and images.shape[1:] == shape_of(size)
+    whole = len(images) == len(labels) == len(rows) and images.shape[1:] == to_input_shape(size)
     return index if whole else None
 
 
@@ -100,7 +100,7 @@ def build_index(
         return index
     pictures, (name, classes, train) = _index_folder(source, size), load_train(source, size)
     rows = normalized_features(features, train.images, lambda done: on_progress(done, len(train)))
-    about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": shape_of(size).key}
+    about = {"name": name, "classes": classes, "source": str(source.resolve()), "size": to_input_shape(size).key}
     _save_pictures(pictures, train, about)
     _save_array(pictures / f"{network}.npy", rows)
     _remove_outdated(pictures, about)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.signature.scaling import as_function
-from model.signature.shapes import PictureSize, shape_of
+from model.common.errors import UnsafeModelError
+from model.formats.class_output import feature_tensor
+from model.signature.scaling import compile_function
+from model.signature.shapes import PictureSize, to_input_shape
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +35,9 @@ class Neighbor:
 def feature_extractor(
     network: keras.Model, size: PictureSize, scaling: str = "none"
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the network up to the input of its last layer with weights, as a compiled function.
+    """Return the network up to what the layer of its logits is given, as a compiled function.
+
+    Where no layer is given such a row, up to the input of the last layer with weights.
 
     Args:
         network: A Keras network.
@@ -45,8 +49,11 @@ def feature_extractor(
     """
     import keras
 
-    last = next(layer for layer in reversed(network.layers) if layer.weights)
-    lower = as_function(keras.Model(network.inputs, last.input), shape_of(size), scaling)
+    try:
+        given = feature_tensor(network, network.output.shape[-1])
+    except UnsafeModelError:
+        given = next(layer for layer in reversed(network.layers) if layer.weights).input
+    lower = compile_function(keras.Model(network.inputs, given), to_input_shape(size), scaling)
 
     def features(images: np.ndarray) -> np.ndarray:
         return np.asarray(lower(images), np.float32).reshape(len(images), -1)

@@ -12,8 +12,8 @@ from PIL import Image
 from model.common.errors import VitrineError
 from model.i18n.translations import gettext as _
 from model.signature.outputs import INDEPENDENT
-from model.signature.scaling import as_wanted
-from model.signature.shapes import InputShape, PictureSize, shape_of
+from model.signature.scaling import to_network_input
+from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +56,7 @@ def gradient_map(
     import keras
     import tensorflow as tf
 
-    shape = shape_of(size)
+    shape = to_input_shape(size)
     layer = _deepest_feature_layer(network, shape)
     if layer is None:
         raise NoMapError(
@@ -71,7 +71,7 @@ def gradient_map(
         # Watching the weights, frozen or not, puts the whole computation from the features to the score on the tape.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in network.variables])
-            features, scores = target(as_wanted(picture, scaling, wanted), training=False)
+            features, scores = target(to_network_input(picture, scaling, wanted), training=False)
             score = scores[0, label]
             if output != INDEPENDENT:
                 # The log odds against all other classes still have a gradient when the probability is nearly 1.

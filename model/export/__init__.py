@@ -1,6 +1,6 @@
-"""A network as a file of another kind: int8, .tflite, .keras, .h5.
+"""Export networks as other files: int8, .tflite, .keras, .h5; and fit what recognizes unknown pictures.
 
-Each is made in a process of its own.
+Conversions run in processes of their own.
 """
 
-__all__ = ["conversion", "known", "quantization"]
+__all__ = ["conversion", "feature_output", "known", "quantization", "sets"]

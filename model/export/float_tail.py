@@ -1,7 +1,7 @@
-"""The end of a network, from the layer of its logits to its answer, which an int8 file calculates in float32.
+"""The tail of a network, from the layer with the logits to the output, which an int8 file computes in float32.
 
-Int8 results come in 256 steps: logits that are hardly apart become equal, and small probabilities 0. What follows the
-last large layer is so little work that float32 costs next to nothing there.
+Results in int8 have only 256 levels: logits that differ a little become equal, and small probabilities become 0. The
+work after the last large layer is so little that float32 costs next to nothing there.
 """
 
 from __future__ import annotations
@@ -15,66 +15,77 @@ import numpy as np
 
 from model.formats.tflite_operations import WITH_WEIGHTS
 
-# A convolution over a map is calculated in float32 if it multiplies no more often than this, or is this share of all.
-FREE_MULTIPLICATIONS, FREE_SHARE = 2**20, 0.05
-MOST_FLOATS = 2**15  # weights of a layer that are stored as float32, 128 KB; those of a larger one are int8
-INT8_LIMIT = 127  # of weights, which have no zero point
+# A convolution with more than one position is computed in float32 up to this many multiplications, or up to this share
+# of all.
+FREE_MULTIPLICATIONS, _FREE_SHARE = 2**20, 0.05
+MAX_FLOAT_WEIGHTS = 2**15  # a layer with more weights than this (128 KB) stores them as int8
+_INT8_LIMIT = 127  # largest int8 weight; weights have no zero point
 
 
 @dataclass(frozen=True)
-class Step:
-    """One operation: the tensors it is given and gives, its weights, and at how many places it multiplies with them."""
+class _Step:
+    """An operation of the graph.
 
-    given: tuple[int, ...]
-    gives: tuple[int, ...]
+    Attributes:
+        inputs: The indices of its input tensors.
+        outputs: The indices of its output tensors.
+        weights: The number of its weights.
+        positions: The number of output positions at which it multiplies with them.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     weights: int
-    places: int
+    positions: int
 
     @property
     def multiplications(self) -> int:
-        return self.weights * self.places
+        """The multiplications for one image."""
+        return self.weights * self.positions
 
 
-def tail_results(content: bytes) -> list[str]:
-    """The names of all that the operations of the tails give, in a float .tflite file with rows of numbers as answers.
+def tail_tensors(content: bytes) -> list[str]:
+    """Return the names of all tensors that the tails of a float .tflite file compute.
 
-    The way back from the answer ends at the first layers with weights, which belong to the tail unless they are too
-    much work. Layers that only calibrate the logits have hardly more weights than there are classes: it goes on there.
+    The file's outputs are rows of numbers. Going back from each, a tail ends with the first layer with weights, which
+    belongs to it unless it is too much work. Layers that only calibrate the logits have hardly more weights than there
+    are classes: the search continues before them.
     """
     from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
     model = convert_bytearray_to_object(content)
     graph = model.subgraphs[0]
     steps = [read_step(operator, model) for operator in graph.operators]
-    makers = {tensor: step for step in steps for tensor in step.gives}
-    affordable = max(FREE_MULTIPLICATIONS, FREE_SHARE * sum(step.multiplications for step in steps))
-    tail: list[Step] = []
+    makers = {tensor: step for step in steps for tensor in step.outputs}
+    affordable = max(FREE_MULTIPLICATIONS, _FREE_SHARE * sum(step.multiplications for step in steps))
+    tail: list[_Step] = []
     for answer in map(int, graph.outputs):
         classes = int(graph.tensors[answer].shape[-1])
         waiting = [answer]
         while waiting:
             step = makers.get(waiting.pop())
-            if step is None or step in tail or (step.places > 1 and step.multiplications > affordable):
+            if step is None or step in tail or (step.positions > 1 and step.multiplications > affordable):
                 continue
             tail.append(step)
             if step.weights <= 2 * classes:
-                waiting += step.given
-    return [graph.tensors[tensor].name.decode() for step in tail for tensor in step.gives]
+                waiting += step.inputs
+    return [graph.tensors[tensor].name.decode() for step in tail for tensor in step.outputs]
 
 
-def read_step(operator: Any, model: Any) -> Step:
+def read_step(operator: Any, model: Any) -> _Step:
+    """Read an operation of the first subgraph."""
     tensors = model.subgraphs[0].tensors
-    given = tuple(int(tensor) for tensor in operator.inputs if tensor >= 0)  # -1 stands for none
-    gives = tuple(int(tensor) for tensor in operator.outputs)
-    learnt = 0
-    if kind_of(operator, model) in WITH_WEIGHTS:
-        constants = (tensors[tensor] for tensor in given if model.buffers[tensors[tensor].buffer].data is not None)
-        learnt = sum(math.prod(map(int, constant.shape)) for constant in constants)
-    return Step(given, gives, learnt, math.prod(int(side) for side in tensors[gives[0]].shape[1:-1]))
+    inputs = tuple(int(tensor) for tensor in operator.inputs if tensor >= 0)  # -1 stands for none
+    outputs = tuple(int(tensor) for tensor in operator.outputs)
+    weights = 0
+    if operation_name(operator, model) in WITH_WEIGHTS:
+        constants = (tensors[tensor] for tensor in inputs if model.buffers[tensors[tensor].buffer].data is not None)
+        weights = sum(math.prod(map(int, constant.shape)) for constant in constants)
+    return _Step(inputs, outputs, weights, math.prod(int(side) for side in tensors[outputs[0]].shape[1:-1]))
 
 
-def kind_of(operator: Any, model: Any) -> str:
-    """The operation's name in the format."""
+def operation_name(operator: Any, model: Any) -> str:
+    """Return an operation's name in the file format, such as `CONV_2D`."""
     from tensorflow.lite.python.schema_py_generated import BuiltinOperator
 
     number = model.operatorCodes[operator.opcodeIndex].builtinCode
@@ -82,19 +93,22 @@ def kind_of(operator: Any, model: Any) -> str:
     return next(name for name, value in names.items() if value == number)
 
 
-def refined(content: bytes) -> bytes:
-    """A quantised .tflite file whose float32 tail is not rounded half-way, and does not make the file much larger."""
+def refine(content: bytes) -> bytes:
+    """Return a quantized .tflite file whose float32 tail is neither rounded in between nor large."""
     from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
 
     model = convert_bytearray_to_object(content)
-    changes = skip_rounding(model) + store_as_int8(model) + put_in_order(model)
+    changes = _skip_rounding(model) + _store_as_int8(model) + _restore_output_order(model)
     return bytes(convert_object_to_bytearray(model)) if changes else content
 
 
-def put_in_order(model: Any) -> int:
-    """Put a file's outputs into the network's own order, which the converter keeps in their names alone.
+def _restore_output_order(model: Any) -> int:
+    """Put a file's outputs into the network's own order, which the converter keeps only in their names.
 
-    It calls them `output_0`, `output_1` and so on. Returns how many changed their place.
+    It calls them `output_0`, `output_1` and so on.
+
+    Returns:
+        How many outputs changed their position.
     """
     graph = model.subgraphs[0]
     if len(graph.outputs) < 2:
@@ -106,16 +120,18 @@ def put_in_order(model: Any) -> int:
     return sum(old != new for old, new in zip(before, after, strict=True))
 
 
-def skip_rounding(model: Any) -> int:
-    """Hand float32 results on as they are where the converter makes them int8 and then float32 again.
+def _skip_rounding(model: Any) -> int:
+    """Pass float32 results on directly where the converter makes them int8 and then float32 again.
 
-    It does so between two float32 operations of which the first has a range that is always the same, such as a sigmoid.
-    Returns how many results that were.
+    It does so between two float32 operations if the first has a fixed range of results, such as a sigmoid.
+
+    Returns:
+        How many results were rounded before.
     """
     from tensorflow.lite.python.schema_py_generated import TensorType
 
     graph = model.subgraphs[0]
-    kinds = [kind_of(operator, model) for operator in graph.operators]
+    kinds = [operation_name(operator, model) for operator in graph.operators]
     pairs = list(zip(kinds, graph.operators, strict=True))
     rounded = {
         int(operator.outputs[0]): int(operator.inputs[0])
@@ -134,16 +150,19 @@ def skip_rounding(model: Any) -> int:
         graph.operators = [
             operator
             for operator in graph.operators
-            if kind_of(operator, model) != kind or int(operator.outputs[0]) in needed
+            if operation_name(operator, model) != kind or int(operator.outputs[0]) in needed
         ]
     return len(exact)
 
 
-def store_as_int8(model: Any) -> int:
-    """Store the weights of large float32 layers as int8, with a scale for each class; returns how many layers.
+def _store_as_int8(model: Any) -> int:
+    """Store the weights of large float32 layers as int8, with a scale for each row.
 
-    Such a layer still takes and gives float32: LiteRT finds the range of each picture's features as it comes (dynamic
-    range quantization, https://ai.google.dev/edge/litert/models/post_training_quant).
+    Such a layer's inputs and outputs stay float32: LiteRT finds the range of each image's features when it runs
+    (dynamic range quantization, https://ai.google.dev/edge/litert/models/post_training_quant).
+
+    Returns:
+        How many layers were changed.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -152,16 +171,16 @@ def store_as_int8(model: Any) -> int:
     holders = Counter(tensor.buffer for tensor in tensors)
     stored = 0
     for operator in model.subgraphs[0].operators:
-        if kind_of(operator, model) not in ("FULLY_CONNECTED", "CONV_2D"):
+        if operation_name(operator, model) not in ("FULLY_CONNECTED", "CONV_2D"):
             continue
         weights = tensors[operator.inputs[1]]
         buffer = model.buffers[weights.buffer]
-        large = buffer.data is not None and math.prod(map(int, weights.shape)) > MOST_FLOATS
+        large = buffer.data is not None and math.prod(map(int, weights.shape)) > MAX_FLOAT_WEIGHTS
         shared = users[int(operator.inputs[1])] > 1 or holders[weights.buffer] > 1
         if weights.type != schema.TensorType.FLOAT32 or not large or shared:
             continue
         rows = np.frombuffer(bytes(buffer.data), np.float32).reshape(weights.shape[0], -1)
-        scales = np.maximum(np.abs(rows).max(axis=1), np.finfo(np.float32).tiny) / INT8_LIMIT
+        scales = np.maximum(np.abs(rows).max(axis=1), np.finfo(np.float32).tiny) / _INT8_LIMIT
         buffer.data = np.frombuffer((rows / scales[:, None]).round().astype(np.int8).tobytes(), np.uint8)
         weights.type = schema.TensorType.INT8
         weights.quantization = schema.QuantizationParametersT()

@@ -1,6 +1,6 @@
-"""Answers that were given, where the user wants them kept, and the feedback on them.
+"""Saved answers, if the user wants them saved, and the feedback on them.
 
-Feedback becomes a folder of pictures to learn from.
+Pictures with feedback can be downloaded as training data.
 """
 
 __all__ = ["feedback", "prediction_log"]

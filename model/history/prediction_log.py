@@ -1,4 +1,4 @@
-"""Answers that were given, kept if the user wants that, and what people said of them."""
+"""Saved answers, and the feedback on them."""
 
 from __future__ import annotations
 
@@ -19,29 +19,46 @@ from model.images.thumbnails import THUMBNAIL_SIDE
 from model.images.thumbnails import thumbnail as small
 from model.inference.classifier import check_probabilities
 from model.inference.prediction import Prediction
-from model.registry.database import reading, writing
+from model.registry.database import read_connection, write_connection
 from model.registry.locations import has_store
 from model.registry.tables import ANSWERS
 
-# Earlier versions kept answers without probabilities: SQLite's JSON functions stop at what Python writes for those.
-WRITTEN = cast(ANSWERS.c.probabilities, String)
-SOUND = and_(*(~WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", "-Infinity")))
-# A CASE, as the conditions of a WHERE are looked at in any order.
-TRUTH, LABEL = ANSWERS.c.truth, case((SOUND, ANSWERS.c.probabilities[(0, 0)].as_string()))
-VERDICTS = {True: TRUTH == LABEL, False: TRUTH != LABEL, None: TRUTH.is_(None)}  # by KeptAnswer.right
+# Earlier versions saved NaN and infinities too: SQLite's JSON functions fail at what Python writes for those.
+_WRITTEN = cast(ANSWERS.c.probabilities, String)
+_SOUND = and_(*(~_WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", "-Infinity")))
+# A CASE, because the conditions of a WHERE are evaluated in any order.
+_TRUE_LABEL, _LABEL = ANSWERS.c.truth, case((_SOUND, ANSWERS.c.probabilities[(0, 0)].as_string()))
+_VERDICTS = {
+    True: _TRUE_LABEL == _LABEL,
+    False: _TRUE_LABEL != _LABEL,
+    None: _TRUE_LABEL.is_(None),
+}  # by KeptAnswer.right
 
 
-AT_ONCE = 200  # answers that are read together, 2 MB with their thumbnails
+CHUNK = 200  # answers read at a time, 2 MB with their thumbnails
 
 
 class ForgottenError(StoreError):
-    """An answer that is not in the history, or not any more; the message names it."""
+    """An answer is not in the history (any more); the message names it."""
 
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """time, judged: seconds since 1970; probabilities: by class, highest first; truth: the right class, if a person
-    said so; known_score, verdict: as a prediction has them, None where the network could not tell."""
+    """A saved answer.
+
+    Attributes:
+        id: Its number.
+        time: When it was given, in seconds since 1970.
+        picture_sha256: The SHA-256 of the picture's file.
+        thumbnail: A JPEG of 160 x 160 pixels.
+        model: The model's name.
+        model_sha256: The SHA-256 of the model's file.
+        probabilities: The probabilities by class, the highest first.
+        truth: The true label, if a person has said it.
+        judged: When they said it, in seconds since 1970.
+        known_score: As in Prediction; None if the network has none.
+        verdict: As in Prediction; None if the network has none.
+    """
 
     id: int
     time: float
@@ -57,19 +74,30 @@ class KeptAnswer:
 
     @property
     def label(self) -> str:
-        """The class that was answered."""
+        """The predicted class."""
         return next(iter(self.probabilities))
 
     @property
     def right(self) -> bool | None:
-        """Whether the answer was right, or None while nobody has said."""
+        """Whether the answer was right; None if nobody has said."""
         return None if self.truth is None else self.truth == self.label
 
 
-def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:
-    """Keep an answer, and of its picture only the SHA-256 and a thumbnail; returns its number.
+def save_answer(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:
+    """Save an answer, with only the SHA-256 and a thumbnail of its picture.
 
-    thumbnail: a JPEG of the picture, if there is one already. Raises StoreError, or NoProbabilities.
+    Args:
+        content: The bytes of the picture's file.
+        prediction: The answer.
+        model_sha256: The SHA-256 of the model's file.
+        thumbnail: A JPEG of the picture, if there is one already.
+
+    Returns:
+        The answer's number.
+
+    Raises:
+        NoProbabilities: The probabilities are not finite.
+        StoreError: It cannot be saved.
     """
     check_probabilities(prediction)
     row = {
@@ -82,46 +110,58 @@ def keep(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: b
         "known_score": prediction.known_score,
         "verdict": prediction.verdict or None,
     }
-    with writing() as connection:
+    with write_connection() as connection:
         return int(connection.execute(insert(ANSWERS).values(row).returning(ANSWERS.c.id)).scalar_one())
 
 
-def judge(number: int, picture_sha256: str, truth: str) -> None:
-    """Write down the right class of an answer; a second verdict replaces the first. Raises StoreError.
+def record_feedback(number: int, picture_sha256: str, true_label: str) -> None:
+    """Record the true label of an answer's picture; it replaces an earlier one.
 
-    picture_sha256: of the answer's picture, as a number is given anew once all answers are forgotten: ForgottenError.
+    Args:
+        number: The answer's number.
+        picture_sha256: The SHA-256 of its picture, because numbers start again after all answers are deleted.
+        true_label: One of the answer's classes.
+
+    Raises:
+        ForgottenError: The answer is gone.
+        StoreError: There is no such class, or it cannot be saved.
     """
-    meant = (ANSWERS.c.id == number) & (ANSWERS.c.picture_sha256 == picture_sha256)
-    with writing() as connection:
-        found = connection.execute(select(ANSWERS.c.probabilities).where(meant)).scalar()
+    wanted = (ANSWERS.c.id == number) & (ANSWERS.c.picture_sha256 == picture_sha256)
+    with write_connection() as connection:
+        found = connection.execute(select(ANSWERS.c.probabilities).where(wanted)).scalar()
         if found is None:
             raise ForgottenError(_("there is no answer number {number} in the history").format(number=number))
         classes = [label for label, _probability in found]
-        truth = canonical_name(truth, classes)
-        if truth not in classes:
+        true_label = canonical_name(true_label, classes)
+        if true_label not in classes:
             raise StoreError(
-                _("{truth!r} is none of the classes: {names}").format(truth=truth, names=", ".join(classes[:20]))
+                _("{truth!r} is none of the classes: {names}").format(truth=true_label, names=", ".join(classes[:20]))
             )
-        connection.execute(update(ANSWERS).where(meant).values(truth=truth, judged=time.time()))
+        connection.execute(update(ANSWERS).where(wanted).values(truth=true_label, judged=time.time()))
 
 
-def list_answers(limit: int | None = None, right: Collection[bool | None] = tuple(VERDICTS)) -> list[KeptAnswer]:
-    """The answers kept, the newest first. Raises StoreError.
+def list_answers(limit: int | None = None, right: Collection[bool | None] = tuple(_VERDICTS)) -> list[KeptAnswer]:
+    """List the saved answers, the newest first.
 
-    limit: at most so many; right: only those that were right, were wrong, or (None) that nobody has judged.
+    Args:
+        limit: The maximum number of answers.
+        right: Only answers that were right (True), wrong (False) or have no feedback (None).
+
+    Raises:
+        StoreError: The history cannot be read.
     """
     if not has_store():
         return []
-    query = select(ANSWERS).where(or_(*(VERDICTS[verdict] for verdict in right)))
-    query = query.where(SOUND).order_by(ANSWERS.c.id.desc()).limit(limit)
-    with reading() as connection:
+    query = select(ANSWERS).where(or_(*(_VERDICTS[verdict] for verdict in right)))
+    query = query.where(_SOUND).order_by(ANSWERS.c.id.desc()).limit(limit)
+    with read_connection() as connection:
         rows = connection.execute(query).all()
-    return list(map(as_kept, rows))
+    return list(map(_to_answer, rows))
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many answers a model gave, how many of them a person judged, and how many of those were right."""
+    """How many answers a model gave, how many have feedback, and how many of those were right."""
 
     model: str
     answers: int
@@ -129,87 +169,104 @@ class Tally:
     right: int
 
     def count(self, verdict: bool | None) -> int:
-        """How many of its answers were right, were wrong, or (None) nobody has judged."""
+        """Return how many answers were right (True), wrong (False) or have no feedback (None)."""
         return {True: self.right, False: self.judged - self.right, None: self.answers - self.judged}[verdict]
 
 
-def tally() -> list[Tally]:
-    """One for each model that answered, the one with the most answers first. Raises StoreError."""
+def count_by_model() -> list[Tally]:
+    """Count the answers of each model, the model with the most answers first.
+
+    Raises:
+        StoreError: The history cannot be read.
+    """
     if not has_store():
         return []
-    right = func.sum(case((VERDICTS[True], 1), else_=0))
-    query = select(ANSWERS.c.model, func.count(), func.count(TRUTH), right).where(SOUND).group_by(ANSWERS.c.model)
-    with reading() as connection:
+    right = func.sum(case((_VERDICTS[True], 1), else_=0))
+    query = (
+        select(ANSWERS.c.model, func.count(), func.count(_TRUE_LABEL), right).where(_SOUND).group_by(ANSWERS.c.model)
+    )
+    with read_connection() as connection:
         rows = connection.execute(query.order_by(func.count().desc(), ANSWERS.c.model)).all()
     return [Tally(model, int(answers), int(judged), int(right)) for model, answers, judged, right in rows]
 
 
 def judged_classes() -> list[str]:
-    """The right classes that were said of pictures, sorted; of several words on one picture the last counts.
+    """Return the true labels that people have said, sorted; for each picture the last one counts.
 
-    Raises StoreError.
+    Raises:
+        StoreError: The history cannot be read.
     """
     if not has_store():
         return []
-    query = select(ANSWERS.c.picture_sha256, TRUTH).where(SOUND, TRUTH.is_not(None)).order_by(ANSWERS.c.judged)
-    with reading() as connection:
+    query = (
+        select(ANSWERS.c.picture_sha256, _TRUE_LABEL).where(_SOUND, _TRUE_LABEL.is_not(None)).order_by(ANSWERS.c.judged)
+    )
+    with read_connection() as connection:
         last = dict(connection.execute(query).all())
     return sorted(set(last.values()))
 
 
-def forget() -> int:
-    """Delete every answer; returns how many there were. Raises StoreError."""
+def delete_all_answers() -> int:
+    """Delete all answers and return how many there were.
+
+    Raises:
+        StoreError: They cannot be deleted.
+    """
     if not has_store():
         return 0
-    with writing() as connection:
+    with write_connection() as connection:
         return connection.execute(delete(ANSWERS)).rowcount
 
 
-def each_answer(newest_first: bool = False) -> Iterator[KeptAnswer]:
-    """The answers kept when this begins, by and by: memory holds a few of them, however many there are.
+def iterate_answers(newest_first: bool = False) -> Iterator[KeptAnswer]:
+    """Iterate over the answers that are saved now; only a few of them are in memory at a time.
 
-    Raises StoreError.
+    Raises:
+        StoreError: The history cannot be read.
     """
-    return in_turns(SOUND, newest_first)
+    return _read_in_chunks(_SOUND, newest_first)
 
 
-def each_judged() -> Iterator[KeptAnswer]:
-    """The answers whose right class somebody said, the oldest first, as `each_answer` gives them.
+def iterate_judged() -> Iterator[KeptAnswer]:
+    """Iterate over the answers with feedback, the oldest first, like `iterate_answers`.
 
-    There is one a picture: where several were judged, the last word counts. Raises StoreError.
+    There is one for each picture: if several have feedback, the last one counts.
+
+    Raises:
+        StoreError: The history cannot be read.
     """
     if not has_store():
         return
-    query = select(ANSWERS.c.picture_sha256, ANSWERS.c.id).where(SOUND, TRUTH.is_not(None))
-    with reading() as connection:
+    query = select(ANSWERS.c.picture_sha256, ANSWERS.c.id).where(_SOUND, _TRUE_LABEL.is_not(None))
+    with read_connection() as connection:
         last = set(dict(connection.execute(query.order_by(ANSWERS.c.judged, ANSWERS.c.id)).all()).values())
-    yield from (answer for answer in in_turns(and_(SOUND, TRUTH.is_not(None))) if answer.id in last)
+    yield from (answer for answer in _read_in_chunks(and_(_SOUND, _TRUE_LABEL.is_not(None))) if answer.id in last)
 
 
-def in_turns(wanted: ColumnElement[bool], newest_first: bool = False) -> Iterator[KeptAnswer]:
-    """Read AT_ONCE answers at a time; no connection is held while whoever asked works on them."""
+def _read_in_chunks(wanted: ColumnElement[bool], newest_first: bool = False) -> Iterator[KeptAnswer]:
+    """Read CHUNK answers at a time; no connection is held while the caller works on them."""
     if not has_store():
         return
     query = select(ANSWERS).order_by(ANSWERS.c.id.desc() if newest_first else ANSWERS.c.id)
-    with reading() as connection:
+    with read_connection() as connection:
         newest = connection.execute(select(func.max(ANSWERS.c.id))).scalar() or 0
     low, high = 0, newest
     while True:
-        with reading() as connection:
-            rows = connection.execute(query.where(wanted, ANSWERS.c.id.between(low, high)).limit(AT_ONCE)).all()
-        yield from map(as_kept, rows)
-        if len(rows) < AT_ONCE:
+        with read_connection() as connection:
+            rows = connection.execute(query.where(wanted, ANSWERS.c.id.between(low, high)).limit(CHUNK)).all()
+        yield from map(_to_answer, rows)
+        if len(rows) < CHUNK:
             return
         low, high = (low, rows[-1].id - 1) if newest_first else (rows[-1].id + 1, high)
 
 
-def as_kept(row: Any) -> KeptAnswer:
+def _to_answer(row: Any) -> KeptAnswer:
     return KeptAnswer(**dict(row._mapping) | {"probabilities": dict(row.probabilities)})
 
 
-def export() -> Iterator[dict[str, Any]]:
-    """Each answer as a JSON object without its thumbnail, the oldest first; times are ISO 8601 in UTC."""
-    for answer in each_answer():
+def export_answers() -> Iterator[dict[str, Any]]:
+    """Iterate over the answers as JSON objects without thumbnails, the oldest first; times are ISO 8601 in UTC."""
+    for answer in iterate_answers():
         yield {
             "id": answer.id,
             "time": datetime.fromtimestamp(answer.time, UTC).isoformat(timespec="seconds"),

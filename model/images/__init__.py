@@ -3,4 +3,4 @@
 Everything that knows image formats is here.
 """
 
-__all__ = ["decoder", "image_files", "samples", "thumbnails"]
+__all__ = ["decoder", "image_files", "picture_bytes", "samples", "thumbnails"]

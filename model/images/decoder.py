@@ -29,7 +29,7 @@ from model.images.truncated_files import (
     missing_fraction,
     strip_metadata,
 )
-from model.signature.shapes import InputShape, PictureSize, shape_of
+from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -293,7 +293,7 @@ def to_array(image: Image.Image, size: PictureSize) -> np.ndarray:
     Returns:
         uint8 (height, width, channels).
     """
-    shape = shape_of(size)
+    shape = to_input_shape(size)
     small = centre_crop(image, shape)
     return image_to_array(small if shape.channels == 3 else small.convert("L"))
 

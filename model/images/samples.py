@@ -9,7 +9,7 @@ import numpy as np
 
 from model.images.decoder import read_image, to_array
 from model.images.image_files import is_picture
-from model.signature.shapes import PictureSize, shape_of
+from model.signature.shapes import PictureSize, to_input_shape
 
 FOLDER = Path(__file__).parent.parent.parent / "sample_images"
 
@@ -32,7 +32,7 @@ class Sample:
 
     def pixels(self, size: PictureSize) -> np.ndarray:
         """Return the picture at a network's input size: uint8 (height, width, channels)."""
-        return to_array(read_image(self.path.read_bytes(), min_side=shape_of(size).longest), size)
+        return to_array(read_image(self.path.read_bytes(), min_side=to_input_shape(size).longest), size)
 
     @property
     def css_key(self) -> str:

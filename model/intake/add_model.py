@@ -21,7 +21,7 @@ from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.intake.inspection import Facts, inspect
 from model.registry.card import Card
-from model.registry.store import FILES, StoredModel, add, check_free, confirm, list_models
+from model.registry.store import FILES, StoredModel, check_name_available, confirm_scaling, list_models, save_model
 from model.signature.scaling import check_scaling
 
 MAX_BYTES = 300 * 2**20
@@ -82,13 +82,13 @@ def add_file(path: Path, options: ModelOptions = _NO_OPTIONS) -> AddedModel:
     if options.scaling:
         check_scaling(options.scaling)
     name = options.name or _name_from_path(path)
-    check_free(name)
+    check_name_available(name)
     notes: list[str] = []
     try:
         content, suffix, conversion = _read_network_file(path)
         if same := _find_stored(content):
             _check_options_match(same, path, options)
-            return AddedModel(confirm(same.title, options.scaling) if options.scaling else same, None)
+            return AddedModel(confirm_scaling(same.title, options.scaling) if options.scaling else same, None)
         facts = _inspect_content(content, suffix, options)
         classes = _name_classes(options, facts, notes.append)
     except (UnsafeModelError, NamesError) as error:
@@ -109,7 +109,7 @@ def add_file(path: Path, options: ModelOptions = _NO_OPTIONS) -> AddedModel:
         scaling_from=facts.source,
         scaling_why=facts.why,
     )
-    return AddedModel(add(content, suffix, name, card)[0], facts, tuple(notes), conversion)
+    return AddedModel(save_model(content, suffix, name, card)[0], facts, tuple(notes), conversion)
 
 
 def _read_network_file(path: Path) -> tuple[bytes, str, str]:

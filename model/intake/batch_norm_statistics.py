@@ -12,7 +12,7 @@ from model.i18n.translations import gettext as _
 from model.images.samples import first_of_each_class, list_samples
 from model.intake.keras_preprocessing import ImageFunction, input_function, nodes_of, partial_network
 from model.intake.scaling_evidence import SIMILAR, Finding
-from model.signature.scaling import GUESSED, SCALINGS, TRIED, as_numbers
+from model.signature.scaling import GUESSED, SCALINGS, TRIED, scale_images
 from model.signature.shapes import InputShape
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def scaling_from_statistics(network: keras.Model, shape: InputShape) -> Finding 
     pictures = np.stack([sample.pixels(shape) for sample in first_of_each_class(list_samples())])
     distances = {}
     for name, scaling in SCALINGS.items():
-        numbers = as_numbers(pictures, scaling)
+        numbers = scale_images(pictures, scaling)
         distances[name] = float(np.mean([_distance(apply(numbers), layer) for apply, layer in layers]))
     best = min(distances, key=distances.__getitem__)
     rival = min(other for name, other in distances.items() if name != best and not {name, best} <= SIMILAR)

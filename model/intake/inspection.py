@@ -20,7 +20,8 @@ from model.formats.class_output import last_activation, tflite_class_output, tfl
 from model.formats.tflite_operations import read_operations
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
-from model.inference.classifier import compiled, load_tflite, read_network
+from model.inference.classifier import compile_network, read_network
+from model.inference.lite import load_tflite
 from model.intake.scaling_detection import (
     OutputHints,
     confirmed_scaling,
@@ -32,7 +33,7 @@ from model.intake.scaling_detection import (
 from model.intake.scaling_evidence import Finding
 from model.intake.tflite_metadata import read_labels, read_metadata
 from model.registry.card import Card
-from model.signature.outputs import MISS, OUTPUTS, kind_of_output, quantised_miss
+from model.signature.outputs import OUTPUTS, SUM_TOLERANCE, detect_output, quantized_sum_tolerance
 from model.signature.shapes import InputShape
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _inspect_keras(path: Path, scaling: str, sides: _Sides, classes: str) -> Fac
     given = network.inputs[0].shape
     shape = _check_input(tuple(given), sides)
     numbers = _check_output(tuple(network.outputs[0].shape))
-    means = last_activation(network), MISS
+    means = last_activation(network), SUM_TOLERANCE
     try:
         found = (
             confirmed_scaling(scaling)
@@ -115,7 +116,7 @@ def _inspect_keras(path: Path, scaling: str, sides: _Sides, classes: str) -> Fac
             else detect_keras_scaling(network, shape, means, partial(names_or_numbers, classes))
         )
         card = probe_card(shape, found.scaling)
-        rows = compiled(network, card)(_noise_probes(shape))
+        rows = compile_network(network, card)(_noise_probes(shape))
     except UnsafeModelError:
         raise
     except Exception as error:
@@ -209,7 +210,10 @@ def _inspect_tflite(path: Path, scaling: str, sides: _Sides, classes: str) -> Fa
         )
     shape = _check_input(_input_signature(given[0]), sides)
     numbers = _check_output(tuple(int(length) for length in result["shape"]))
-    means = tflite_last_activation(operations, result["index"]), quantised_miss(result["quantization"][0], numbers)
+    means = (
+        tflite_last_activation(operations, result["index"]),
+        quantized_sum_tolerance(result["quantization"][0], numbers),
+    )
     labels = read_labels(content, metadata)
     naming = partial(names_or_numbers, classes, labels=labels)
     found = (
@@ -247,7 +251,7 @@ def _collect_facts(
         raise UnsafeModelError(_("its answers to some pictures of noise are no numbers"))
     if (means[0], numbers) == ("softmax", 1):
         raise UnsafeModelError(_("its one number is a softmax, which is always 1; one number needs a sigmoid"))
-    output = kind_of_output(rows, *means)
+    output = detect_output(rows, *means)
     classes = OUTPUTS[output](rows).shape[1]
     if classes < 2:
         raise UnsafeModelError(_("it knows one class; a classifier knows two or more"))

@@ -12,12 +12,12 @@ from model.common.errors import UnsafeModelError
 from model.datasets.class_name_files import Names, NamesError
 from model.datasets.class_names import resolve_class_names
 from model.i18n.translations import gettext as _
-from model.inference.classifier import load_tflite
+from model.inference.lite import load_tflite
 from model.inference.shared_batches import Forward
 from model.intake.scaling_evidence import Finding, default_guess
 from model.intake.tflite_metadata import Metadata, scaling_from_metadata
 from model.registry.card import Card
-from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED, as_function, check_scaling
+from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED, check_scaling, compile_function
 from model.signature.shapes import InputShape
 
 if TYPE_CHECKING:
@@ -87,5 +87,5 @@ def detect_tflite_scaling(
 
 def _raw_forward(network: keras.Model, shape: InputShape) -> Forward:
     """Return the network as a function of already scaled pictures, float32 (n, height, width, channels)."""
-    forward = as_function(network, shape, dtype="float32")
+    forward = compile_function(network, shape, dtype="float32")
     return lambda numbers: np.asarray(forward(numbers), np.float32)

@@ -50,7 +50,7 @@ class Affine:
 
 def _factor_and_offset(scaling: Scaling, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return factor and offset of a scaling for three channels, or one of grey."""
-    factor, offset = scaling.of(count)
+    factor, offset = scaling.for_channels(count)
     return np.array(factor), np.array(offset)
 
 
@@ -74,7 +74,7 @@ def scaling_from_arithmetic(affine: Affine) -> Finding | None:
 
 
 def _describe_arithmetic(scaling: Scaling, black: np.ndarray, white: np.ndarray) -> str:
-    lowest, highest = scaling.ends
+    lowest, highest = scaling.value_range
     low, high = sorted((float(black.mean()), float(white.mean())))
     return _("its own arithmetic turns {lowest:.3g} to {highest:.3g} into {low:.3g} to {high:.3g}").format(
         lowest=lowest, highest=highest, low=low, high=high
@@ -142,7 +142,7 @@ def scaling_from_range(low: float, high: float, why: str, room: float) -> Findin
         why: The evidence.
         room: The largest distance, in widths, that counts as close.
     """
-    distances = sorted((range_distance((low, high), scaling.ends), name) for name, scaling in SCALINGS.items())
+    distances = sorted((range_distance((low, high), scaling.value_range), name) for name, scaling in SCALINGS.items())
     best, name = distances[0]
     return Finding(name, READ if best <= room else GUESSED, why)
 

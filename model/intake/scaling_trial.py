@@ -13,8 +13,8 @@ from model.i18n.translations import gettext as _
 from model.images.samples import Sample, first_of_each_class, list_samples
 from model.inference.shared_batches import Forward
 from model.intake.scaling_evidence import SIMILAR, Finding, default_guess
-from model.signature.outputs import MISS, OUTPUTS, kind_of_output
-from model.signature.scaling import GUESSED, SCALINGS, TRIED, as_numbers
+from model.signature.outputs import OUTPUTS, SUM_TOLERANCE, detect_output
+from model.signature.scaling import GUESSED, SCALINGS, TRIED, scale_images
 from model.signature.shapes import InputShape
 
 _SECONDS = 30.0  # a slow network is judged by the samples predicted in this time
@@ -32,7 +32,10 @@ class _Answers:
 
 
 def try_scalings(
-    forward: Forward, shape: InputShape, naming: Callable[[int], Sequence[str]], means: tuple[str, float] = ("", MISS)
+    forward: Forward,
+    shape: InputShape,
+    naming: Callable[[int], Sequence[str]],
+    means: tuple[str, float] = ("", SUM_TOLERANCE),
 ) -> Finding:
     """Return the scaling with which a network recognizes the samples, or with which its answers vary most.
 
@@ -45,7 +48,7 @@ def try_scalings(
         means: As for `kind_of_output`.
     """
     answers = _answer_samples(forward, shape)
-    finish = OUTPUTS[kind_of_output(np.concatenate(list(answers.rows.values())), *means)]
+    finish = OUTPUTS[detect_output(np.concatenate(list(answers.rows.values())), *means)]
     answers = _Answers(answers.samples, {name: finish(rows) for name, rows in answers.rows.items()})
     return _scaling_from_accuracy(answers, naming(answers.rows[_MOST_COMMON].shape[1])) or _scaling_from_spread(answers)
 
@@ -59,7 +62,7 @@ def _answer_samples(forward: Forward, shape: InputShape) -> _Answers:
     for sample in first + [sample for sample in samples if sample not in first]:
         picture = sample.pixels(shape)
         with np.errstate(all="ignore"):
-            numbers = np.concatenate([as_numbers(picture[None], scaling) for scaling in SCALINGS.values()])
+            numbers = np.concatenate([scale_images(picture[None], scaling) for scaling in SCALINGS.values()])
             rows.append(np.nan_to_num(forward(numbers)))
         done.append(sample)
         if time.monotonic() > until:

@@ -11,7 +11,7 @@ import numpy as np
 
 from model.formats.allowlist import word_set
 from model.i18n.translations import gettext as _
-from model.inference.classifier import as_held, from_tensor
+from model.inference.lite import numbers_to_tensor, tensor_to_numbers
 from model.intake.keras_preprocessing import fit_affine
 from model.intake.scaling_evidence import Affine, Finding, range_distance, scaling_from_arithmetic, scaling_from_range
 from model.signature.scaling import GUESSED, SCALINGS
@@ -63,8 +63,8 @@ def _within(ends: tuple[float, float], between: Callable[[float, float], Affine 
     Beyond that its tensors saturate: black and anything darker become the same.
     """
     for name, scaling in SCALINGS.items():
-        low, high = max(ends[0], scaling.ends[0]), min(ends[1], scaling.ends[1])
-        found = _arithmetic(between(low, high)) if range_distance(ends, scaling.ends) < _FAR else None
+        low, high = max(ends[0], scaling.value_range[0]), min(ends[1], scaling.value_range[1])
+        found = _arithmetic(between(low, high)) if range_distance(ends, scaling.value_range) < _FAR else None
         if found and found.scaling == name:
             return found
     return None
@@ -79,9 +79,9 @@ def _affine_between(
 
     def apply(pictures: np.ndarray) -> np.ndarray:
         numbers = (low + pictures * step).reshape(given["shape"]).astype(np.float32)
-        interpreter.set_tensor(given["index"], as_held(numbers, given))
+        interpreter.set_tensor(given["index"], numbers_to_tensor(numbers, given))
         interpreter.invoke()
-        return from_tensor(interpreter.get_tensor(last["index"]), last)
+        return tensor_to_numbers(interpreter.get_tensor(last["index"]), last)
 
     found = fit_affine(apply, shape)
     return found and Affine(found.matrix / step, found.offset - (found.matrix / step).sum(axis=1) * low)

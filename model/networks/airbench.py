@@ -1,4 +1,4 @@
-"""The airbench networks (K. Jordan, arXiv 2404.00498) and their starting weights."""
+"""The airbench networks (K. Jordan, arXiv 2404.00498) and their initialization."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ def airbench(
     depth: int = 2,
     activation: str = "gelu",
 ) -> keras.Model:
-    """A whitening layer and three blocks of `depth` 3x3 convolutions (K. Jordan, arXiv 2404.00498).
+    """Build a network with a whitening layer and three blocks of 3x3 convolutions (K. Jordan, arXiv 2404.00498).
 
-    From a depth of 3 on, the convolutions after the first of a block have a way around them.
+    Args:
+        classes: The number of classes.
+        input_size: Height and width of the images, in pixels.
+        widths: The filters of each block.
+        depth: Convolutions in a block; from 3 on, a residual connection skips those after the first.
+        activation: The name of a Keras activation.
     """
     import keras
     from keras import layers
@@ -46,11 +51,11 @@ def airbench(
         name = f"block{block}"
         x = convolve(x, width, f"{name}_conv1")
         x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        x = around = activate(norm(x, f"{name}_1"), f"{name}_1")
+        x = shortcut = activate(norm(x, f"{name}_1"), f"{name}_1")
         for index in range(2, depth + 1):
             x = norm(convolve(x, width, f"{name}_conv{index}"), f"{name}_{index}")
             if index == depth > 2:
-                x = layers.Add(name=f"{name}_add")([x, around])
+                x = layers.Add(name=f"{name}_add")([x, shortcut])
             x = activate(x, f"{name}_{index}")
     x = layers.GlobalMaxPooling2D(name="features")(x)
     # Features after a max are large; a ninth of them gives logits a softmax can start from.
@@ -61,10 +66,14 @@ def airbench(
 
 
 def prepare_airbench(model: keras.Model, images: np.ndarray) -> None:
-    """Give `airbench` its starting point, from training images, uint8 (n, size, size, 3) (arXiv 2404.00498).
+    """Set the starting weights of `airbench`, in place (K. Jordan, arXiv 2404.00498).
 
-    Section 3.1: the 2x2 kernel is fixed to the directions in which patches vary, each with both signs and
-    scaled to unit variance. Section 3.2: the first filters of every other convolution pass their channel through.
+    Section 3.1: the 2x2 kernel is fixed to the principal directions of image patches, each with both signs and scaled
+    to unit variance. Section 3.2: the first filters of every other convolution pass their channel through.
+
+    Args:
+        model: The network.
+        images: Training images, uint8 (n, size, size, 3).
     """
     scaled = (images.astype(np.float32) - PIXEL_MEAN) / PIXEL_STD
     windows = np.lib.stride_tricks.sliding_window_view(scaled, (2, 2), axis=(1, 2))

@@ -1,4 +1,4 @@
-"""The networks: name -> builder. Every network takes uint8 RGB and gives probabilities."""
+"""The architectures by name. Every network takes uint8 RGB images and returns probabilities."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that can be built by name."""
+    """A kind of network that can be built by name.
+
+    Attributes:
+        name: Its name in recipes.
+        build: Builds it, untrained.
+        about: A short description.
+        prepare: Sets starting weights from training images, uint8 (n, size, size, 3).
+        unfreeze: Makes pretrained weights trainable.
+    """
 
     name: str
     build: Callable[..., keras.Model]
     about: str
-    prepare: Callable[[keras.Model, np.ndarray], None] | None = None  # sets starting weights from training images
-    unfreeze: Callable[..., None] | None = None  # lets weights learn that were trained before
+    prepare: Callable[[keras.Model, np.ndarray], None] | None = None
+    unfreeze: Callable[..., None] | None = None
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -37,19 +45,31 @@ ARCHITECTURES: dict[str, Architecture] = {
     for entry in (
         Architecture("airbench", airbench, "2x2 whitening, three blocks of 3x3 convolutions, GELU", prepare_airbench),
         Architecture("cnn5x5", cnn5x5, "three 5x5 convolutions, one dense layer"),
-        Architecture("dropout_stages", dropout_stages, "convolution, pooling and dropout a stage, one dense layer"),
+        Architecture("dropout_stages", dropout_stages, "stages of convolution, pooling and dropout, one dense layer"),
         Architecture("dropout_dense", dropout_dense, "three 3x3 convolutions, two dense layers of 512, dropout"),
         Architecture("vgg3", vgg3, "three stages of two 3x3 convolutions, two dense layers"),
         Architecture("residual", residual, "three stages of residual blocks, ReLU"),
-        Architecture("transfer", transfer, "a network trained before, with a new head", unfreeze=unfreeze),
+        Architecture("transfer", transfer, "a pretrained network with a new head", unfreeze=unfreeze),
     )
 }
 
 
 def build_model(name: str, classes: int, input_size: int | None = 32, **settings: Any) -> keras.Model:
-    """Build an untrained network: uint8 (n, input_size, input_size, 3) in, float32 probabilities (n, classes) out.
+    """Build an untrained network.
 
-    Raises ValueError for an unknown name or setting, with the known ones.
+    Args:
+        name: A name of ARCHITECTURES.
+        classes: The number of classes.
+        input_size: Height and width of the images, in pixels; None for a network that takes any size.
+        **settings: Arguments of the architecture's builder.
+
+    Returns:
+        A network from uint8 (n, input_size, input_size, 3) to probabilities, float32 (n, classes).
+
+    Raises:
+        BackboneError: The backbone cannot be used.
+        ValueError: The name or a setting is unknown, or no such network can be built; the message lists the valid
+            ones.
     """
     if name not in ARCHITECTURES:
         raise ValueError(
@@ -70,7 +90,7 @@ def build_model(name: str, classes: int, input_size: int | None = 32, **settings
         return build(classes=classes, input_size=input_size, **settings)
     except BackboneError:
         raise
-    except (TypeError, ValueError) as error:  # Keras's own words for it fill a page
+    except (TypeError, ValueError) as error:  # Keras's own message fills a page
         sentence = (
             _("architecture {name!r} cannot be built for pictures of any size")
             if input_size is None

@@ -1,4 +1,4 @@
-"""Networks on a backbone that was trained before: Keras Applications with ImageNet weights, or a bundle of ours."""
+"""Transfer learning: a pretrained backbone, from Keras Applications or from a bundle, with a new head."""
 
 from __future__ import annotations
 
@@ -9,86 +9,103 @@ from typing import TYPE_CHECKING, Any
 from model.common.errors import VitrineError
 from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
-from model.networks.plain_cnns import classify
-from model.signature.scaling import whole_input
+from model.networks.plain_cnns import add_classifier_head
+from model.networks.pretrained import SHIPPED
+from model.signature.scaling import image_input
 
 if TYPE_CHECKING:
     import keras
 
 LOGITS = "logits"
 PREPROCESS = "preprocess"
-TEACHER = "teacher"  # a network in the network that another learns from, and that stays as it is
+TEACHER = "teacher"  # a frozen network inside the network, from which the rest learns
 
 
 class BackboneError(VitrineError, ValueError):
-    """A backbone that cannot be had; the message says why and what would be right."""
+    """A backbone cannot be used; the message says why and what would be right."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of keras.applications, and what its ImageNet weights expect of the pixels."""
+    """A network of keras.applications.
+
+    Attributes:
+        attribute: Its name in keras.applications.
+        pixels: How its ImageNet weights expect the pixels: `own` (the network scales them itself), `signed` (-1 to
+            1), `normal` (minus ImageNet's mean, divided by its standard deviation) or `caffe` (BGR minus the mean).
+    """
 
     attribute: str
-    pixels: str = "own"  # own (scales inside) | signed (-1 to 1) | normal (ImageNet's mean and deviation) | caffe
+    pixels: str = "own"
 
     @property
     def options(self) -> dict[str, Any]:
+        """Further arguments of the constructor."""
         return {"include_preprocessing": True} if self.attribute.startswith(("MobileNetV3", "EfficientNetV2")) else {}
 
 
-def families(pixels: str, *attributes: str) -> dict[str, Backbone]:
+def _family(pixels: str, *attributes: str) -> dict[str, Backbone]:
     return {attribute.lower(): Backbone(attribute, pixels) for attribute in attributes}
 
 
 BACKBONES: dict[str, Backbone] = (
-    families("caffe", "ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19")
-    | families("signed", "ResNet50V2", "ResNet101V2", "ResNet152V2", "MobileNet", "MobileNetV2", "Xception")
-    | families("signed", "InceptionV3", "InceptionResNetV2", "NASNetMobile", "NASNetLarge")
-    | families("normal", "DenseNet121", "DenseNet169", "DenseNet201")
-    | families("own", "MobileNetV3Small", "MobileNetV3Large", *(f"EfficientNetB{number}" for number in range(8)))
-    | families("own", *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")))
-    | families("own", *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")))
+    _family("caffe", "ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19")
+    | _family("signed", "ResNet50V2", "ResNet101V2", "ResNet152V2", "MobileNet", "MobileNetV2", "Xception")
+    | _family("signed", "InceptionV3", "InceptionResNetV2", "NASNetMobile", "NASNetLarge")
+    | _family("normal", "DenseNet121", "DenseNet169", "DenseNet201")
+    | _family("own", "MobileNetV3Small", "MobileNetV3Large", *(f"EfficientNetB{number}" for number in range(8)))
+    | _family("own", *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")))
+    | _family("own", *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")))
 )
-# Means of ImageNet's pixels in the order blue, green, red, which the first networks in Caffe subtracted.
-CAFFE_MEAN = (103.939, 116.779, 123.68)
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
+# The means of ImageNet's pixels in the order blue, green, red, as the first networks in Caffe subtracted them.
+_CAFFE_MEAN = (103.939, 116.779, 123.68)
+_IMAGENET_MEAN = (123.675, 116.28, 103.53)
+_IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 def transfer(
     classes: int,
     input_size: int | None = 224,
-    backbone: str = "mobilenetv3small",
+    backbone: str = "efficientnet-lite0",
     weights: str = "imagenet",
     hidden: tuple[int, ...] = (),
     dropout: float = 0.0,
 ) -> keras.Model:
-    """A backbone with a new head: dense layers `hidden` with dropout, then one logit a class.
+    """Build a backbone with a new head: dense layers with dropout, then one logit for each class.
 
-    backbone: a name of BACKBONES, or a bundle's name or path, whose logits and the dropout before them are left off.
-    weights: `imagenet`
-    (downloaded by Keras) or `none` (untrained). Trained weights are frozen; `unfreeze` lets them go.
-    Raises BackboneError.
+    Pretrained weights are frozen; `unfreeze` makes them trainable.
+
+    Args:
+        classes: The number of classes.
+        input_size: Height and width of the images, in pixels.
+        backbone: A name of BACKBONES, or a bundle's name or path, whose logits and the dropout before them are left
+            off; `efficientnet-lite0` is the bundle that ships.
+        weights: For one of BACKBONES: `imagenet`, which Keras downloads, or `none`.
+        hidden: The units of the dense layers before the logits.
+        dropout: The dropout after each of these layers.
+
+    Raises:
+        BackboneError: The backbone cannot be loaded or does not fit.
     """
     from keras import layers
 
     known = BACKBONES.get(backbone.lower().replace("-", "").replace("_", ""))
-    base = application(known, input_size, weights) if known else own_backbone(backbone, input_size)
+    base = _application_backbone(known, input_size, weights) if known else _bundle_backbone(backbone, input_size)
     x = base.output
     for index, units in enumerate(hidden, start=1):
         x = layers.Dense(units, activation="relu", name=f"head{index}")(x)
         x = layers.Dropout(dropout, name=f"head{index}_dropout")(x) if dropout else x
-    return classify(base.input, x, classes, "transfer")
+    return add_classifier_head(base.input, x, classes, "transfer")
 
 
-def application(backbone: Backbone, input_size: int | None, weights: str) -> keras.Model:
-    """The network of keras.applications on uint8 pictures, to its pooled features (n, features)."""
+def _application_backbone(backbone: Backbone, input_size: int | None, weights: str) -> keras.Model:
+    """Return a network of keras.applications, from uint8 images to its pooled features (n, features)."""
     import keras
 
-    inputs = whole_input(input_size)
+    inputs = image_input(input_size)
     build: Callable[..., Any] = getattr(keras.applications, backbone.attribute)
     pretrained = weights == "imagenet"
-    x = preprocess(inputs, backbone.pixels)
+    x = preprocessing_layers(inputs, backbone.pixels)
     try:
         base = build(
             include_top=False,
@@ -110,8 +127,13 @@ def application(backbone: Backbone, input_size: int | None, weights: str) -> ker
     return freeze(network) if pretrained else network
 
 
-def preprocess(inputs: Any, pixels: str) -> Any:
-    """What keras.applications' `preprocess_input` does in Python, as layers that are saved with the network."""
+def preprocessing_layers(inputs: Any, pixels: str) -> Any:
+    """Apply what `preprocess_input` of keras.applications does as layers, so that it is saved with the network.
+
+    Args:
+        inputs: The images, uint8.
+        pixels: As in `Backbone`.
+    """
     import numpy as np
     from keras import layers
 
@@ -120,33 +142,41 @@ def preprocess(inputs: Any, pixels: str) -> Any:
     if pixels == "signed":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name=PREPROCESS)(inputs)
     if pixels == "normal":
-        return layers.Normalization(mean=IMAGENET_MEAN, variance=[std**2 for std in IMAGENET_STD], name=PREPROCESS)(
+        return layers.Normalization(mean=_IMAGENET_MEAN, variance=[std**2 for std in _IMAGENET_STD], name=PREPROCESS)(
             inputs
         )
     swap = layers.Conv2D(3, 1, trainable=False, name=PREPROCESS)
     outputs = swap(layers.Rescaling(1.0, name="to_numbers")(inputs))
-    swap.set_weights([np.eye(3)[::-1].reshape(1, 1, 3, 3), -np.array(CAFFE_MEAN)])  # red, green, blue turned round
+    swap.set_weights([np.eye(3)[::-1].reshape(1, 1, 3, 3), -np.array(_CAFFE_MEAN)])  # RGB to BGR
     return outputs
 
 
-def own_backbone(name: str, input_size: int | None) -> keras.Model:
-    """A bundle's network up to its features (n, features), frozen, for pictures of any size. Raises BackboneError."""
+def _bundle_backbone(name: str, input_size: int | None) -> keras.Model:
+    """Return a bundle's network up to its features (n, features), frozen, for images of any size."""
     import keras
 
-    network = own_network(name, input_size)
-    return freeze(keras.Model(network.input, features_of(network)))
+    network = load_bundle_network(name, input_size)
+    return freeze(keras.Model(network.input, features_tensor(network)))
 
 
-def features_of(network: keras.Model) -> Any:
-    """What a network's logits are made of, (n, features), before any dropout."""
+def features_tensor(network: keras.Model) -> Any:
+    """Return the input of a network's logits, (n, features), before any dropout."""
     last = network.get_layer(LOGITS).input
     while type(layer := last._keras_history.operation).__name__ == "Dropout":
         last = layer.input
     return last
 
 
-def own_network(name: str, input_size: int | None) -> keras.Model:
-    """A bundle's whole network, for pictures of another size where it can take them. Raises BackboneError."""
+def load_bundle_network(name: str, input_size: int | None) -> keras.Model:
+    """Load a bundle's whole network, and change its input size if it can be changed.
+
+    Args:
+        name: The bundle's name or path, or a key of SHIPPED.
+        input_size: Height and width of the images, in pixels.
+
+    Raises:
+        BackboneError: There is no such bundle, it cannot be a backbone, or it takes another size only.
+    """
     from model.common.errors import BundleError
     from model.inference.classifier import read_network
     from model.registry.card import KERAS_FILE, read_card
@@ -154,15 +184,15 @@ def own_network(name: str, input_size: int | None) -> keras.Model:
     from model.registry.resolution import find_bundle
 
     try:
-        folder = find_bundle(name)
+        folder = find_bundle(SHIPPED.get(name, name))
         card = read_card(folder)
         path = check_file(folder, card, KERAS_FILE)
     except BundleError as error:
         raise BackboneError(
             _(
-                "unknown backbone {name!r}: no network of keras.applications, such as resnet50, vgg16, "
-                "mobilenetv3small, and {error}{hint}"
-            ).format(name=name, error=error, hint=did_you_mean(name, BACKBONES, 3))
+                "unknown backbone {name!r}: neither efficientnet-lite0 nor a network of keras.applications, such as "
+                "resnet50, vgg16, mobilenetv3small, and {error}{hint}"
+            ).format(name=name, error=error, hint=did_you_mean(name, [*SHIPPED, *BACKBONES], 3))
         ) from None
     if card.input_shape != (card.input_size, card.input_size, 3):
         raise BackboneError(
@@ -180,7 +210,7 @@ def own_network(name: str, input_size: int | None) -> keras.Model:
     if input_size == card.input_size:
         return network
     try:
-        return of_size(network, input_size)
+        return _with_input_size(network, input_size)
     except ValueError:
         raise BackboneError(
             _("the network {name!r} takes pictures of {size} x {size} alone; set model.input_size={size}").format(
@@ -189,29 +219,37 @@ def own_network(name: str, input_size: int | None) -> keras.Model:
         ) from None
 
 
-def of_size(network: keras.Model, input_size: int | None) -> keras.Model:
-    """The same network and weights for pictures of another size.
+def _with_input_size(network: keras.Model, input_size: int | None) -> keras.Model:
+    """Copy a network and its weights for images of another size.
 
-    Raises ValueError where the weights of a layer are for the network's own size alone.
+    Raises:
+        ValueError: The weights of a layer fit the network's own size only.
     """
     import keras
 
-    other = keras.models.clone_model(network, input_tensors=whole_input(input_size))
+    other = keras.models.clone_model(network, input_tensors=image_input(input_size))
     other.set_weights(network.get_weights())
     return other
 
 
 def freeze(network: keras.Model) -> keras.Model:
+    """Make every layer of a network untrainable, in place, and return the network."""
     for layer in network.layers:
         layer.trainable = False
     return network
 
 
 def unfreeze(network: keras.Model, first_layer: str = "") -> None:
-    """Let the backbone learn too, but for batch normalisation, whose statistics a small data set would spoil.
+    """Make a backbone trainable, except batch normalization: a small data set would spoil its statistics.
 
-    As https://keras.io/guides/transfer_learning advises. first_layer: what comes before it stays frozen; empty: nothing
-    does. Raises BackboneError for a layer that is not there.
+    This is what https://keras.io/guides/transfer_learning advises.
+
+    Args:
+        network: The network.
+        first_layer: The first layer that becomes trainable; empty for all.
+
+    Raises:
+        BackboneError: There is no such layer.
     """
     import keras
 
@@ -221,6 +259,6 @@ def unfreeze(network: keras.Model, first_layer: str = "") -> None:
             _("the network has no layer {name!r}{hint}").format(name=first_layer, hint=did_you_mean(first_layer, names))
         )
     begin = names.index(first_layer) if first_layer else 0
-    for place, layer in enumerate(network.layers):
-        learns = place >= begin and layer.name not in (PREPROCESS, TEACHER)
+    for index, layer in enumerate(network.layers):
+        learns = index >= begin and layer.name not in (PREPROCESS, TEACHER)
         layer.trainable = learns and not isinstance(layer, keras.layers.BatchNormalization)

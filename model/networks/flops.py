@@ -1,4 +1,4 @@
-"""How much arithmetic one picture costs."""
+"""The computational cost of a network."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ if TYPE_CHECKING:
 
 
 def count_flops(network: keras.Model, shape: tuple[int, ...] | None = None) -> int:
-    """Multiplications and additions of convolutions and dense layers for one picture; the rest is a few per cent.
+    """Count the multiplications and additions of convolutions and dense layers for one image.
 
-    A convolution costs two operations for each weight of its kernel at each place of its output. shape: that of a
-    picture, for a network that takes any; networks inside it are counted too.
+    Other layers add a few per cent. A convolution costs two operations for each weight of its kernel at each position
+    of its output.
+
+    Args:
+        network: The network; networks inside it are counted too.
+        shape: The image's (height, width, channels), for a network that takes any.
+
+    Raises:
+        ValueError: The network takes any shape, and none was given.
     """
     import keras
 
     if None in network.inputs[0].shape[1:]:
         if shape is None:
-            raise ValueError("what a network of any size costs depends on the picture's shape")
-        network = of_shape(network, shape)
+            raise ValueError("count_flops needs the shape of the images for a network that takes any")
+        network = _with_input_shape(network, shape)
     total = 0
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            places = int(np.prod(layer.output.shape[1:3]))
-            total += 2 * places * int(np.prod(layer.kernel.shape))
+            positions = int(np.prod(layer.output.shape[1:3]))
+            total += 2 * positions * int(np.prod(layer.kernel.shape))
         elif isinstance(layer, keras.layers.Dense):
             total += 2 * int(np.prod(layer.kernel.shape))
         elif isinstance(layer, keras.Model):
@@ -34,8 +41,8 @@ def count_flops(network: keras.Model, shape: tuple[int, ...] | None = None) -> i
     return total
 
 
-def of_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
-    """A copy of a network, without what it has learnt, for pictures of one shape."""
+def _with_input_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """Copy a network, without its weights, for images of one shape."""
     import keras
 
     given = keras.Input(shape, dtype=network.inputs[0].dtype)

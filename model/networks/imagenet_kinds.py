@@ -1,7 +1,4 @@
-"""Which of ImageNet's thousand classes are kinds of CIFAR-10's ten.
-
-The numbers are those of `model.signature.imagenet`; a test holds them against the names.
-"""
+"""Which of ImageNet's thousand classes are kinds of CIFAR-10's ten, by their index in `model.signature.imagenet`."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Class -> the numbers of its kinds, as ranges that include both ends or as single numbers. Of deer ImageNet has
-# antelopes alone, of horses the sorrel and what draws a cart.
+# Class -> the indices of its kinds, as ranges that include both ends or as single numbers. The only deer in ImageNet
+# are antelopes, the only horses the sorrel and the one that draws a cart.
 KINDS: dict[str, tuple[tuple[int, int] | int, ...]] = {
     "airplane": (404, 895, 908),
     "automobile": (407, 436, 468, 511, 581, 609, 627, 656, 661, 751, 817),
@@ -26,7 +23,7 @@ KINDS: dict[str, tuple[tuple[int, int] | int, ...]] = {
 
 
 def kinds_of(name: str) -> list[int]:
-    """Return the numbers of a class's kinds among the thousand, in order; none for a class that is not in KINDS."""
+    """Return the indices of a class's kinds in ImageNet, in order; none for a class that is not in KINDS."""
     spans = [entry if isinstance(entry, tuple) else (entry, entry) for entry in KINDS.get(name, ())]
     return [number for first, last in spans for number in range(first, last + 1)]
 
@@ -34,6 +31,6 @@ def kinds_of(name: str) -> list[int]:
 def kinds_matrix(classes: Sequence[str], count: int = 1000) -> np.ndarray:
     """Return float32 (count, classes): 1 where an ImageNet class is a kind of a class, 0 elsewhere."""
     matrix = np.zeros((count, len(classes)), np.float32)
-    for place, name in enumerate(classes):
-        matrix[kinds_of(name), place] = 1
+    for column, name in enumerate(classes):
+        matrix[kinds_of(name), column] = 1
     return matrix

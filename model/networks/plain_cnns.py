@@ -1,4 +1,4 @@
-"""Networks of plain convolution and pooling stages, as courses teach them; each takes uint8 and gives probabilities."""
+"""Networks of plain convolution and pooling stages, as courses teach them, from uint8 images to probabilities."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import keras
 
 
-def classify(inputs: Any, x: Any, classes: int, name: str) -> keras.Model:
-    """The last layers of every stack: one logit a class, and their softmax."""
+def add_classifier_head(inputs: Any, x: Any, classes: int, name: str) -> keras.Model:
+    """Add the last layers, one logit for each class and a softmax, and return the whole network."""
     import keras
     from keras import layers
 
@@ -21,7 +21,7 @@ def classify(inputs: Any, x: Any, classes: int, name: str) -> keras.Model:
 
 
 def cnn5x5(classes: int, input_size: int | None = 32, widths: tuple[int, ...] = (64, 128, 128)) -> keras.Model:
-    """5x5 convolutions without padding, pooled after each but the last, and one dense layer."""
+    """Build a network of 5x5 convolutions without padding, pooled after each but the last, and one dense layer."""
     from keras import layers
 
     inputs, x = scaled_input(input_size, "unit")
@@ -31,13 +31,13 @@ def cnn5x5(classes: int, input_size: int | None = 32, widths: tuple[int, ...] = 
             x = layers.MaxPooling2D(2, name=f"pool{index}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, activation="relu", name="features")(x)
-    return classify(inputs, x, classes, "cnn5x5")
+    return add_classifier_head(inputs, x, classes, "cnn5x5")
 
 
 def dropout_stages(
     classes: int, input_size: int | None = 32, widths: tuple[int, ...] = (32, 64, 128), dropout: float = 0.25
 ) -> keras.Model:
-    """A convolution, pooling and dropout a stage, and one dense layer with twice the dropout."""
+    """Build stages of convolution, pooling and dropout, and one dense layer with twice the dropout."""
     from keras import layers
 
     inputs, x = scaled_input(input_size, "unit")
@@ -48,13 +48,13 @@ def dropout_stages(
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, activation="relu", name="features")(x)
     x = layers.Dropout(2 * dropout, name="dropout_dense")(x)
-    return classify(inputs, x, classes, "dropout_stages")
+    return add_classifier_head(inputs, x, classes, "dropout_stages")
 
 
 def dropout_dense(
     classes: int, input_size: int | None = 32, widths: tuple[int, ...] = (32, 64), dropout: float = 0.25
 ) -> keras.Model:
-    """Two stages of convolutions and two wide dense layers, dropout after each."""
+    """Build two stages of convolutions and two wide dense layers, with dropout after each."""
     from keras import layers
 
     first, second = widths
@@ -70,7 +70,7 @@ def dropout_dense(
     for index, name in enumerate(("dense1", "features"), start=1):
         x = layers.Dense(512, activation="relu", name=name)(x)
         x = layers.Dropout(2 * dropout, name=f"dropout_dense{index}")(x)
-    return classify(inputs, x, classes, "dropout_dense")
+    return add_classifier_head(inputs, x, classes, "dropout_dense")
 
 
 def vgg3(
@@ -82,9 +82,18 @@ def vgg3(
     l2: float = 0.0,
     scaling: str = "unit",
 ) -> keras.Model:
-    """Stages of two 3x3 convolutions and pooling (K. Simonyan and A. Zisserman, arXiv 1409.1556), and two dense layers.
+    """Build stages of two 3x3 convolutions and pooling, and two dense layers.
 
-    dropout: after the first stage; each later place drops as much more.
+    After K. Simonyan and A. Zisserman, arXiv 1409.1556.
+
+    Args:
+        classes: The number of classes.
+        input_size: Height and width of the images, in pixels.
+        widths: The filters of each stage.
+        batch_norm: Normalize after each convolution.
+        dropout: The dropout after the first stage; it grows by as much with each stage, up to 0.5.
+        l2: The weight of the L2 penalty on kernels.
+        scaling: The scaling of the pixels, as in `model.signature.scaling`.
     """
     import keras
     from keras import layers
@@ -110,4 +119,4 @@ def vgg3(
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, kernel_initializer="he_uniform", kernel_regularizer=penalty, name="dense")(x)
     x = dropped(activated(x, "features"), len(widths) + 1)
-    return classify(inputs, x, classes, "vgg3")
+    return add_classifier_head(inputs, x, classes, "vgg3")

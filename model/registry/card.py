@@ -1,6 +1,6 @@
-"""The card of a bundle: what card.json says of the network that lies beside it.
+"""The card of a bundle: what card.json says about the network beside it.
 
-A bundle is a folder with a network and its card, the only thing that training hands to the classifier.
+A bundle is a folder with a network and its card; it is all that training hands over to the classifier.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from model.common.files import sha256, write_atomic
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.signature.outputs import INDEPENDENT
-from model.signature.rows import is_ours
+from model.signature.rows import are_valid_outputs
 from model.signature.scaling import CONFIRMED, GUESSED, READ, TRIED
 from model.signature.shapes import InputShape
 
 KERAS_FILE, INT8_FILE, CARD_FILE = "model.keras", "model-int8.tflite", "card.json"
-H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of models that were made elsewhere
-KNOWN_FILE = "known.npz"  # features of training pictures, where `known` compares with them
-NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
-# How a card's scaling is known -> that as a word.
-KNOWN = {
+H5_FILE, TFLITE_FILE = "model.h5", "model.tflite"  # of networks made elsewhere
+KNOWN_FILE = "known.npz"  # features of training pictures, if `known` compares with them
+_NETWORK_FILES = (KERAS_FILE, H5_FILE, INT8_FILE, TFLITE_FILE)
+# Card.scaling_from -> the same in words.
+_SCALING_SOURCES = {
     READ: marked("read in the file"),
     TRIED: marked("tried out"),
     GUESSED: marked("guessed"),
@@ -36,17 +36,21 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class FileEntry:
+    """The size in bytes and the SHA-256 of a bundle's file."""
+
     bytes: int
     sha256: str
 
 
 @dataclass(frozen=True)
 class KnownRule:
-    """How it is told whether a picture shows one of the classes at all; see model.inference.unknown.
+    """How to decide whether a picture shows one of the classes at all; see `model.inference.unknown`.
 
-    method: one of METHODS; unsure, unknown: what the method gives lies below this for 10 and for 5 % of held-out
-    pictures of the classes, and below that the verdict is `unsure` and `unknown`; neighbor: the how-manieth nearest
-    training picture is compared with, 0 where none is.
+    Attributes:
+        method: A name of METHODS.
+        unsure: The threshold below which 10 % of held-out pictures of the classes score: the verdict is `unsure`.
+        unknown: The threshold below which 5 % of them score: the verdict is `unknown`.
+        neighbor: Which nearest training picture to compare with, counted from 1; 0 for none.
     """
 
     method: str
@@ -56,17 +60,50 @@ class KnownRule:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What card.json says of a network.
+class SetRule:
+    """How prediction sets are made; see model.inference.prediction_sets.
 
-    accuracy: test set -> {"n": pictures, "keras": share right, "int8": share right}; ece: test set -> expected
-    calibration error by engine; flops: multiplications and additions of one picture's pass; temperature: what the
-    logits were divided by to calibrate the probabilities, on average, 1 for none; scaling and output: names of
-    SCALINGS and OUTPUTS, for networks that were made elsewhere; scaling_from: how the scaling is known, one of
-    `read`, `tried`, `guessed` and `confirmed`, or nothing; scaling_why: what it was chosen by, as a sentence's part;
-    input_size: the height of the pictures, input_width: 0 where that is the width too; channels: 3 for RGB, 1 for grey;
-    outputs: the rows of numbers that a pass gives, as model.signature.rows names them; empty for the probabilities
-    alone; known: how unknown pictures are told, None for a network that cannot tell.
+    Attributes:
+        coverage: How often the true class is to be in a set, 0 to 1.
+        thresholds: For each class the probability that it needs to be in a set.
+        n: The number of held-out pictures that the thresholds come from.
+        measured: Test set -> {"n": pictures, "keras": share of sets with the true class, "keras classes": mean number
+            of classes in a set}, and the same for "int8".
+    """
+
+    coverage: float
+    thresholds: tuple[float, ...]
+    n: int
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What card.json says about a network.
+
+    Attributes:
+        name: The bundle's name.
+        classes: The names of the classes, in the order of the outputs.
+        input_size: The height of the input, in pixels.
+        parameters: The number of weights.
+        flops: The multiplications and additions for one image.
+        recipe: The recipe it was trained with.
+        dataset: The data set it was trained on.
+        date: The day it was made, in ISO 8601.
+        minutes: How long the training took.
+        accuracy: Test set -> {"n": pictures, "keras": accuracy, "int8": accuracy}.
+        ece: Test set -> expected calibration error by engine.
+        temperature: What the logits were divided by to calibrate the probabilities, on average; 1 for none.
+        files: The bundle's files.
+        scaling: A name of SCALINGS, for networks made elsewhere.
+        output: A name of OUTPUTS, for networks made elsewhere.
+        input_width: The width of the input; 0 if it is the height.
+        channels: 3 for RGB, 1 for grey.
+        scaling_from: How the scaling is known: `read`, `tried`, `guessed`, `confirmed` or nothing.
+        scaling_why: The reason for that scaling, as a phrase.
+        outputs: The network's outputs, as `model.signature.rows` names them; empty for the probabilities alone.
+        known: How unknown pictures are recognized; None if they are not.
+        sets: How prediction sets are made; None for a network without them.
     """
 
     name: str
@@ -90,20 +127,21 @@ class Card:
     scaling_why: str = ""
     outputs: tuple[str, ...] = ()
     known: KnownRule | None = None
+    sets: SetRule | None = None
 
     @property
     def input_shape(self) -> InputShape:
-        """What one picture is to the network: (height, width, channels)."""
+        """The shape of one image: (height, width, channels)."""
         return InputShape(self.input_size, self.input_width or self.input_size, self.channels)
 
     @property
     def exclusive(self) -> bool:
-        """Whether a picture is of one of the classes alone, so that its probabilities sum to 1."""
+        """Whether each picture belongs to exactly one class, so that its probabilities sum to 1."""
         return self.output != INDEPENDENT
 
     @property
     def is_guess(self) -> bool:
-        """Whether nobody knows yet that its scaling is right: its answers may all be wrong."""
+        """Whether the scaling is only a guess: all of its answers may be wrong."""
         return self.scaling_from == GUESSED
 
     @property
@@ -113,17 +151,21 @@ class Card:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of its first file: tells one network from another, whatever their names."""
-        return next((self.files[name].sha256 for name in NETWORK_FILES if name in self.files), "")
+        """The SHA-256 of its first network file, which identifies the network whatever its name is."""
+        return next((self.files[name].sha256 for name in _NETWORK_FILES if name in self.files), "")
 
     @property
     def headline(self) -> tuple[str, dict[str, float]] | None:
-        """The test set with the most pictures and its figures, or None when none was measured."""
+        """The test set with the most pictures and its figures, or None if nothing was measured."""
         return max(self.accuracy.items(), key=lambda item: item[1]["n"]) if self.accuracy else None
 
 
 def read_card(folder: Path) -> Card:
-    """The card of a bundle. Raises BundleError when it is missing or does not read."""
+    """Read the card of a bundle.
+
+    Raises:
+        BundleError: The card is missing or cannot be read.
+    """
     path = folder / CARD_FILE
     try:
         return parse_card(json.loads(path.read_text("utf-8")))
@@ -136,20 +178,32 @@ def read_card(folder: Path) -> Card:
 
 
 def parse_card(content: dict[str, Any]) -> Card:
-    """A card from its JSON object. Raises KeyError, TypeError or AttributeError for anything else."""
+    """Build a card from its JSON object.
+
+    Raises:
+        AttributeError: As below.
+        KeyError: As below.
+        TypeError: It is not the object of a card.
+    """
     files = {name: FileEntry(**entry) for name, entry in content["files"].items()}
     outputs = tuple(content.get("outputs", ()))
-    if not is_ours(outputs):
+    if not are_valid_outputs(outputs):
         raise TypeError(f"outputs {outputs!r} are not known")
     known = KnownRule(**content["known"]) if content.get("known") else None
-    return Card(**content | {"classes": tuple(content["classes"]), "files": files, "outputs": outputs, "known": known})
+    sets = None
+    if found := content.get("sets"):
+        sets = SetRule(**found | {"thresholds": tuple(map(float, found["thresholds"]))})
+        if len(sets.thresholds) != len(content["classes"]):
+            raise TypeError(f"sets name {len(sets.thresholds)} thresholds for {len(content['classes'])} classes")
+    read = {"classes": tuple(content["classes"]), "files": files, "outputs": outputs, "known": known, "sets": sets}
+    return Card(**content | read)
 
 
 def write_card(folder: Path, card: Card) -> Card:
-    """Write card.json with size and SHA-256 of each file beside it; returns the card as written."""
+    """Write card.json with the size and SHA-256 of each file beside it, and return the card as written."""
     files = {
         name: FileEntry((folder / name).stat().st_size, sha256(folder / name))
-        for name in (*NETWORK_FILES, KNOWN_FILE)
+        for name in (*_NETWORK_FILES, KNOWN_FILE)
         if (folder / name).is_file()
     }
     card = dataclasses.replace(card, files=files)
@@ -159,7 +213,11 @@ def write_card(folder: Path, card: Card) -> Card:
 
 
 def check_name(name: str) -> str:
-    """A name that can be a folder on every system. Raises BundleError."""
+    """Return a name that can be a folder on every system.
+
+    Raises:
+        BundleError: It cannot be one.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BundleError(
             _("{name!r} cannot be a name; letters, digits, '.', '_' and '-' can, up to 64 of them").format(name=name)
@@ -167,7 +225,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def how_known(card: Card) -> str:
-    """How a card's scaling is known, and by what: `read in the file: its input is whole numbers`."""
-    known = _(KNOWN.get(card.scaling_from, ""))
+def describe_scaling_source(card: Card) -> str:
+    """Return how a card's scaling is known and why, such as `read in the file: its input is whole numbers`."""
+    known = _(_SCALING_SOURCES.get(card.scaling_from, ""))
     return f"{known}: {card.scaling_why}" if known and card.scaling_why else known

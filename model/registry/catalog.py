@@ -1,4 +1,4 @@
-"""Every model there is, with where it comes from: what lists and pages show."""
+"""All models and where they come from, as lists and pages show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ SHIPPED, TRAINED, STORED = "ships", "trained here", "added"
 
 @dataclass(frozen=True)
 class Entry:
-    """A model by name; card is None, and problem a sentence, where its folder is damaged."""
+    """A model by name.
+
+    Attributes:
+        name: Its name.
+        origin: SHIPPED, TRAINED or STORED.
+        folder: The bundle's folder.
+        default: Whether it is the default model.
+        card: Its card; None if the folder is damaged.
+        problem: What is wrong with the folder, as a sentence.
+    """
 
     name: str
     origin: str
@@ -26,7 +35,11 @@ class Entry:
 
 
 def list_entries() -> list[Entry]:
-    """The models that ship, those trained here, then the store's. Raises BundleError when the store cannot be read."""
+    """List the models: those that ship, those trained here, then those in the store.
+
+    Raises:
+        BundleError: The store cannot be read.
+    """
     folders, own = bundle_folders(), own_folders()
     default = default_name(folders)
     entries = []

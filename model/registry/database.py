@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import time
@@ -16,17 +15,22 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, NullPool, event, exc, make_url, select
 
 from model.common.errors import StoreError
+from model.common.settings import read_settings
 from model.i18n.translations import gettext as _
 from model.registry.locations import database_file
-from model.registry.migrations import MIGRATIONS, current, migrate
+from model.registry.migrations import MIGRATIONS, current_version, migrate
 from model.registry.tables import VERSION
 
-BUSY_MILLISECONDS = 15_000  # how long a writer waits for another; adding a large model takes seconds
+_BUSY_MILLISECONDS = 15_000  # a writer waits this long for another; adding a large model takes seconds
 
 
 def database_url() -> URL:
-    """Where the store is. Raises StoreError for a VITRINE_DATABASE that is no URL."""
-    given = os.environ.get("VITRINE_DATABASE")
+    """Return where the store is.
+
+    Raises:
+        StoreError: VITRINE_DATABASE is not a URL.
+    """
+    given = read_settings("database").database
     if not given:
         return URL.create("sqlite", database=str(database_file().absolute()))
     try:
@@ -38,33 +42,33 @@ def database_url() -> URL:
 
 
 def sqlite_file() -> Path | None:
-    """The store's file, or None for a database that is not a file."""
+    """Return the store's file, or None for a database that is not a file."""
     url = database_url()
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 @cache
-def engine_for(url: URL) -> Engine:
-    """One engine a database; its connections are opened for each use, so that a file replaced meanwhile is noticed."""
+def _engine(url: URL) -> Engine:
+    """Return the engine of a database. It connects anew each time, so that a file replaced meanwhile is noticed."""
     engine = sqlalchemy.create_engine(url, poolclass=NullPool)
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", prepare)
-        event.listen(engine, "begin", begin)
+        event.listen(engine, "connect", configure_sqlite)
+        event.listen(engine, "begin", _begin)
     return engine
 
 
-def prepare(connection: Any, _record: object) -> None:
-    """WAL: readers and a writer do not wait for each other, and a writer that is killed leaves a whole file."""
-    connection.isolation_level = None  # transactions begin where `begin` says, not where Python's driver guesses
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-    write_ahead(connection)
+def configure_sqlite(connection: Any, _record: object) -> None:
+    """Set up a new connection. With WAL, readers and a writer do not wait for each other and a crash breaks nothing."""
+    connection.isolation_level = None  # `_begin` begins transactions, not Python's driver
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    _set_wal_mode(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def write_ahead(connection: Any) -> None:
-    """Set the journal's mode, which the file then keeps. SQLite does not wait for other processes here: we do."""
-    end = time.monotonic() + BUSY_MILLISECONDS / 1000
+def _set_wal_mode(connection: Any) -> None:
+    """Set the journal mode, which the file then keeps. SQLite itself would not wait for other processes here."""
+    end = time.monotonic() + _BUSY_MILLISECONDS / 1000
     while True:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -76,33 +80,41 @@ def write_ahead(connection: Any) -> None:
             time.sleep(random.uniform(0.001, 0.02))
 
 
-def begin(connection: Connection) -> None:
-    """A writer takes its turn at once: a reader that becomes a writer half-way could not wait for another."""
+def _begin(connection: Connection) -> None:
+    """Begin a transaction. A writer takes its turn at once: a reader that becomes a writer later could not wait."""
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A connection for queries, on the newest schema. Raises StoreError when the database cannot be used."""
-    with opened(writes=False) as connection:
+def read_connection() -> Iterator[Connection]:
+    """Connect for queries, with the newest schema.
+
+    Raises:
+        StoreError: The database cannot be used.
+    """
+    with _connection(writes=False) as connection:
         yield connection
 
 
 @contextmanager
-def writing() -> Iterator[Connection]:
-    """A connection whose changes are kept together, or not at all. Raises StoreError like `reading`."""
-    with opened(writes=True) as connection:
+def write_connection() -> Iterator[Connection]:
+    """Connect for changes, which are saved together or not at all.
+
+    Raises:
+        StoreError: The database cannot be used.
+    """
+    with _connection(writes=True) as connection:
         yield connection
 
 
 @contextmanager
-def opened(writes: bool) -> Iterator[Connection]:
+def _connection(writes: bool) -> Iterator[Connection]:
     url = database_url()
     try:
         if file := sqlite_file():
             file.parent.mkdir(parents=True, exist_ok=True)
-        engine = engine_for(url)
-        bring_up(engine)
+        engine = _engine(url)
+        _upgrade(engine)
         with engine.connect().execution_options(writes=writes) as connection, connection.begin():
             if writes:
                 # Writers take turns in other databases too: each holds this row until it has finished. SQLite has no
@@ -116,10 +128,14 @@ def opened(writes: bool) -> Iterator[Connection]:
         ) from error
 
 
-def bring_up(engine: Engine) -> None:
-    """Run the migrations that the database has not seen. Raises StoreError for one made by a later version."""
+def _upgrade(engine: Engine) -> None:
+    """Run the migrations that the database has not seen.
+
+    Raises:
+        StoreError: A later version of Vitrine made the database.
+    """
     with engine.connect() as connection:
-        number = current(connection)
+        number = current_version(connection)
     if number > len(MIGRATIONS):
         raise StoreError(
             _(
@@ -128,12 +144,12 @@ def bring_up(engine: Engine) -> None:
             ).format(url=engine.url.render_as_string(), number=number, known=len(MIGRATIONS))
         )
     if number < len(MIGRATIONS):
-        # Another process may be doing the same. SQLite: `migrate` reads the number again once its turn to write has
-        # come. Elsewhere the slower one fails to make a table that is there by now.
+        # Another process may be doing the same. In SQLite, `migrate` reads the version again when its turn comes; in
+        # other databases the slower process fails to create a table that exists by now.
         try:
             with engine.connect().execution_options(writes=True) as connection, connection.begin():
                 migrate(connection)
         except exc.DBAPIError:
             with engine.connect() as connection:
-                if current(connection) < len(MIGRATIONS):
+                if current_version(connection) < len(MIGRATIONS):
                     raise

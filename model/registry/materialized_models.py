@@ -1,4 +1,4 @@
-"""The store as folders: each stored model is written out once, so that whoever reads bundles reads it too."""
+"""The stored models as bundle folders: each is written to disk once, so that code that reads bundles can read it."""
 
 from __future__ import annotations
 
@@ -18,55 +18,72 @@ from model.common.files import atomic_folder, is_temporary, remove_abandoned
 from model.common.paths import home
 from model.i18n.translations import gettext as _
 from model.registry.card import CARD_FILE, KNOWN_FILE
-from model.registry.database import database_url, reading, sqlite_file
-from model.registry.store import FILES, StoredModel, content_of, known_of, live_models
+from model.registry.database import database_url, read_connection, sqlite_file
+from model.registry.store import FILES, StoredModel, live_models, load_content, load_known
 from model.registry.tables import SETTINGS
 
-SETTLED = 0.2  # seconds after which a second change of a file cannot have the same time of change
-UNUSED_SECONDS = 120  # a folder may still be read for this long after its model has gone or got another name
+MIN_STATE_AGE = 0.2  # youngest modification time (s) to trust: two changes within it may bear the same time
+_UNUSED_SECONDS = 120  # a folder may be in use this long after its model is gone or renamed
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """What the store held at one moment: models by title with the text of their cards, and the chosen default."""
+class _Snapshot:
+    """What the store held at one moment.
+
+    Attributes:
+        models: The models by title, each with the text of its card.
+        default: The name chosen as default, or None.
+    """
 
     models: dict[str, tuple[StoredModel, str]]
     default: str | None
 
 
-SEEN: dict[str, tuple[object, Shelf]] = {}  # by database: its file's state when it was read, and what it held
+_snapshots: dict[str, tuple[object, _Snapshot]] = {}  # database -> the file's state when it was read, and the content
 
 
 def stored_folders() -> dict[str, Path]:
-    """A bundle folder for each stored model, by title, as the store stands now. Raises StoreError."""
-    return {title: write_out(model, text) for title, (model, text) in current_shelf().models.items()}
+    """Return a bundle folder for each stored model, by title.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return {title: _materialize(model, text) for title, (model, text) in _current_snapshot().models.items()}
 
 
 def chosen_default() -> str | None:
-    """The name that was chosen as default, or None. Raises StoreError."""
-    return current_shelf().default
+    """Return the name that was chosen as default, or None.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return _current_snapshot().default
 
 
 def title_of(name: str) -> str:
-    """The title of the stored model that `name@version` stands for; any other name as it is. Raises StoreError."""
-    models = (model for model, _ in current_shelf().models.values())
+    """Return the title of the stored model that `name@version` stands for; any other name unchanged.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    models = (model for model, _ in _current_snapshot().models.values())
     return next((model.title for model in models if name == f"{model.name}@{model.version}"), name)
 
 
-def current_shelf() -> Shelf:
-    """What the store holds now; its file is only read again after it has changed."""
-    key, state = str(database_url()), state_of(sqlite_file())
-    seen = SEEN.get(key)
-    if seen and state is not None and seen[0] == state:
-        return seen[1]
-    shelf = read_shelf()
-    SEEN[key] = (state, shelf)
-    sweep(shelf)
-    return shelf
+def _current_snapshot() -> _Snapshot:
+    """Return what the store holds now; its file is read again only after it has changed."""
+    key, state = str(database_url()), _file_state(sqlite_file())
+    known = _snapshots.get(key)
+    if known and state is not None and known[0] == state:
+        return known[1]
+    snapshot = read_snapshot()
+    _snapshots[key] = (state, snapshot)
+    _delete_unused(snapshot)
+    return snapshot
 
 
-def state_of(file: Path | None) -> object:
-    """Tells a database's file from the same file after a change; None where that cannot be told yet, or at all."""
+def _file_state(file: Path | None) -> object:
+    """Return a value that changes whenever a database's file does, or None if that cannot be told (yet)."""
     if file is None:
         return None
     states: list[tuple[int, int, int] | None] = []
@@ -79,43 +96,52 @@ def state_of(file: Path | None) -> object:
             continue
         states.append((status.st_ino, status.st_size, status.st_mtime_ns))
         newest = max(newest, status.st_mtime)
-    # Clocks of file systems tick a few times in a hundredth of a second: two changes can bear the same time.
-    return tuple(states) if 0 < newest < time.time() - SETTLED else None
+    # Clocks of file systems tick every few milliseconds: two changes can bear the same time.
+    return tuple(states) if 0 < newest < time.time() - MIN_STATE_AGE else None
 
 
-def read_shelf() -> Shelf:
-    with reading() as connection:
+def read_snapshot() -> _Snapshot:
+    """Read what the store holds.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    with read_connection() as connection:
         models = live_models(connection)
         default = connection.execute(select(SETTINGS.c.value).where(SETTINGS.c.key == "default")).scalar()
-    return Shelf({model.title: (model, card_text(model)) for model in models}, default)
+    return _Snapshot({model.title: (model, _card_text(model)) for model in models}, default)
 
 
-def card_text(model: StoredModel) -> str:
+def _card_text(model: StoredModel) -> str:
     card = dataclasses.replace(model.card, name=model.title)
     return json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
 
 
-def cache() -> Path:
-    """Where the models of this database are written out; another database has a folder of its own."""
+def _cache_folder() -> Path:
+    """Return where the models of this database are written; each database has its own folder."""
     return home() / "cache" / hashlib.sha256(str(database_url()).encode()).hexdigest()[:8]
 
 
-def folder_of(text: str) -> Path:
-    """The folder is named after what the card says, the network's SHA-256 included: it never changes."""
-    return cache() / hashlib.sha256(text.encode()).hexdigest()[:32]
+def _folder_for(text: str) -> Path:
+    """Return the folder for a card. Its name is a hash of the card, which includes the network's SHA-256."""
+    return _cache_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def write_out(model: StoredModel, text: str) -> Path:
-    """The model's bundle folder, written if it is not there; another process may do the same. Raises StoreError."""
-    folder = folder_of(text)
+def _materialize(model: StoredModel, text: str) -> Path:
+    """Return the bundle folder of a model after writing it if it is missing; another process may do the same.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    folder = _folder_for(text)
     if (folder / CARD_FILE).is_file():
         return folder
-    content = content_of(model.sha256)
+    content = load_content(model.sha256)
     try:
         with atomic_folder(folder, CARD_FILE) as temporary:
             (temporary / FILES[model.suffix]).write_bytes(content)
             if KNOWN_FILE in model.card.files:
-                (temporary / KNOWN_FILE).write_bytes(known_of(model.sha256))
+                (temporary / KNOWN_FILE).write_bytes(load_known(model.sha256))
             (temporary / CARD_FILE).write_text(text, "utf-8")
     except OSError as error:
         raise StoreError(
@@ -125,22 +151,22 @@ def write_out(model: StoredModel, text: str) -> Path:
 
 
 def is_stored(folder: Path) -> bool:
-    """Whether a bundle's folder is one that a stored model was written out to."""
-    return folder.parent == cache()
+    """Return whether a bundle's folder belongs to a stored model."""
+    return folder.parent == _cache_folder()
 
 
-def sweep(shelf: Shelf) -> None:
-    """Delete the folders of models that have gone, some time after they were last needed."""
-    needed = {folder_of(text).name for _, text in shelf.models.values()}
-    remove_abandoned(cache())
-    for folder in itertools.filterfalse(is_temporary, cache().glob("*")):
+def _delete_unused(snapshot: _Snapshot) -> None:
+    """Delete the folders of models that are gone, some time after they were last needed."""
+    needed = {_folder_for(text).name for _, text in snapshot.models.values()}
+    remove_abandoned(_cache_folder())
+    for folder in itertools.filterfalse(is_temporary, _cache_folder().glob("*")):
         mark = folder / "unused"
         try:
             if folder.name in needed:
                 mark.unlink(missing_ok=True)
             elif not mark.exists():
                 mark.touch()
-            elif mark.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            elif mark.stat().st_mtime < time.time() - _UNUSED_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:  # another process sweeps too
             continue

@@ -1,16 +1,16 @@
-"""The database's tables, declared once: the queries name their columns, and the migrations make them."""
+"""The database's tables, declared once: queries name their columns, migrations create them."""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-LARGEST = 2**30  # bytes of a column; some databases choose the type by it
+_MAX_BYTES = 2**30  # of a column; some databases choose its type by this
 TABLES = MetaData()
 
 VERSION = Table("schema_version", TABLES, Column("number", Integer, primary_key=True))
 
-# Models with their bytes; `removed` is when, in seconds since 1970, for one that can still be brought back; `known` is
-# the known.npz that tells unknown pictures, for one that has it.
+# Models with their bytes. `removed`: when it was removed, in seconds since 1970, while it can still be restored;
+# `known`: the bytes of known.npz, if it has one.
 MODELS = Table(
     "models",
     TABLES,
@@ -21,19 +21,19 @@ MODELS = Table(
     Column("bytes", Integer, nullable=False),
     Column("sha256", String(64), nullable=False, unique=True),
     Column("card", JSON, nullable=False),
-    Column("content", LargeBinary(LARGEST), nullable=False),
+    Column("content", LargeBinary(_MAX_BYTES), nullable=False),
     Column("added", Float, nullable=False),
     Column("removed", Float),
     Column("known", LargeBinary(2**24)),
     UniqueConstraint("name", "version"),
 )
 
-# Such as which model is the default.
+# For example, which model is the default.
 SETTINGS = Table(
     "settings", TABLES, Column("key", String(64), primary_key=True), Column("value", String(255), nullable=False)
 )
 
-# Answers that were given, and what people said of them.
+# Saved answers, and the feedback on them.
 ANSWERS = Table(
     "answers",
     TABLES,

@@ -1,4 +1,4 @@
-"""What the numbers mean that a network gives for a picture; for networks made elsewhere."""
+"""What the numbers mean that a network returns for an image, for networks made elsewhere."""
 
 from __future__ import annotations
 
@@ -6,61 +6,70 @@ from collections.abc import Callable
 
 import numpy as np
 
-INDEPENDENT = "independent probabilities"  # one for each class, which do not exclude each other
+INDEPENDENT = "independent probabilities"  # a probability for each class; the classes do not exclude each other
 
 
 def softmax(rows: np.ndarray) -> np.ndarray:
+    """Return the softmax of each row of logits, float (n, classes)."""
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def both(rows: np.ndarray) -> np.ndarray:
-    """The probability of the second of two classes, (n, 1), as the probabilities of both, (n, 2)."""
+def with_complement(rows: np.ndarray) -> np.ndarray:
+    """Return the probabilities of both classes (n, 2), given that of the second (n, 1)."""
     return np.concatenate([1 - rows, rows], axis=1)
 
 
-def shares(rows: np.ndarray) -> np.ndarray:
-    """Each class's own 0 to 1 as shares of their sum; all equal where every class says 0."""
+def divide_by_sum(rows: np.ndarray) -> np.ndarray:
+    """Return the values of each row, 0 to 1, divided by their sum; all equal if all are 0."""
     rows = rows + 1e-9
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
-# What a network's row of numbers is -> how it becomes probabilities, float (n, classes).
+# What a network's row is -> how it becomes probabilities, float (n, classes).
 OUTPUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "probabilities": lambda rows: rows,
     "logits": softmax,
-    "one probability": both,
-    "one logit": lambda rows: both(1 / (1 + np.exp(-np.clip(rows, -60, 60)))),
+    "one probability": with_complement,
+    "one logit": lambda rows: with_complement(1 / (1 + np.exp(-np.clip(rows, -60, 60)))),
     INDEPENDENT: lambda rows: np.clip(rows, 0, 1),
 }
 
 
-# What Keras calls the last activation -> which of OUTPUTS its numbers are, one number alone and several.
-ACTIVATIONS = {
+# The last activation in Keras -> which of OUTPUTS a row of one number is, and a row of several.
+_ACTIVATIONS = {
     "linear": ("one logit", "logits"),
     "sigmoid": ("one probability", INDEPENDENT),
     "softmax": ("", "probabilities"),
 }
 
 
-MISS = 0.005  # by how much probabilities in floating point may miss 1 together, those of half precision included
+SUM_TOLERANCE = 0.005  # how far from 1 the sum of probabilities may be, in half precision too
 
 
-def kind_of_output(rows: np.ndarray, activation: str = "", miss: float = MISS) -> str:
-    """Which of OUTPUTS a network's answers to some pictures, (n, numbers), are: by its last activation, or by looks.
+def detect_output(rows: np.ndarray, activation: str = "", tolerance: float = SUM_TOLERANCE) -> str:
+    """Return which of OUTPUTS a network's rows are, by its last activation, or by their values.
 
-    miss: by how much the probabilities of classes that exclude each other may miss 1.
+    Args:
+        rows: The network's outputs for some images, (n, numbers).
+        activation: The name of the last activation in Keras, if known.
+        tolerance: How far from 1 the sum of the probabilities of exclusive classes may be.
     """
-    if known := ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
+    if known := _ACTIVATIONS.get(activation, ("", ""))[rows.shape[1] > 1]:
         return known
     between = bool(np.all((rows >= -1e-3) & (rows <= 1 + 1e-3)))
     if rows.shape[1] == 1:
         return "one probability" if between else "one logit"
     if not between:
         return "logits"
-    return "probabilities" if np.allclose(rows.sum(axis=1), 1, rtol=0, atol=miss) else INDEPENDENT
+    return "probabilities" if np.allclose(rows.sum(axis=1), 1, rtol=0, atol=tolerance) else INDEPENDENT
 
 
-def quantised_miss(step: float, numbers: int) -> float:
-    """The same of a quantised network: its probabilities are rounded to whole steps each."""
+def quantized_sum_tolerance(step: float, numbers: int) -> float:
+    """Return the tolerance for a quantized network, whose probabilities are rounded.
+
+    Args:
+        step: The distance between two quantized values.
+        numbers: How many probabilities there are.
+    """
     return min(0.5, max(0.05, step * numbers / 2))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ from typing import Any
 from unittest.mock import ANY
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -21,7 +23,8 @@ from benchmarks.servers import ROOT
 from model.cli.main import app
 from model.history import prediction_log
 from model.inference.prediction import Prediction
-from model.registry.resolution import DEFAULT
+from model.registry.card import read_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.drawn import encode, open_image, picture
 from tests.fake_server import Stand
 from tests.foreign import write_keras
@@ -30,8 +33,9 @@ from tests.shipped import FAST_CARD, FAST_INT8, LISTED, NAMES
 SAMPLES = ROOT / "sample_images"
 HORSE, CAT = SAMPLES / "horse-zaniskari.jpg", SAMPLES / "cat-chelsea.png"
 FAST = ("--engine", "int8")
+COUNTS = {name: str(len(read_card(find_bundle(name)).classes)) for name in NAMES}
 # How `list` begins a shipped network's line.
-SHIPPED_LINES = [["*", name, "ships"] if name == DEFAULT else [name, "ships", "10"] for name in NAMES]
+SHIPPED_LINES = [["*", name, "ships"] if name == DEFAULT else [name, "ships", COUNTS[name]] for name in NAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +73,7 @@ def predict_json(*arguments: object) -> Any:
 def test_predict_prints_a_line_a_file() -> None:
     lines = works("predict", HORSE, CAT, *FAST).splitlines()
     assert [line.partition(": ")[0] for line in lines] == [str(HORSE), str(CAT)]
-    assert lines[0].partition(": ")[2].startswith("horse 9")
+    assert lines[0].partition(": ")[2].startswith("horse ")
     assert lines[0].count("%") == 4  # three classes, and how known the picture is
     assert works("predict", HORSE, *FAST, "--top-k", 1).count("%") == 2
 
@@ -130,15 +134,53 @@ def test_other_names_for_the_classes(tmp_path: Path) -> None:
     assert "there are 1 names for 10 classes" in call("predict", HORSE, *FAST, "--category-names", names).stderr
 
 
+def test_answers_go_into_a_file_as_they_come(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    for name in ("answers.jsonl", "answers.csv", "answers.parquet"):
+        assert call("predict", bad, HORSE, CAT, *FAST, "--output", tmp_path / name).exit_code == 1
+    printed = call("predict", bad, HORSE, CAT, *FAST, "--jsonl").stdout
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert [line.get("category") for line in lines] == [None, "horse", "cat"]
+    written = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text("utf-8").splitlines()]
+    assert [without_time(line) for line in written] == [without_time(line) for line in lines]
+    with (tmp_path / "answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["file"], row["category"]) for row in rows] == [
+        (line["file"], line.get("category", "")) for line in lines
+    ]
+    assert float(rows[1]["horse"]) == pytest.approx(lines[1]["confidence"], abs=1e-6)
+    table = pq.read_table(tmp_path / "answers.parquet")
+    assert json.loads(table.schema.metadata[b"classes"])[7] == "horse"
+    first, horse, _cat = table.to_pylist()
+    assert (first["error"], first["probabilities"]) == (lines[0]["error"], None)
+    assert horse["probabilities"][horse["index"]] == pytest.approx(lines[1]["confidence"])
+    assert "answers.txt is no file of answers" in complaint(
+        "predict", HORSE, *FAST, "--output", tmp_path / "answers.txt"
+    )
+    assert "cannot be written" in complaint("predict", HORSE, *FAST, "--output", tmp_path / "none" / "answers.csv")
+
+
+def test_files_without_answers_make_a_file_all_the_same(tmp_path: Path) -> None:
+    call("predict", tmp_path / "gone.png", *FAST, "--output", tmp_path / "answers.csv")
+    assert "There is no such file." in (tmp_path / "answers.csv").read_text("utf-8-sig")
+    call("predict", tmp_path / "gone.png", *FAST, "--output", tmp_path / "answers.parquet")
+    assert pq.read_table(tmp_path / "answers.parquet")["error"].to_pylist() == ["There is no such file."]
+
+
+def without_time(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key != "milliseconds"}
+
+
 def test_plot_saves_a_picture_of_what_could_be_read(tmp_path: Path) -> None:
     result = call("predict", HORSE, tmp_path / "gone.png", CAT, *FAST, "--plot", tmp_path / "out.png")
     assert result.exit_code == 1
     assert open_image(tmp_path / "out.png").width > 1000
     failed = call("predict", tmp_path / "gone.png", *FAST, "--plot", tmp_path / "none.png")
-    assert "none.png is not written: there is no answer to draw" in failed.stderr
+    assert "none.png was not written: there is no prediction to draw" in failed.stderr
     failed = call("predict", HORSE, *FAST, "--plot", tmp_path / "out.doc")
     assert failed.exit_code == 1
-    assert "out.doc cannot be written: a name that ends in .png" in failed.stderr
+    assert "out.doc cannot be written: its name should end in .png" in failed.stderr
 
 
 def test_a_running_server_is_asked(stand: Stand) -> None:
@@ -162,7 +204,7 @@ def test_a_server_that_is_not_there_is_a_sentence_a_file() -> None:
     [
         (("--model", "fsat"), f"unknown model 'fsat'; models: {LISTED}; did you mean 'fast'?"),
         (("--engine", "onnx"), "unknown engine 'onnx'; engines: keras, int8"),
-        (("--url", "localhost"), "'localhost' is no server's address"),
+        (("--url", "localhost"), "'localhost' is not the address of a server"),
     ],
 )
 def test_predict_refuses_in_one_line(arguments: tuple[str, ...], words: str) -> None:
@@ -198,19 +240,19 @@ def test_answers_stand_above_the_bar_where_both_go_to_the_terminal() -> None:
     command = [sys.executable, "-m", "model", "predict", str(HORSE), str(CAT), "--top-k", "1", *FAST]
     subprocess.run(command, stdout=terminal, stderr=terminal, check=True)
     seen = os.read(controller, 100_000).decode()
-    assert seen.count("horse-zaniskari.jpg: horse 9") == 1
-    assert seen.count("cat-chelsea.png: cat 9") == 1
+    assert seen.count("horse-zaniskari.jpg: horse ") == 1
+    assert seen.count("cat-chelsea.png: cat ") == 1
     assert "Classifying" in seen
 
 
 def test_answers_are_printed_as_they_come(tmp_path: Path) -> None:
-    """A folder that is stopped half-way has told the first half."""
+    """A folder that is stopped half-way has told the first half; what was in work is waited for, and not told."""
     (tmp_path / "a.png").write_bytes(encode(picture(0), "PNG"))
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import model.cli.batch as asking, time, sys, model.__main__\n"
+        "import model.cli.predict_files as asking, time, sys, model.__main__\n"
         "real = asking.read_file\n"
-        "asking.read_file = lambda path: time.sleep(600) if path.name == 'b.png' else real(path)\n"
+        "asking.read_file = lambda path: time.sleep(5) if path.name == 'b.png' else real(path)\n"
         "model.cli.main.app(sys.argv[1:])"
     )
     command = [sys.executable, str(slow), "predict", str(tmp_path / "a.png"), str(tmp_path / "b.png"), *FAST]
@@ -219,7 +261,7 @@ def test_answers_are_printed_as_they_come(tmp_path: Path) -> None:
     assert process.stdout.readline().startswith(str(tmp_path / "a.png"))
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
-    assert "stopped after 1 of 2 files" in complaint
+    assert "stopped; files answered so far: 1" in complaint
     assert process.returncode == 1
 
 
@@ -228,7 +270,7 @@ def test_answers_are_kept_where_somebody_wants_it(monkeypatch: pytest.MonkeyPatc
     assert works("history") == ""
     monkeypatch.setenv("VITRINE_HISTORY", "1")
     works("predict", HORSE, *FAST)
-    assert " horse 9" in works("history")
+    assert " horse " in works("history")
     (kept,) = json.loads(works("history", "--json"))
     assert (kept["model"], kept["category"], kept["right"]) == (DEFAULT, "horse", None)
     assert call("history", "--forget", given="n\n").exit_code == 1
@@ -241,9 +283,9 @@ def test_the_history_is_printed_as_one_array_however_long() -> None:
     assert works("history", "--json") == "[]\n"
     prediction = Prediction.from_probabilities([0.9, 0.1], ("cat", "dog"), "mine", 1.0)
     for number in range(3):
-        prediction_log.keep(b"%d" % number, prediction, "", b"")
+        prediction_log.save_answer(b"%d" % number, prediction, "", b"")
     printed = works("history", "--json")
-    assert printed == json.dumps(list(prediction_log.export()), indent=2) + "\n"
+    assert printed == json.dumps(list(prediction_log.export_answers()), indent=2) + "\n"
     assert [answer["id"] for answer in json.loads(printed)] == [1, 2, 3]
 
 
@@ -299,7 +341,7 @@ def test_a_guess_is_shown_until_it_is_confirmed(tmp_path: Path) -> None:
     said = works("add", tmp_path / "net.keras").splitlines()
     guess = "unit (guessed: nothing in the file says what it was trained with)"
     assert said[1] == f"scaling: {guess}"
-    assert "`confirm net` says that it is right" in said[2]
+    assert "`confirm net` confirms it" in said[2]
     assert "scaling     unit, guessed: nothing in the file says" in works("show", "net")
     assert works("list").splitlines()[-1].endswith("scaling guessed")
     assert works("confirm", "net") == "scaling: unit (confirmed: as you said)\n"
@@ -337,11 +379,11 @@ def test_list_and_show_as_json() -> None:
         (("add", str(FAST_INT8), "--name", "fast"), "'fast' is the name of a model outside the store"),
         (("show", "nobody"), f"unknown model 'nobody'; models: {LISTED}"),
         (("export", "nobody", "x.h5"), f"unknown model 'nobody'; models: {LISTED}"),
-        (("export", "fast", "x.onnx"), "x.onnx should end in one of .keras, .h5, .tflite"),
+        (("export", "fast", "x.pb"), "x.pb should end in one of .keras, .h5, .tflite, .onnx"),
         (("remove", "nobody", "--yes"), "no model 'nobody' in the store"),
         (("confirm", "nobody"), "no model 'nobody' in the store"),
         (("confirm", "fast"), "no model 'fast' in the store"),
-        (("confirm", "fast", "--scaling", "loud"), "'loud' is no scaling; scalings: none, unit, symmetric"),
+        (("confirm", "fast", "--scaling", "loud"), "unknown scaling 'loud'; scalings: none, unit, symmetric"),
         (("rename", "nobody", "x"), "no model 'nobody' in the store"),
         (("default", "nobody"), f"unknown model 'nobody'; models: {', '.join(NAMES)}"),
     ],

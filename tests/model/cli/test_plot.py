@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from model.cli.plot import STRONG, WEAK, Plotted, save_plot
+from model.cli.plot import STRONG, WEAK, PlottedPicture, save_plot
 from model.inference.prediction import Prediction
 from tests.drawn import encode, open_image, picture
 
 
-def plotted(name: str, *probabilities: float) -> Plotted:
+def plotted(name: str, *probabilities: float) -> PlottedPicture:
     labels = tuple(f"class {index}" for index in range(len(probabilities)))
-    return Plotted(
+    return PlottedPicture(
         name, encode(picture(0), "PNG"), Prediction.from_probabilities(list(probabilities), labels, "m", 1.0)
     )
 
@@ -46,7 +46,7 @@ def test_many_pictures_make_a_sheet_of_two_columns(tmp_path: Path) -> None:
 def test_long_and_strange_texts_stay_within_the_picture(tmp_path: Path) -> None:
     labels = ("x" * 500, "بطة\x1b[31m")
     prediction = Prediction.from_probabilities([0.9, 0.1], labels, "m" * 300, 1.0)
-    save_plot([Plotted("n" * 300, b"only the server could read this", prediction)], 2, tmp_path / "out.webp")
+    save_plot([PlottedPicture("n" * 300, b"only the server could read this", prediction)], 2, tmp_path / "out.webp")
     margin = np.asarray(open_image(tmp_path / "out.webp").convert("L"))[:, -20:]
     assert margin.min() > 245
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from pathlib import Path
@@ -59,8 +60,8 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="gone is not there"):
         read_test_set("gone", tmp_path / "gone", 32)
     draw_cifar10(tmp_path, 2)
-    with pytest.raises(DataError, match="CIFAR-10's pictures are 32 x 32, and this network takes 64 x 64"):
-        read_test_set("cifar10", tmp_path, 64)
+    with pytest.raises(DataError, match="CIFAR-10's pictures are 32 x 32, and this network takes 24 x 24"):
+        read_test_set("cifar10", tmp_path, 24)
 
 
 def test_the_pictures_come_in_the_shape_of_the_network(tmp_path: Path) -> None:
@@ -71,6 +72,10 @@ def test_the_pictures_come_in_the_shape_of_the_network(tmp_path: Path) -> None:
     grey = read_test_set("cifar10", tmp_path / "cifar", InputShape(32, 32, 1)).split.images
     colour = read_test_set("cifar10", tmp_path / "cifar", 32).split.images
     assert grey.shape == (4, 32, 32, 1)
+    larger = read_test_set("cifar10", tmp_path / "cifar", 64)
+    assert larger.split.images.shape == (4, 64, 64, 3)
+    assert larger.key == read_test_set("cifar10", tmp_path / "cifar", 32).key
+    np.testing.assert_array_equal(Image.open(io.BytesIO(larger.file(1)[1])), colour[1])  # its file is the tile
     assert np.abs(grey[..., 0] - colour @ np.array([0.299, 0.587, 0.114])).max() < 1
     with pytest.raises(DataError, match="and this network takes 8 x 20"):
         read_test_set("cifar10", tmp_path / "cifar", InputShape(8, 20))

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from benchmarks.servers import ROOT
 from model.explanation.saliency import GREY, NoMapError, gradient_map, in_small_batches, occlusion_map, region_shares
 from model.images.decoder import read_image, to_array
-from model.inference.classifier import Classifier, compiled
+from model.inference.classifier import Classifier, compile_network
 from model.networks.architectures import build_model
 from model.registry.card import KERAS_FILE
 from model.registry.resolution import find_bundle
@@ -212,8 +212,8 @@ def test_grey_is_the_middle_of_photographs() -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> tuple[Classifier, keras.Model]:
-    network = keras.models.load_model(find_bundle("default") / KERAS_FILE, compile=False)
-    return Classifier.load("default"), network
+    network = keras.models.load_model(find_bundle("best") / KERAS_FILE, compile=False)
+    return Classifier.load("best"), network
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +292,6 @@ def test_random_weights_give_another_map(
         trained_map, random_map = gradient_map(network, 32), gradient_map(random, 32)
     else:
         trained_map = partial(occlusion_map, classifier.probabilities)
-        random_map = partial(occlusion_map, compiled(random, classifier.card))
+        random_map = partial(occlusion_map, compile_network(random, classifier.card))
     found = [likeness(trained_map(image, 3), random_map(image, 3)) for image in photographs[:20]]
     assert np.mean(found) < 0.5

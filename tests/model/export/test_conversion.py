@@ -52,10 +52,30 @@ def as_bundle(folder: Path, file: str, content: bytes, card: Card) -> Classifier
     return Classifier.load(folder)
 
 
+def test_an_onnx_file_gives_the_networks_probabilities_of_bytes(stranger: Path) -> None:
+    onnx, reference = pytest.importorskip("onnx"), pytest.importorskip("onnx.reference")
+    pytest.importorskip("tf2onnx")
+    content = convert(stranger, read_card(stranger), ".onnx")
+    (given,) = onnx.load_from_string(content).graph.input
+    images = draw_images(5, 16)
+    (answers,) = reference.ReferenceEvaluator(content).run(None, {given.name: images})
+    np.testing.assert_allclose(answers, Classifier.load(stranger).probabilities(images), atol=1e-5)
+
+
+def test_an_onnx_file_is_offered_only_where_it_can_be_written(stranger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(converting, "is_installed", lambda extra: False)
+    monkeypatch.setattr("model.common.extras.is_installed", lambda extra: False)
+    assert not can_convert(read_card(stranger), ".onnx")
+    with pytest.raises(BundleError, match=r"vitrine\[onnx\]"):
+        convert(stranger, read_card(stranger), ".onnx")
+    monkeypatch.setattr(converting, "is_installed", lambda extra: True)
+    assert can_convert(read_card(stranger), ".onnx") and not can_convert(replace(CARD, files={}), ".onnx")
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".tflite"])
 def test_what_is_exported_is_byte_for_byte_what_was_added(tmp_path: Path, home: Path, suffix: str) -> None:
     content = bytes(range(256)) * 5000
-    store.add(content, suffix, "mine", CARD)
+    store.save_model(content, suffix, "mine", CARD)
     assert export("mine", tmp_path / f"out{suffix}") == len(content)
     assert (tmp_path / f"out{suffix}").read_bytes() == content
     assert list(tmp_path.glob(".*")) == []
@@ -67,19 +87,19 @@ def test_a_model_that_ships_can_be_exported_too(tmp_path: Path, home: Path) -> N
 
 
 def test_export_refuses_what_it_cannot_write(tmp_path: Path, home: Path) -> None:
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
     with pytest.raises(BundleError, match=r"'mine' is a \.tflite file, which cannot be turned into \.h5"):
         export("mine", tmp_path / "out.h5")
-    with pytest.raises(BundleError, match=r"out\.onnx should end in one of \.keras, \.h5, \.tflite"):
-        export("mine", tmp_path / "out.onnx")
+    with pytest.raises(BundleError, match=r"out\.txt should end in one of \.keras, \.h5, \.tflite, \.onnx"):
+        export("mine", tmp_path / "out.txt")
     (tmp_path / "out.tflite").write_text("precious")
     with pytest.raises(BundleError, match="exists already"):
         export("mine", tmp_path / "out.tflite")
     assert (tmp_path / "out.tflite").read_text() == "precious"
     with pytest.raises(BundleError, match="cannot be written: No such file or directory"):
         export("mine", tmp_path / "nowhere" / "out.tflite")
-    store.add(b"other", ".keras", "float", CARD)
-    with pytest.raises(BundleError, match=r"'float' has no \.tflite file; the page Models makes one"):
+    store.save_model(b"other", ".keras", "float", CARD)
+    with pytest.raises(BundleError, match=r"'float' has no \.tflite file; the Models page can make one"):
         export("float", tmp_path / "float.tflite")
 
 

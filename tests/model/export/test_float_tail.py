@@ -11,13 +11,13 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from model.export.float_tail import MOST_FLOATS
-from model.export.quantization import complete, quantize
+from model.export.float_tail import MAX_FLOAT_WEIGHTS
+from model.export.quantization import bake_in_pre_and_postprocessing, quantize
 from model.formats.tflite_operations import read_operations
-from model.inference.classifier import load_tflite
+from model.inference.lite import load_tflite
 from model.registry.card import Card
 from tests.drawn import draw_images
-from training.engine.calibration import Adaptive, with_adaptive
+from training.engine.calibration import AdaptiveTemperature, add_adaptive_temperature
 
 SIDE, PICTURES = 16, draw_images(60, 16)
 
@@ -54,7 +54,7 @@ def nested(features: keras.KerasTensor) -> keras.KerasTensor:
 
 def calibrated() -> keras.Model:
     network = functional(dense(10))
-    return with_adaptive(network, network.output, Adaptive(guess=0.5, start=0.4, slope=0.9))
+    return add_adaptive_temperature(network, network.output, AdaptiveTemperature(guess=0.5, start=0.4, slope=0.9))
 
 
 NETWORKS: dict[str, Callable[[], keras.Model]] = {
@@ -97,7 +97,9 @@ def test_an_int8_file_takes_one_picture_and_answers_in_full_resolution(kind: str
 def test_pictures_of_any_size_are_taken_in_the_cards_size(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     parts = [keras.Input((None, None, 3)), *body(), layers.GlobalAveragePooling2D(), dense(10)]
-    whole = complete(keras.Sequential(parts), Card("net", (), SIDE, 0, 0, "", "", "", output="logits"))
+    whole = bake_in_pre_and_postprocessing(
+        keras.Sequential(parts), Card("net", (), SIDE, 0, 0, "", "", "", output="logits")
+    )
     exact, answers = int8_answers(whole, tmp_path / "net.tflite")
     assert np.abs(answers - exact).max() < 0.02
     assert np.abs(answers.sum(axis=1) - 1).max() < 1e-5
@@ -109,7 +111,7 @@ def test_a_large_last_layer_is_stored_as_int8_and_answers_in_full_resolution_too
     assert np.abs(answers - exact).max() < 0.02 * np.ptp(exact)
     assert len(np.unique(answers)) > 0.95 * answers.size
     weights = sum(operation.weights for operation in read_operations(tmp_path / "net.tflite"))
-    assert weights > 2 * MOST_FLOATS
+    assert weights > 2 * MAX_FLOAT_WEIGHTS
     assert (tmp_path / "net.tflite").stat().st_size < 1.25 * weights
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from model.__main__ import app
-from model.export.known import LEAST_HELD_OUT, fit_known
+from model.export.known import MIN_HELD_OUT, fit_known
 from model.export.quantization import quantize
 from model.images.samples import list_samples
 from model.inference.classifier import Classifier
@@ -65,7 +65,7 @@ def fitted(bundle: Path, shapes: Path, others: Path, tmp_path_factory: pytest.Te
 
 def test_the_command_says_by_what_and_how_well(fitted: tuple[Path, str]) -> None:
     _folder, said = fitted
-    assert "drawn tells unknown pictures by neighbors, " in said
+    assert "drawn recognizes unknown pictures by neighbors, " in said
     assert "neighbors    AUROC " in said
     assert "probability  AUROC " in said
     assert "of 12 other pictures pass" in said
@@ -104,7 +104,7 @@ def test_the_engines_agree_on_how_known_pictures_are(fitted: tuple[Path, str]) -
 
 def test_without_held_out_pictures_no_verdict_is_invented(bundle: Path) -> None:
     before = read_card(bundle)
-    assert fit_known(bundle, draw_images(60, 32), draw_images(LEAST_HELD_OUT - 1, 32)) == before
+    assert fit_known(bundle, draw_images(60, 32), draw_images(MIN_HELD_OUT - 1, 32)) == before
     content = list_samples()[0].path.read_bytes()
     prediction = Classifier.load(bundle, "int8").classify(content).prediction
     assert (prediction.known_score, prediction.verdict) == (None, "")
@@ -113,7 +113,7 @@ def test_without_held_out_pictures_no_verdict_is_invented(bundle: Path) -> None:
 def test_too_few_held_out_pictures_are_a_sentence(bundle: Path, shapes: Path) -> None:
     result = CliRunner().invoke(app, ["known", str(bundle), "--data", str(shapes), "--validation", "0.1"])
     assert result.exit_code == 1
-    assert "pictures to find thresholds on; 40 or more are needed" in result.output
+    assert "pictures to find thresholds with; at least 40 are needed" in result.output
 
 
 def test_a_damaged_bank_is_a_sentence(fitted: tuple[Path, str], tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_damaged_bank_is_a_sentence(fitted: tuple[Path, str], tmp_path: Path) 
     card = read_card(fitted[0])
     assert card.known is not None
     write_card(tmp_path, dataclasses.replace(card, known=dataclasses.replace(card.known, method="magic")))
-    with pytest.raises(BundleError, match="'magic' is no way to tell unknown pictures"):
+    with pytest.raises(BundleError, match="'magic' is not a method to recognize unknown pictures"):
         Classifier.load(tmp_path, "int8")
 
 
@@ -136,12 +136,12 @@ def test_a_stored_model_is_fitted_in_the_store(
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     content = (bundle / "model.keras").read_bytes()
-    store.add(content, ".keras", "mine", dataclasses.replace(read_card(bundle), name="mine"))
-    assert "mine tells unknown pictures by neighbors" in call("mine", "--data", shapes, "--validation", "0.4")
+    store.save_model(content, ".keras", "mine", dataclasses.replace(read_card(bundle), name="mine"))
+    assert "mine recognizes unknown pictures by neighbors" in call("mine", "--data", shapes, "--validation", "0.4")
     classifier = Classifier.load("mine")
     assert classifier.known_scores(draw_images(3, 32)) is not None
-    assert store.content_of(store.find("mine").sha256) == content
-    store.confirm("mine", "unit")  # what was fitted was of other numbers
+    assert store.load_content(store.find_model("mine").sha256) == content
+    store.confirm_scaling("mine", "unit")  # what was fitted was of other numbers
     assert Classifier.load("mine").known_scores(draw_images(3, 32)) is None
 
 
@@ -150,7 +150,7 @@ def test_an_int8_file_with_features_is_taken_like_any_other(
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
     card = dataclasses.replace(read_card(fitted[0]), name="mine", outputs=(), known=None)
-    store.add((fitted[0] / INT8_FILE).read_bytes(), ".tflite", "mine", card)
+    store.save_model((fitted[0] / INT8_FILE).read_bytes(), ".tflite", "mine", card)
     images = draw_images(3, 32)
     expected = Classifier.load(fitted[0], "int8").probabilities(images)
     assert (Classifier.load("mine").probabilities(images) == expected).all()

@@ -14,9 +14,10 @@ from benchmarks.servers import ROOT
 from model.cli.quantize import quantize
 from model.common.errors import BundleError
 from model.evaluation.paired_test import disagreements
-from model.export.quantization import compare_with_int8, unspoken
+from model.export.quantization import compare_with_int8, silence_converter
 from model.images.decoder import to_array
-from model.inference.classifier import Classifier, load_tflite
+from model.inference.classifier import Classifier
+from model.inference.lite import load_tflite
 from model.registry.card import INT8_FILE, TFLITE_FILE, read_card, write_card
 from model.registry.locations import BUNDLES
 from model.registry.resolution import find_bundle
@@ -115,7 +116,7 @@ def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:
     floating = keras.Input((32, 32, 3))
     clone = keras.models.clone_model(network, input_tensors=floating)
     clone.set_weights(network.get_weights())
-    with unspoken():
+    with silence_converter():
         converter = tf.lite.TFLiteConverter.from_keras_model(clone)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([image[None].astype(np.float32)] for image in images)

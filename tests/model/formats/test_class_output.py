@@ -12,9 +12,10 @@ import tensorflow as tf
 from keras import layers
 
 from model.common.errors import UnsafeModelError
-from model.export.quantization import unspoken
+from model.export.quantization import silence_converter
 from model.formats.class_output import last_activation
-from model.inference.classifier import load_tflite, read_network
+from model.inference.classifier import read_network
+from model.inference.lite import load_tflite
 from model.intake.inspection import inspect_here
 from tests.shaped import OBLONG, STRIP, card_of, telling_halves
 
@@ -92,7 +93,7 @@ def telling_end(activation: str) -> keras.Model:
 
 def lite(network: keras.Model, path: Path, dtype: Any = None) -> Path:
     """The network as a .tflite file; dtype: of an integer one's ends."""
-    with unspoken():
+    with silence_converter():
         converter = tf.lite.TFLiteConverter.from_keras_model(network)
         if dtype is not None:
             rng = np.random.default_rng(0)

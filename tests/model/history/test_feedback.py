@@ -27,7 +27,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def keep(number: int, truth: str | None, model: str = "mine") -> None:
     prediction = Prediction.from_probabilities([0.5, 0.3, 0.2], CLASSES, model, 1.0)
-    kept = prediction_log.keep(encode(picture(number), "PNG"), prediction, "", thumbnail(picture(number)))
+    kept = prediction_log.save_answer(encode(picture(number), "PNG"), prediction, "", thumbnail(picture(number)))
     if truth:
         judge(kept, truth)
 
@@ -49,7 +49,7 @@ def test_the_judged_pictures_unpacked_are_data_to_train_on(tmp_path: Path) -> No
 def test_the_last_word_on_a_picture_counts() -> None:
     keep(0, "cat", "mine")
     keep(0, CLASSES[1], "other")
-    assert [answer.truth for answer in prediction_log.each_judged()] == [CLASSES[1]]
+    assert [answer.truth for answer in prediction_log.iterate_judged()] == [CLASSES[1]]
     assert prediction_log.judged_classes() == [CLASSES[1]]
 
 
@@ -72,7 +72,7 @@ def test_no_two_classes_share_a_folder() -> None:
 def test_the_zip_is_written_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         keep(number, CLASSES[number % 3])
-    monkeypatch.setattr(prediction_log, "AT_ONCE", 2)
+    monkeypatch.setattr(prediction_log, "CHUNK", 2)
     monkeypatch.setattr(prediction_log, "list_answers", lambda *_: pytest.fail("everything was read at once"))
     file = io.BytesIO()
     assert write_zip(file) == 7

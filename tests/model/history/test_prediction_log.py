@@ -13,13 +13,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import insert
 
-from model.common.errors import SettingError, StoreError
-from model.common.settings import history_enabled
+from model.common.errors import StoreError
 from model.history import prediction_log
 from model.images.thumbnails import THUMBNAIL_SIDE
 from model.inference.classifier import NoProbabilities
 from model.inference.prediction import Prediction
-from model.registry.database import writing
+from model.registry.database import write_connection
 from model.registry.tables import ANSWERS
 from tests.drawn import encode
 from tests.kept_answers import judge
@@ -36,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
-    number = prediction_log.keep(b"the picture's bytes", PREDICTION, "ab" * 32, b"small")
+    number = prediction_log.save_answer(b"the picture's bytes", PREDICTION, "ab" * 32, b"small")
     (kept,) = prediction_log.list_answers()
     assert kept.id == number
     assert kept.picture_sha256 == hashlib.sha256(b"the picture's bytes").hexdigest()
@@ -48,25 +47,29 @@ def test_an_answer_is_kept_without_its_picture(home: Path) -> None:
 
 def test_a_thumbnail_is_made_of_the_picture() -> None:
     content = encode(Image.linear_gradient("L").convert("RGB").resize((900, 300)), "PNG")
-    prediction_log.keep(content, PREDICTION, "")
+    prediction_log.save_answer(content, PREDICTION, "")
     small = Image.open(io.BytesIO(prediction_log.list_answers()[0].thumbnail))
     assert (small.format, small.size) == ("JPEG", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
 
 
 def test_a_tally_counts_answers_verdicts_and_right_ones() -> None:
     other = replace(PREDICTION, model="other")
-    numbers = [prediction_log.keep(bytes([n]), PREDICTION, "", b"") for n in range(3)]
-    prediction_log.keep(b"b", other, "", b"")
+    numbers = [prediction_log.save_answer(bytes([n]), PREDICTION, "", b"") for n in range(3)]
+    prediction_log.save_answer(b"b", other, "", b"")
     judge(numbers[0], "dog")
     judge(numbers[1], "cat")
-    mine, others = prediction_log.tally()
+    mine, others = prediction_log.count_by_model()
     assert (mine, others) == (prediction_log.Tally("mine", 3, 2, 1), prediction_log.Tally("other", 1, 0, 0))
     assert [mine.count(verdict) for verdict in (True, False, None)] == [1, 1, 1]
 
 
 def test_answers_can_be_had_by_their_verdict() -> None:
-    assert (prediction_log.tally(), prediction_log.judged_classes(), prediction_log.list_answers()) == ([], [], [])
-    right, wrong, neither = (prediction_log.keep(bytes([n]), PREDICTION, "", b"") for n in range(3))
+    assert (prediction_log.count_by_model(), prediction_log.judged_classes(), prediction_log.list_answers()) == (
+        [],
+        [],
+        [],
+    )
+    right, wrong, neither = (prediction_log.save_answer(bytes([n]), PREDICTION, "", b"") for n in range(3))
     judge(right, "dog")
     judge(wrong, "cat")
     for verdict, number in ((True, right), (False, wrong), (None, neither)):
@@ -78,7 +81,7 @@ def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) ->
     code = (
         "from model.history import prediction_log as history; from model.inference.prediction import Prediction\n"
         "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
-        "while True: print(history.keep(b'x', p, '', b'small' * 1000), flush=True)"
+        "while True: print(history.save_answer(b'x', p, '', b'small' * 1000), flush=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -90,11 +93,11 @@ def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) ->
     numbers = {answer.id for answer in prediction_log.list_answers()}
     assert set(finished) <= numbers
     assert len(numbers) <= len(finished) + 1
-    assert prediction_log.keep(b"y", PREDICTION, "", b"") not in numbers
+    assert prediction_log.save_answer(b"y", PREDICTION, "", b"") not in numbers
 
 
 def test_a_verdict_says_right_or_the_right_class() -> None:
-    first, second = (prediction_log.keep(content, PREDICTION, "", b"") for content in (b"a", b"b"))
+    first, second = (prediction_log.save_answer(content, PREDICTION, "", b"") for content in (b"a", b"b"))
     judge(first, "dog")
     judge(second, "cat")
     newest, oldest = prediction_log.list_answers()
@@ -109,53 +112,55 @@ NAN, INFINITY = float("nan"), float("inf")
 
 @pytest.mark.parametrize("value", [NAN, INFINITY, -INFINITY])
 def test_an_answer_without_probabilities_is_not_kept(value: float) -> None:
-    with pytest.raises(NoProbabilities, match="model 'mine' gave something else than probabilities"):
-        prediction_log.keep(b"a", Prediction.from_probabilities([0.1, value], ("cat", "dog"), "mine", 1.0), "", b"")
+    with pytest.raises(NoProbabilities, match="model 'mine' returned something other than probabilities"):
+        prediction_log.save_answer(
+            b"a", Prediction.from_probabilities([0.1, value], ("cat", "dog"), "mine", 1.0), "", b""
+        )
     assert prediction_log.list_answers() == []
 
 
 def test_answers_without_probabilities_that_are_kept_already_are_passed_over() -> None:
     """Earlier versions kept them, and SQLite's JSON functions do not take what Python writes for such numbers."""
-    number = prediction_log.keep(
+    number = prediction_log.save_answer(
         b"a", Prediction.from_probabilities([0.9, 0.1], ("nan", "Infinity]"), "mine", 1.0), "", b""
     )
     row = {"time": 0.0, "picture_sha256": "", "thumbnail": b"", "model": "mine", "model_sha256": "", "truth": "wolf"}
-    with writing() as connection:
+    with write_connection() as connection:
         for value in (NAN, INFINITY, -INFINITY):
             broken = row | {"probabilities": [["wolf", value], ["cat", 0.2]], "judged": 1.0}
             connection.execute(insert(ANSWERS).values(broken))
     judge(number, "nan")
-    assert prediction_log.tally() == [prediction_log.Tally("mine", 1, 1, 1)]
+    assert prediction_log.count_by_model() == [prediction_log.Tally("mine", 1, 1, 1)]
     assert [answer.id for answer in prediction_log.list_answers()] == [number]
     assert [answer.id for answer in prediction_log.list_answers(right=[True])] == [number]
-    assert [answer["id"] for answer in prediction_log.export()] == [number]
+    assert [answer["id"] for answer in prediction_log.export_answers()] == [number]
     assert prediction_log.judged_classes() == ["nan"]
-    assert prediction_log.forget() == 4
+    assert prediction_log.delete_all_answers() == 4
 
 
 def test_a_verdict_for_nothing_is_a_sentence() -> None:
     with pytest.raises(StoreError, match="no answer number 7"):
-        prediction_log.judge(7, "0" * 64, "dog")
-    number = prediction_log.keep(b"a", PREDICTION, "", b"")
+        prediction_log.record_feedback(7, "0" * 64, "dog")
+    number = prediction_log.save_answer(b"a", PREDICTION, "", b"")
     with pytest.raises(StoreError, match="'wolf' is none of the classes: dog, bird, cat"):
         judge(number, "wolf")
 
 
 def test_a_verdict_on_a_forgotten_answer_does_not_land_on_a_later_one() -> None:
-    number = prediction_log.keep(b"a", PREDICTION, "", b"")
+    number = prediction_log.save_answer(b"a", PREDICTION, "", b"")
     (forgotten,) = prediction_log.list_answers()
-    prediction_log.forget()
-    assert prediction_log.keep(b"b", PREDICTION, "", b"") == number
+    prediction_log.delete_all_answers()
+    assert prediction_log.save_answer(b"b", PREDICTION, "", b"") == number
     with pytest.raises(prediction_log.ForgottenError, match=f"no answer number {number}"):
-        prediction_log.judge(number, forgotten.picture_sha256, "cat")
+        prediction_log.record_feedback(number, forgotten.picture_sha256, "cat")
     assert prediction_log.list_answers()[0].truth is None
 
 
 def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
-    first = prediction_log.keep(b"a", PREDICTION, "", b"small")
-    prediction_log.keep(b"b", PREDICTION, "", b"small")
+    first = prediction_log.save_answer(b"a", PREDICTION, "", b"small")
+    prediction_log.save_answer(b"b", PREDICTION, "", b"small")
     judge(first, "cat")
-    exported = list(prediction_log.export())
+    exported = list(prediction_log.export_answers())
     assert [answer["id"] for answer in exported] == [first, first + 1]
     assert exported[0]["right"] is False
     assert exported[0]["category"] == "dog"
@@ -164,59 +169,50 @@ def test_export_gives_everything_but_thumbnails_oldest_first() -> None:
 
 
 def test_a_verdict_is_kept_with_its_answer() -> None:
-    prediction_log.keep(b"a", replace(PREDICTION, known_score=0.2, verdict="unknown"), "", b"small")
-    prediction_log.keep(b"b", PREDICTION, "", b"small")
+    prediction_log.save_answer(b"a", replace(PREDICTION, known_score=0.2, verdict="unknown"), "", b"small")
+    prediction_log.save_answer(b"b", PREDICTION, "", b"small")
     newer, older = prediction_log.list_answers()
     assert [(one.known_score, one.verdict) for one in (older, newer)] == [(0.2, "unknown"), (None, None)]
-    assert [one["verdict"] for one in prediction_log.export()] == ["unknown", None]
+    assert [one["verdict"] for one in prediction_log.export_answers()] == ["unknown", None]
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_answers_are_read_a_few_at_a_time(newest_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = [prediction_log.keep(b"%d" % number, PREDICTION, "", b"small") for number in range(9)]
-    monkeypatch.setattr(prediction_log, "AT_ONCE", 4)
-    read, really = [], prediction_log.as_kept
-    monkeypatch.setattr(prediction_log, "as_kept", lambda row: read.append(row.id) or really(row))
-    answers = prediction_log.each_answer(newest_first)
+    numbers = [prediction_log.save_answer(b"%d" % number, PREDICTION, "", b"small") for number in range(9)]
+    monkeypatch.setattr(prediction_log, "CHUNK", 4)
+    read, really = [], prediction_log._to_answer
+    monkeypatch.setattr(prediction_log, "_to_answer", lambda row: read.append(row.id) or really(row))
+    answers = prediction_log.iterate_answers(newest_first)
     first = next(answers)
     assert len(read) <= 4
-    prediction_log.keep(b"later", PREDICTION, "", b"small")  # what comes meanwhile is not chased
+    prediction_log.save_answer(b"later", PREDICTION, "", b"small")  # what comes meanwhile is not chased
     assert [first.id, *(answer.id for answer in answers)] == (numbers[::-1] if newest_first else numbers)
 
 
 def test_an_export_begins_before_everything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
-        prediction_log.keep(b"%d" % number, PREDICTION, "", b"small")
-    monkeypatch.setattr(prediction_log, "AT_ONCE", 2)
+        prediction_log.save_answer(b"%d" % number, PREDICTION, "", b"small")
+    monkeypatch.setattr(prediction_log, "CHUNK", 2)
     monkeypatch.setattr(prediction_log, "list_answers", lambda *_: pytest.fail("everything was read at once"))
-    exported = prediction_log.export()
+    exported = prediction_log.export_answers()
     one = next(exported)
-    prediction_log.forget()
+    prediction_log.delete_all_answers()
     assert one["category"] == "dog" and len(list(exported)) < 3
 
 
 def test_forget_deletes_all(home: Path) -> None:
-    assert prediction_log.forget() == 0
+    assert prediction_log.delete_all_answers() == 0
     assert not home.exists()
-    prediction_log.keep(b"a", PREDICTION, "", b"")
-    assert prediction_log.forget() == 1
+    prediction_log.save_answer(b"a", PREDICTION, "", b"")
+    assert prediction_log.delete_all_answers() == 1
     assert prediction_log.list_answers() == []
-
-
-def test_answers_are_kept_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not history_enabled()
-    monkeypatch.setenv("VITRINE_HISTORY", "1")
-    assert history_enabled()
-    monkeypatch.setenv("VITRINE_HISTORY", "yes")
-    with pytest.raises(SettingError, match="VITRINE_HISTORY is 'yes'; it can be 1"):
-        history_enabled()
 
 
 def test_two_processes_keep_answers_at_once() -> None:
     code = (
         "from model.history import prediction_log as history; from model.inference.prediction import Prediction\n"
         "p = Prediction.from_probabilities([0.4, 0.6], ('cat', 'dog'), 'mine', 1.0)\n"
-        "for n in range(20): history.keep(b'%d' % n, p, '', b'')"
+        "for n in range(20): history.save_answer(b'%d' % n, p, '', b'')"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]

@@ -167,7 +167,7 @@ def test_page_and_history_decode_in_a_decoders_place(
     content = encode(picture(), "PNG")
     shown = answer(content, Classifier.load("default", "int8"))
     assert shown.prediction
-    prediction_log.keep(content, shown.prediction, "")
+    prediction_log.save_answer(content, shown.prediction, "")
     assert held == [True, True, True]  # for the network, for the page and for the history
 
 

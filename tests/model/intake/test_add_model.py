@@ -17,7 +17,7 @@ from model.intake.add_model import ModelOptions, add_file
 from model.intake.inspection import inspect_here
 from model.registry import store
 from model.registry.card import KERAS_FILE, read_card
-from model.registry.resolution import find_named
+from model.registry.resolution import find_by_name
 from tests.drawn import draw_images
 from tests.foreign import SIDE, layer, sequential, write_h5, write_keras, write_keras2
 from tests.shipped import FAST, FAST_INT8
@@ -43,7 +43,7 @@ def test_a_network_of_keras_2_goes_in_answers_and_comes_out(tmp_path: Path) -> N
     write_keras2(tmp_path / "modelo.h5")
     added = add_file(tmp_path / "modelo.h5", ModelOptions("mine", "cat,dog,frog", "unit"))
     assert added.model.title == "mine"
-    card = read_card(find_named("mine"))
+    card = read_card(find_by_name("mine"))
     assert (card.classes, card.input_size, card.scaling) == (("cat", "dog", "frog"), SIDE, "unit")
     classifier = Classifier.load("mine")
     assert classifier.engine == "keras"
@@ -76,7 +76,7 @@ def test_a_tflite_file_is_named_after_its_file(tmp_path: Path) -> None:
     names = tmp_path / "names.json"
     names.write_text(json.dumps([f"kind {number}" for number in range(10)]))
     assert add_file(path, ModelOptions(classes=str(names))).model.name == "my-best-v2"
-    assert read_card(find_named("my-best-v2")).classes[3] == "kind 3"
+    assert read_card(find_by_name("my-best-v2")).classes[3] == "kind 3"
 
 
 def test_the_same_file_again_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_the_same_file_with_a_scaling_settles_a_guess_and_nothing_else(tmp_path:
     assert add_file(path).model.card.is_guess
     again = add_file(path, ModelOptions(scaling="symmetric"))
     assert (again.facts, again.model.card.scaling, again.model.card.scaling_from) == (None, "symmetric", "confirmed")
-    assert read_card(find_named("a")).scaling == "symmetric"
+    assert read_card(find_by_name("a")).scaling == "symmetric"
     with pytest.raises(StoreError, match="stored already, as 'a' with scaling symmetric; `confirm a --scaling unit`"):
         add_file(path, ModelOptions(scaling="unit"))
 
@@ -115,7 +115,7 @@ def test_classes_in_words_that_the_samples_show_are_tried_out(tmp_path: Path, mo
     Path("names.json").write_text('["cat", "dog", "frog"]')
     path = write_keras(tmp_path / "a.keras")
     add_file(path, ModelOptions(classes="names.json"))
-    store.remove("a", for_good=True)
+    store.remove_models("a", for_good=True)
     add_file(path, ModelOptions(classes="cat,dog,frog"))
     assert seen == [["cat", "dog", "frog"]] * 2
 
@@ -125,7 +125,7 @@ def test_the_files_own_labels_are_its_classes(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "\n".join(labels)}))
     assert add_file(path).model.card.classes == tuple(labels)
-    store.remove("a", for_good=True)
+    store.remove_models("a", for_good=True)
     assert add_file(path, ModelOptions(classes="a,b,c,d,e,f,g,h,i,j")).model.card.classes[2] == "c"
     path.write_bytes(FAST_INT8.read_bytes() + packed({"labels.txt": "one\ntwo"}))  # of another network
     assert add_file(path, ModelOptions("b")).model.card.classes[2] == "class2"
@@ -215,7 +215,7 @@ def test_a_file_beyond_the_limit_is_a_sentence(tmp_path: Path, monkeypatch: pyte
         (("mine", "cat,dog"), "there are 2 names (cat, dog) for a network with 10 classes"),
         (("fast",), "'fast' is the name of a model outside the store"),
         (("../x",), "'../x' cannot be a name"),
-        (("mine", "", "loud"), "'loud' is no scaling; scalings: none, unit, symmetric"),
+        (("mine", "", "loud"), "unknown scaling 'loud'; scalings: none, unit, symmetric"),
         (("mine", "", "", 64), "it takes pictures of 32 x 32 pixels, not of 64 x 64"),
     ],
 )

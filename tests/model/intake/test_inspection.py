@@ -12,7 +12,8 @@ import pytest
 from keras import layers
 
 from model.common.errors import UnsafeModelError
-from model.inference.classifier import load_keras, load_tflite
+from model.inference.classifier import load_keras
+from model.inference.lite import load_tflite
 from model.intake.inspection import Facts, inspect, inspect_here
 from model.registry.card import Card
 from model.signature.outputs import OUTPUTS
@@ -153,7 +154,7 @@ def test_the_scaling_is_read_or_guessed_and_said(
     facts = inspect_here(save(tmp_path / "a.keras", *parts, *head(), dtype=dtype), "", 0)
     assert (facts.scaling, facts.source, facts.why) == (scaling, source, why)
     assert inspect_here(tmp_path / "a.keras", "imagenet", 0).source == CONFIRMED
-    assert refusal(tmp_path / "a.keras", scaling="loud").startswith("'loud' is no scaling; scalings: none, unit")
+    assert refusal(tmp_path / "a.keras", scaling="loud").startswith("unknown scaling 'loud'; scalings: none, unit")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def float_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that wants 0 to 1, as .keras and as .tflite files, float and with an int8 input."""
     import tensorflow as tf
 
-    from model.export.quantization import unspoken
+    from model.export.quantization import silence_converter
 
     folder: Path = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(0)
@@ -186,7 +187,7 @@ def float_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network.layers[-1].set_weights([8 * weight for weight in network.layers[-1].get_weights()])
     network.save(folder / "float.keras")
     images = draw_images(60, 16).astype(np.float32) / 255
-    with unspoken():
+    with silence_converter():
         converter = tf.lite.TFLiteConverter.from_keras_model(network)
         (folder / "float.tflite").write_bytes(converter.convert())
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -12,8 +12,8 @@ import pytest
 from keras import layers
 
 from model.common.errors import UnsafeModelError
-from model.export.quantization import unspoken
-from model.inference.classifier import load_tflite, takes_bytes, to_tensor
+from model.export.quantization import silence_converter
+from model.inference.lite import images_to_tensor, load_tflite, takes_pixels
 from model.intake.inspection import inspect_here
 from model.registry.card import Card
 from model.signature.scaling import GUESSED, READ, SCALINGS
@@ -41,7 +41,7 @@ def converted(network: keras.Model, ends: tuple[float, float] | None = None, giv
     """ends: the numbers that it is calibrated on, for an int8 file; given: the dtype of its input."""
     import tensorflow as tf
 
-    with unspoken():
+    with silence_converter():
         converter = tf.lite.TFLiteConverter.from_keras_model(network)
         if ends is not None:
             levels = np.linspace(*ends, 16, dtype=np.float32)
@@ -87,7 +87,7 @@ def test_what_it_was_calibrated_on_tells_the_convention(
     tmp_path: Path, ends: tuple[float, float], scaling: str, given: Any
 ) -> None:
     path = tmp_path / "a.tflite"
-    low, high = SCALINGS[scaling].ends
+    low, high = SCALINGS[scaling].value_range
     path.write_bytes(converted(brightness(same, (low + high) / 2, high - low), ends, given))
     facts = inspect_here(path, "", 0)
     assert (facts.scaling, facts.source) == (scaling, READ)
@@ -120,8 +120,8 @@ def test_a_file_for_any_size_asks_for_one_and_takes_it(tmp_path: Path) -> None:
 def test_uint8_inputs_get_the_pixels_unless_they_have_other_steps(step: float, zero: int, raw: bool) -> None:
     details = {"dtype": np.uint8, "quantization": (step, zero)}
     picture = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
-    assert takes_bytes(details) is raw
-    given = to_tensor(picture, SCALINGS["none"], details)
+    assert takes_pixels(details) is raw
+    given = images_to_tensor(picture, SCALINGS["none"], details)
     assert (given is picture) is raw
     assert given.dtype == np.uint8
     if not raw:
@@ -145,7 +145,7 @@ def test_a_division_that_the_converter_made_part_of_the_weights_shows_in_their_s
     keras.utils.set_random_seed(0)
     pictures = keras.Input((SIDE, SIDE, 3))
     seen = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, activation="relu")(prepare(pictures)))
-    with unspoken():
+    with silence_converter():
         converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(pictures, layers.Dense(3, "softmax")(seen)))
         if half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from model.networks.architectures import build_model
-from model.networks.backbones import BACKBONES, PREPROCESS, BackboneError, preprocess, unfreeze
+from model.networks.backbones import BACKBONES, PREPROCESS, BackboneError, preprocessing_layers, unfreeze
 from model.networks.efficientnet_lite import efficientnet_lite
 from model.networks.plain_cnns import cnn5x5
 from model.registry.card import write_card
-from model.signature.scaling import whole_input
+from model.signature.scaling import image_input
 from model.signature.shapes import InputShape
 from tests.drawn import draw_images, save_untrained
 from tests.shaped import GREY, card_of, telling_halves
@@ -32,9 +32,9 @@ def test_every_name_is_a_network_of_keras(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "module"), PREPARED.items())
 def test_pixels_are_prepared_as_keras_does(name: str, module: str | None) -> None:
-    inputs = whole_input(8)
+    inputs = image_input(8)
     images = draw_images(2, 8)
-    layers = keras.Model(inputs, preprocess(inputs, BACKBONES[name].pixels))
+    layers = keras.Model(inputs, preprocessing_layers(inputs, BACKBONES[name].pixels))
     wanted: Any = images.astype(np.float32)
     if module is not None:
         wanted = getattr(keras.applications, module).preprocess_input(wanted.copy())
@@ -78,7 +78,7 @@ def test_without_a_network_the_weights_are_a_sentence(monkeypatch: pytest.Monkey
     with pytest.raises(
         BackboneError, match=r"ImageNet weights of MobileNetV3Small could not be downloaded .*weights=none"
     ):
-        build_model("transfer", 10, 32)
+        build_model("transfer", 10, 32, backbone="mobilenetv3small")
 
 
 def test_an_unknown_backbone_names_near_ones() -> None:
@@ -127,7 +127,7 @@ def test_a_network_without_logits_is_refused(tmp_path: Path) -> None:
     from model.registry.card import Card
 
     (tmp_path / "bare").mkdir()
-    inputs = whole_input(16)
+    inputs = image_input(16)
     bare = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
     bare.save(tmp_path / "bare" / "model.keras")
     write_card(tmp_path / "bare", Card("bare", ("a", "b"), 16, bare.count_params(), 0, "none", "none", "2026-01-31"))

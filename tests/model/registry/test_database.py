@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engi
 from model.common.errors import StoreError
 from model.registry import migrations, store
 from model.registry.card import Card
-from model.registry.database import database_url, prepare, reading, writing
+from model.registry.database import configure_sqlite, database_url, read_connection, write_connection
 
 CARD = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 # Adds models without end, each with bytes and a name of its own, and says so after each.
@@ -27,7 +27,7 @@ from model.registry.card import Card
 card = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 for number in range(int(sys.argv[2])):
     content = f"{sys.argv[1]} {number} ".encode() * 20_000
-    store.add(content, ".tflite", f"{sys.argv[1]}-{number}", card)
+    store.save_model(content, ".tflite", f"{sys.argv[1]}-{number}", card)
     print(number, flush=True)
 """
 
@@ -53,7 +53,7 @@ def integrity(file: Path) -> str:
 
 
 def test_the_file_lies_in_the_users_home_in_wal_mode(home: Path) -> None:
-    with writing() as connection:
+    with write_connection() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() >= 5000
     assert (home / "vitrine.sqlite").is_file()
@@ -61,10 +61,10 @@ def test_the_file_lies_in_the_users_home_in_wal_mode(home: Path) -> None:
 
 def test_a_url_names_another_database(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_DATABASE", f"sqlite:///{tmp_path}/other.db")
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
     assert (tmp_path / "other.db").is_file()
     assert not home.exists()
-    assert store.find("mine").bytes == 5
+    assert store.find_model("mine").bytes == 5
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_a_file_that_is_no_database_is_a_sentence(home: Path) -> None:
 
 
 def test_half_a_change_is_none() -> None:
-    store.add(b"bytes", ".tflite", "mine", CARD)
-    with pytest.raises(ZeroDivisionError), writing() as connection:
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
+    with pytest.raises(ZeroDivisionError), write_connection() as connection:
         connection.execute(text("DELETE FROM models"))
         raise ZeroDivisionError
     assert [model.name for model in store.list_models()] == ["mine"]
 
 
 def test_the_tables_are_those_of_this_version(home: Path) -> None:
-    with reading() as connection:
+    with read_connection() as connection:
         made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
         assert {" ".join(statement.split()) for statement in made} == {
             "CREATE TABLE schema_version ( number INTEGER NOT NULL, PRIMARY KEY (number) )",
@@ -126,9 +126,9 @@ def test_an_older_file_is_brought_up(home: Path, monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as older:
         older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
         older.setattr("model.registry.database.MIGRATIONS", migrations.MIGRATIONS)
-        store.add(b"bytes", ".tflite", "mine", CARD)
-        with reading() as connection:
-            assert migrations.current(connection) == 1
+        store.save_model(b"bytes", ".tflite", "mine", CARD)
+        with read_connection() as connection:
+            assert migrations.current_version(connection) == 1
             assert "answers" not in table_names(connection)
 
     def add_column(connection: Connection) -> None:
@@ -137,9 +137,9 @@ def test_an_older_file_is_brought_up(home: Path, monkeypatch: pytest.MonkeyPatch
     newest = (*migrations.MIGRATIONS, add_column)
     monkeypatch.setattr(migrations, "MIGRATIONS", newest)
     monkeypatch.setattr("model.registry.database.MIGRATIONS", newest)
-    assert store.content_of(store.find("mine").sha256) == b"bytes"
-    with reading() as connection:
-        assert migrations.current(connection) == len(newest)
+    assert store.load_content(store.find_model("mine").sha256) == b"bytes"
+    with read_connection() as connection:
+        assert migrations.current_version(connection) == len(newest)
         assert "answers" in table_names(connection)
         assert connection.execute(text("SELECT mood FROM models")).scalar() == "good"
 
@@ -147,7 +147,7 @@ def test_an_older_file_is_brought_up(home: Path, monkeypatch: pytest.MonkeyPatch
 def test_answers_of_before_there_were_verdicts_have_none(home: Path) -> None:
     from model.history import prediction_log
 
-    with writing() as connection:
+    with write_connection() as connection:
         for name in ("known_score", "verdict"):
             connection.execute(text(f"ALTER TABLE answers DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE models DROP COLUMN known"))
@@ -175,15 +175,17 @@ def test_a_migration_that_fails_changes_nothing(home: Path, monkeypatch: pytest.
         wrong.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
         wrong.setattr("model.registry.database.MIGRATIONS", migrations.MIGRATIONS)
         with pytest.raises(StoreError, match="nowhere"):
-            store.list_models() if (home / "vitrine.sqlite").exists() else store.add(b"x", ".tflite", "mine", CARD)
-    with reading() as connection:
-        assert migrations.current(connection) == len(migrations.MIGRATIONS)
+            store.list_models() if (home / "vitrine.sqlite").exists() else store.save_model(
+                b"x", ".tflite", "mine", CARD
+            )
+    with read_connection() as connection:
+        assert migrations.current_version(connection) == len(migrations.MIGRATIONS)
         assert "half" not in table_names(connection)
 
 
 def test_a_file_of_a_later_version_is_left_alone(home: Path) -> None:
-    store.add(b"bytes", ".tflite", "mine", CARD)
-    with writing() as connection:
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
+    with write_connection() as connection:
         connection.execute(text("INSERT INTO schema_version (number) VALUES (99)"))
     with pytest.raises(StoreError, match="later version of Vitrine: its schema is number 99"):
         store.list_models()
@@ -202,9 +204,9 @@ def test_a_writer_that_is_killed_loses_no_finished_row(home: Path) -> None:
     assert {f"a-{number}" for number in finished} <= names
     assert len(names) <= len(finished) + 1
     for model in store.list_models():
-        assert store.content_of(model.sha256) == f"a {model.name[2:]} ".encode() * 20_000
+        assert store.load_content(model.sha256) == f"a {model.name[2:]} ".encode() * 20_000
     assert integrity(home / "vitrine.sqlite") == "ok"
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
 
 
 def test_two_processes_write_at_once_from_an_empty_home(home: Path) -> None:
@@ -224,7 +226,7 @@ def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path) -> 
         for number in range(60):
             start.wait(30)
             connection = sqlite3.connect(tmp_path / f"{number}.sqlite")
-            prepare(connection, None)
+            configure_sqlite(connection, None)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             connection.close()
 
@@ -233,17 +235,17 @@ def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path) -> 
 
 
 def test_a_file_that_was_deleted_is_begun_again(home: Path) -> None:
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
     for path in home.glob("vitrine.sqlite*"):
         path.unlink()
     assert store.list_models() == []
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
     assert len(store.list_models()) == 1
 
 
 def test_a_reader_does_not_wait_for_a_writer() -> None:
-    store.add(b"bytes", ".tflite", "mine", CARD)
-    with writing() as connection:
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
+    with write_connection() as connection:
         connection.execute(text("UPDATE models SET name = 'other'"))
         start = time.monotonic()
         assert [model.name for model in store.list_models()] == ["mine"]
@@ -252,6 +254,6 @@ def test_a_reader_does_not_wait_for_a_writer() -> None:
 
 def test_the_url_of_a_home_with_strange_characters_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "my home? 100% #1"))
-    store.add(b"bytes", ".tflite", "mine", CARD)
+    store.save_model(b"bytes", ".tflite", "mine", CARD)
     assert Path(str(database_url().database)).is_file()
     assert create_engine(database_url()).url == database_url()

@@ -12,7 +12,7 @@ import pytest
 from model.common.errors import BundleError, StoreError
 from model.registry import resolution, store
 from model.registry.card import Card, FileEntry, parse_card, read_card, write_card
-from model.registry.resolution import DEFAULT, default_name, find_named
+from model.registry.resolution import DEFAULT, default_name, find_by_name
 from tests.shipped import NAMES
 
 CARD = Card("x", ("cat", "dog"), 32, 12, 34, "", "", "2026-01-31", scaling="unit", output="logits")
@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put(name: str, content: bytes = b"bytes", suffix: str = ".tflite") -> store.StoredModel:
-    return store.add(content, suffix, name, CARD)[0]
+    return store.save_model(content, suffix, name, CARD)[0]
 
 
 def train(home: Path, name: str) -> None:
@@ -54,8 +54,8 @@ def test_what_was_added_is_listed_with_its_card_and_sums() -> None:
 
 
 def test_the_same_bytes_are_one_model() -> None:
-    first, new = store.add(b"bytes", ".tflite", "mine", CARD)
-    again, newer = store.add(b"bytes", ".tflite", "other", CARD)
+    first, new = store.save_model(b"bytes", ".tflite", "mine", CARD)
+    again, newer = store.save_model(b"bytes", ".tflite", "other", CARD)
     assert (new, newer) == (True, False)
     assert again == first
     assert titles() == ["mine"]
@@ -66,9 +66,9 @@ def test_other_bytes_under_a_name_are_its_next_version() -> None:
     put("mine", b"two")
     put("mine", b"three")
     assert titles() == ["mine", "mine@2", "mine@1"]
-    assert store.content_of(store.find("mine").sha256) == b"three"
-    assert store.content_of(store.find("mine@1").sha256) == b"one"
-    assert store.find("mine@3") == store.find("mine")
+    assert store.load_content(store.find_model("mine").sha256) == b"three"
+    assert store.load_content(store.find_model("mine@1").sha256) == b"one"
+    assert store.find_model("mine@3") == store.find_model("mine")
 
 
 @pytest.mark.parametrize("name", ["fast", "default"])
@@ -77,19 +77,19 @@ def test_a_name_outside_the_store_is_not_hidden(name: str) -> None:
         put(name)
     put("mine")
     with pytest.raises(StoreError, match="outside the store"):
-        store.rename("mine", name)
+        store.rename_model("mine", name)
     assert titles() == ["mine"]
 
 
 def test_a_name_that_a_run_will_give_its_network_is_not_free(home: Path) -> None:
     put("mine")
     put("birds", b"birds")
-    removed = store.remove("birds")
+    removed = store.remove_models("birds")
     (home / "runs" / "birds").mkdir(parents=True)
     for call in (
         lambda: put("birds", b"others"),
-        lambda: store.rename("mine", "birds"),
-        lambda: store.restore(removed),
+        lambda: store.rename_model("mine", "birds"),
+        lambda: store.restore_models(removed),
     ):
         with pytest.raises(StoreError, match="there is a run 'birds', whose network would hide the model"):
             call()
@@ -100,16 +100,16 @@ def test_what_the_store_has_beside_a_run_still_gets_versions(home: Path) -> None
     put("birds", b"one")
     (home / "runs" / "birds").mkdir(parents=True)
     put("birds", b"two")
-    store.restore(store.remove("birds@1"))
+    store.restore_models(store.remove_models("birds@1"))
     assert titles() == ["birds", "birds@1"]
 
 
 def test_a_removed_model_does_not_come_back_behind_a_network_of_its_name(home: Path) -> None:
     put("birds")
-    removed = store.remove("birds")
+    removed = store.remove_models("birds")
     train(home, "birds")
     with pytest.raises(StoreError, match="'birds' is the name of a model outside the store"):
-        store.restore(removed)
+        store.restore_models(removed)
     assert titles() == []
 
 
@@ -123,17 +123,17 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 def test_a_version_is_found_by_its_number_though_it_is_the_newest() -> None:
     put("mine", b"one")
     put("mine", b"two")
-    assert find_named("mine@2") == find_named("mine")
+    assert find_by_name("mine@2") == find_by_name("mine")
     resolution.set_default("mine@1")
-    store.remove("mine@2")
+    store.remove_models("mine@2")
     assert default_name() == "mine"
-    assert find_named("default") == find_named("mine@1")
+    assert find_by_name("default") == find_by_name("mine@1")
 
 
 def test_a_default_that_was_forgotten_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     put("mine")
     resolution.set_default("mine")
-    store.remove("mine")
+    store.remove_models("mine")
     wait_a_day(monkeypatch)
     put("mine", b"another network")
     assert default_name() == DEFAULT
@@ -148,7 +148,7 @@ def test_a_default_that_is_one_version_is_forgotten_with_it() -> None:
     put("dogs", b"one")
     put("dogs", b"two")
     resolution.set_default("dogs@1")
-    store.remove("dogs", for_good=True)
+    store.remove_models("dogs", for_good=True)
     put("dogs", b"another network")
     put("dogs", b"and its second version")
     assert default_name() == DEFAULT
@@ -159,7 +159,7 @@ def test_a_version_that_was_the_default_is_forgotten_though_another_stays() -> N
         put("dogs", content)
     resolution.set_default("dogs@2")
     for name in ("dogs@3", "dogs@2"):
-        store.remove(name, for_good=True)
+        store.remove_models(name, for_good=True)
     put("dogs", b"another network")
     put("dogs", b"yet another")
     assert titles() == ["dogs", "dogs@2", "dogs@1"]
@@ -170,7 +170,7 @@ def test_a_default_outside_the_store_outlives_a_stored_model_of_its_name(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put("fish")
-    store.remove("fish")
+    store.remove_models("fish")
     train(home, "fish")
     resolution.set_default("fish")
     wait_a_day(monkeypatch)
@@ -182,28 +182,28 @@ def test_a_default_outside_the_store_keeps_its_name(home: Path) -> None:
     put("fish")
     train(home, "fish")  # as another process may, meanwhile
     resolution.set_default("fish")
-    store.rename("fish", "shark")
+    store.rename_model("fish", "shark")
     assert default_name() == "fish"
 
 
 def test_a_removed_default_is_not_the_one_that_gets_its_name() -> None:
     put("dogs", b"one")
     resolution.set_default("dogs")
-    store.remove("dogs")
+    store.remove_models("dogs")
     put("pets", b"two")
-    store.rename("pets", "dogs")
+    store.rename_model("pets", "dogs")
     assert default_name() == DEFAULT
 
 
 def test_the_default_that_is_removed_and_added_again_is_the_default() -> None:
     put("mine")
     resolution.set_default("mine")
-    store.remove("mine")
+    store.remove_models("mine")
     put("other")
     put("mine", b"another network")
     assert default_name() == DEFAULT
     resolution.set_default("mine")
-    store.remove("mine")
+    store.remove_models("mine")
     put("mine", b"another network")
     assert default_name() == "mine"
 
@@ -215,7 +215,7 @@ def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
 
     def rename(name: str) -> bool:
         try:
-            store.rename(name, "same")
+            store.rename_model(name, "same")
         except StoreError:
             return False
         return True
@@ -228,19 +228,19 @@ def test_two_who_rename_at_once_do_not_make_one_of_two() -> None:
 
 def test_a_guess_is_confirmed_or_changed_and_everybody_sees_it() -> None:
     guessed = replace(CARD, scaling_from="guessed", scaling_why="nothing says")
-    store.add(b"one", ".tflite", "mine", guessed)
-    store.add(b"two", ".tflite", "mine", guessed)
-    before = read_card(find_named("mine"))
+    store.save_model(b"one", ".tflite", "mine", guessed)
+    store.save_model(b"two", ".tflite", "mine", guessed)
+    before = read_card(find_by_name("mine"))
     assert before.is_guess
-    assert store.confirm("mine").card.scaling == "unit"
-    after = read_card(find_named("mine"))
+    assert store.confirm_scaling("mine").card.scaling == "unit"
+    after = read_card(find_by_name("mine"))
     assert (after.scaling, after.scaling_from, after.is_guess) == ("unit", "confirmed", False)
-    assert read_card(find_named("mine@1")) == replace(
-        guessed, name="mine@1", files=read_card(find_named("mine@1")).files
+    assert read_card(find_by_name("mine@1")) == replace(
+        guessed, name="mine@1", files=read_card(find_by_name("mine@1")).files
     )
-    assert store.confirm("mine", "none").card.scaling == "none"
-    assert read_card(find_named("mine")).scaling == "none"
-    assert read_card(find_named("mine")).files == before.files
+    assert store.confirm_scaling("mine", "none").card.scaling == "none"
+    assert read_card(find_by_name("mine")).scaling == "none"
+    assert read_card(find_by_name("mine")).files == before.files
 
 
 def test_cards_of_earlier_versions_say_nothing_of_how_the_scaling_is_known() -> None:
@@ -252,45 +252,45 @@ def test_cards_of_earlier_versions_say_nothing_of_how_the_scaling_is_known() -> 
 def test_remove_takes_all_versions_or_one() -> None:
     for content in (b"one", b"two"):
         put("mine", content)
-    store.remove("mine@2")
+    store.remove_models("mine@2")
     assert titles() == ["mine"]
-    assert store.content_of(store.find("mine").sha256) == b"one"
+    assert store.load_content(store.find_model("mine").sha256) == b"one"
     put("other", b"other")
-    store.remove("mine")
+    store.remove_models("mine")
     assert titles() == ["other"]
 
 
 def test_a_removed_model_comes_back() -> None:
     put("mine", b"one")
     put("mine", b"two")
-    removed = store.remove("mine")
+    removed = store.remove_models("mine")
     assert titles() == []
-    store.restore(removed)
+    store.restore_models(removed)
     assert titles() == ["mine", "mine@1"]
-    assert store.content_of(store.find("mine").sha256) == b"two"
+    assert store.load_content(store.find_model("mine").sha256) == b"two"
 
 
 def test_a_model_removed_for_good_does_not_come_back() -> None:
     put("mine")
-    removed = store.remove("mine", for_good=True)
+    removed = store.remove_models("mine", for_good=True)
     with pytest.raises(StoreError, match="'mine' has been removed for good; add its file again"):
-        store.restore(removed)
+        store.restore_models(removed)
     with pytest.raises(StoreError, match="no longer in the store"):
-        store.content_of(removed[0].sha256)
+        store.load_content(removed[0].sha256)
 
 
 def test_undo_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     put("mine")
-    removed = store.remove("mine")
+    removed = store.remove_models("mine")
     wait_a_day(monkeypatch)
     put("other", b"other")
     with pytest.raises(StoreError, match="removed for good"):
-        store.restore(removed)
+        store.restore_models(removed)
 
 
 def test_bytes_that_were_removed_can_be_added_again_under_another_name() -> None:
     put("mine")
-    store.remove("mine")
+    store.remove_models("mine")
     put("other")
     assert titles() == ["other"]
 
@@ -300,7 +300,7 @@ def test_rename_takes_versions_and_default_along(chosen: str, then: str) -> None
     put("mine", b"one")
     put("mine", b"two")
     resolution.set_default(chosen)
-    store.rename("mine", "yours")
+    store.rename_model("mine", "yours")
     assert titles() == ["yours", "yours@1"]
     assert default_name() == then
 
@@ -308,10 +308,10 @@ def test_rename_takes_versions_and_default_along(chosen: str, then: str) -> None
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: store.rename("mine", "other"), "has a model 'other' already"),
-        (lambda: store.rename("nobody", "new"), "no model 'nobody' in the store; stored: mine, mine@1, other"),
-        (lambda: store.rename("mine@1", "new"), "all versions are renamed together"),
-        (lambda: store.remove("min"), "no model 'min' in the store; .* did you mean 'mine'?"),
+        (lambda: store.rename_model("mine", "other"), "has a model 'other' already"),
+        (lambda: store.rename_model("nobody", "new"), "no model 'nobody' in the store; stored: mine, mine@1, other"),
+        (lambda: store.rename_model("mine@1", "new"), "all versions are renamed together"),
+        (lambda: store.remove_models("min"), "no model 'min' in the store; .* did you mean 'mine'?"),
         (
             lambda: resolution.set_default("nobody"),
             f"unknown model 'nobody'; models: {', '.join(NAMES)}, mine, mine@1, other",

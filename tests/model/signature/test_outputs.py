@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.signature.outputs import OUTPUTS, kind_of_output, quantised_miss
+from model.signature.outputs import OUTPUTS, detect_output, quantized_sum_tolerance
 
 
 @pytest.mark.parametrize(
@@ -20,21 +20,21 @@ def test_every_kind_of_output_is_told_and_made_probabilities(
     rows: list[list[float]], kind: str, expected: list[list[float]]
 ) -> None:
     given = np.array(rows, np.float32)
-    assert kind_of_output(given) == kind
+    assert detect_output(given) == kind
     assert np.allclose(OUTPUTS[kind](given), expected, atol=1e-6)
 
 
 def test_the_quantised_probabilities_of_an_int8_network_are_probabilities() -> None:
     rows = np.array([[0.0, 0.98828125, 0.0], [0.66, 0.32, 0.0]], np.float32)
-    assert kind_of_output(rows, miss=quantised_miss(1 / 256, 3)) == "probabilities"
+    assert detect_output(rows, tolerance=quantized_sum_tolerance(1 / 256, 3)) == "probabilities"
     # A thousand classes at under half a step each are a thousand zeros, and the rest has lost what they had.
     many = np.zeros((2, 1000), np.float32)
     many[:, 0] = 0.7
-    assert kind_of_output(many, miss=quantised_miss(1 / 256, 1000)) == "probabilities"
+    assert detect_output(many, tolerance=quantized_sum_tolerance(1 / 256, 1000)) == "probabilities"
 
 
 def test_numbers_that_add_up_to_about_one_by_chance_are_no_probabilities() -> None:
     rows = np.array([[0.51, 0.53], [0.48, 0.5]], np.float32)
-    assert kind_of_output(rows) == "independent probabilities"
-    assert kind_of_output(rows, "sigmoid", miss=0.5) == "independent probabilities"
-    assert kind_of_output(rows, "softmax") == "probabilities"
+    assert detect_output(rows) == "independent probabilities"
+    assert detect_output(rows, "sigmoid", tolerance=0.5) == "independent probabilities"
+    assert detect_output(rows, "softmax") == "probabilities"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.signature.rows import is_ours, split_rows
+from model.signature.rows import are_valid_outputs, split_rows
 
 
 def test_rows_are_told_apart_by_their_widths() -> None:
@@ -28,13 +28,13 @@ def test_two_classes_may_be_one_number() -> None:
     [(("probabilities", "known"), 5), (("probabilities", "features"), 3), (("probabilities", "known"), 3)],
 )
 def test_widths_that_do_not_add_up_are_refused(outputs: tuple[str, ...], width: int) -> None:
-    with pytest.raises(ValueError, match=f"^{width} numbers a picture are not the rows probabilities, "):
+    with pytest.raises(ValueError, match=f"^{width} numbers for a picture are not the outputs probabilities, "):
         split_rows(np.zeros((1, width), np.float32), outputs, 3, "probabilities")
 
 
 def test_only_known_names_in_a_known_order_are_rows() -> None:
-    assert is_ours(())
-    assert is_ours(("probabilities", "known", "imagenet"))
-    assert not is_ours(("known", "probabilities"))
-    assert not is_ours(("probabilities", "probabilities"))
-    assert not is_ours(("probabilities", "age"))
+    assert are_valid_outputs(())
+    assert are_valid_outputs(("probabilities", "known", "imagenet"))
+    assert not are_valid_outputs(("known", "probabilities"))
+    assert not are_valid_outputs(("probabilities", "probabilities"))
+    assert not are_valid_outputs(("probabilities", "age"))

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.export.quantization import complete
-from model.inference.classifier import to_tensor
-from model.registry.card import Card, how_known
-from model.signature.scaling import READ, SCALINGS, as_wanted
+from model.export.quantization import bake_in_pre_and_postprocessing
+from model.inference.lite import images_to_tensor
+from model.registry.card import Card, describe_scaling_source
+from model.signature.scaling import READ, SCALINGS, to_network_input
 from tests.drawn import draw_images
 
 
@@ -33,12 +33,12 @@ def test_every_engine_gets_the_same_numbers(name: str) -> None:
     import keras
 
     images = draw_images(3, 8)
-    exact = np.asarray(as_wanted(images, name, keras.Input((8, 8, 3))))
+    exact = np.asarray(to_network_input(images, name, keras.Input((8, 8, 3))))
     assert np.allclose(
-        to_tensor(images, SCALINGS[name], {"dtype": np.float32, "quantization": (0.0, 0)}), exact, atol=1e-4
+        images_to_tensor(images, SCALINGS[name], {"dtype": np.float32, "quantization": (0.0, 0)}), exact, atol=1e-4
     )
     idle = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Identity()])
-    inside = complete(idle, Card("", (), 8, 0, 0, "", "", "", scaling=name))
+    inside = bake_in_pre_and_postprocessing(idle, Card("", (), 8, 0, 0, "", "", "", scaling=name))
     assert np.allclose(np.asarray(inside(images)), exact, atol=1e-4)
 
 
@@ -47,10 +47,10 @@ def test_caffe_is_what_keras_makes_for_resnet50() -> None:
 
     images = draw_images(2, 8)
     expected = keras.applications.resnet50.preprocess_input(images.astype(np.float32))
-    assert np.allclose(np.asarray(as_wanted(images, "caffe", keras.Input((8, 8, 3)))), expected, atol=1e-4)
+    assert np.allclose(np.asarray(to_network_input(images, "caffe", keras.Input((8, 8, 3)))), expected, atol=1e-4)
 
 
 def test_how_a_scaling_is_known_is_said() -> None:
     card = Card("", (), 8, 0, 0, "", "", "", scaling_from=READ, scaling_why="its input is whole numbers")
-    assert how_known(card) == "read in the file: its input is whole numbers"
-    assert how_known(Card("", (), 8, 0, 0, "", "", "")) == ""
+    assert describe_scaling_source(card) == "read in the file: its input is whole numbers"
+    assert describe_scaling_source(Card("", (), 8, 0, 0, "", "", "")) == ""

@@ -120,7 +120,7 @@ def test_a_zip_goes_in_once_and_says_what_is_stored(tmp_path: Path, at_once: Non
     added = add_file(tmp_path / "deep.zip", ModelOptions("mine", "cat,dog,frog", "none"))
     assert (added.model.title, added.model.suffix) == ("mine", ".h5")
     assert added.conversion.startswith("It was a SavedModel; stored is an .h5 file")
-    assert added.conversion in model_text.added(added)
+    assert added.conversion in model_text.added_text(added)
     assert hashlib.sha256(convert_to_h5(parts_of("deep.zip"))).hexdigest() == added.model.sha256
     again = add_file(write_folder(tmp_path / "again", parts_of("deep.zip")), ModelOptions("other"))
     assert (again.model.title, again.facts) == ("mine", None)

@@ -1,0 +1,29 @@
+"""The bytes of a picture file on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.i18n.translations import gettext as _
+from model.images.decoder import MAX_BYTES, InvalidImage
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file; of one that is too large, only one byte more than the limit.
+
+    Raises:
+        InvalidImage: It cannot be read.
+    """
+    if path.is_dir():
+        raise InvalidImage(_("This folder holds no pictures."))
+    if path.exists() and not path.is_file():
+        raise InvalidImage(_("This is a device or a pipe, not a file."))
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InvalidImage(_("There is no such file.")) from None
+    except (OSError, ValueError) as error:
+        raise InvalidImage(
+            _("This file cannot be read: {reason}.").format(reason=getattr(error, "strerror", None) or error)
+        ) from None
