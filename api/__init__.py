@@ -1,6 +1,6 @@
 """The classifier over HTTP: requests in, JSON out.
 
-It serves alone, or inside the dashboard's server.
+It runs as a server of its own, or inside the dashboard's server.
 """
 
-__all__ = ["addresses", "app", "headers", "problems", "process", "settings"]
+__all__ = ["addresses", "app", "headers", "problems", "process"]

@@ -1,4 +1,4 @@
-"""python -m api: the classifier over HTTP, without the pages."""
+"""The command `python -m api`: serve the classifier over HTTP, without the pages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import sys
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from api.app import create_app
-from api.process import allow_many_connections, give_large_memory_back
-from api.settings import SettingsError, read_settings, settings_table, unknown_variables
+from api.server import serve as serve_alone
 from api.sockets import ListenError, listen, url_of
-from model.common.errors import BundleError
+from api.workers import serve_with_workers, warn_of_too_many
+from model.common.errors import BundleError, SettingError
+from model.common.settings import AUTO, read_settings, settings_table, unknown_variables
 from model.inference.pool import choose
 
-SHUTDOWN_SECONDS = 30  # for what is in flight at SIGTERM
 SETTINGS = "Settings from the environment:\n\n\b\n" + "\n".join(
-    f"{name}  {meaning} [{default}]" for name, meaning, default in settings_table()
+    f"{name}  {meaning} [{default}]" for name, meaning, default in settings_table(api_only=True)
 )
 command = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -27,26 +26,31 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="Model that answers when a request names none: a name or a path.")
+        str | None, typer.Option(help="Model that answers if a request names none: a name or a path.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="keras or int8.")] = None,
+    engine: Annotated[str | None, typer.Option(help="keras, int8, or auto: by accuracy.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer behind the one port.")] = None,
 ) -> None:
-    """Serve the classifier over HTTP, without the pages. Options win over the environment."""
+    """Serve the classifier over HTTP, without the pages. Options take precedence over the environment."""
     try:
-        settings = read_settings(host=host, port=port, model=model, engine=engine)
-        choose(settings.model, engine, settings.engine, paths=True)
+        settings = read_settings(host=host, port=port, model=model, engine=engine, workers=workers)
+        choose(settings.model, None if engine == AUTO else engine, settings.engine, paths=True)
         listener = listen(settings.host, settings.port)
-    except (SettingsError, BundleError, ListenError) as error:
+    except (SettingError, BundleError, ListenError) as error:
         sys.exit(str(error))
-    for line in unknown_variables():
-        print(line, file=sys.stderr)
-    allow_many_connections()
-    give_large_memory_back()
-    print(f"{url_of(listener)}, described at {url_of(listener)}/api/docs", flush=True)
-    config = uvicorn.Config(
-        create_app(settings), log_level="warning", access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    for line in (*unknown_variables(), warn_of_too_many(settings.workers)):
+        if line:
+            print(line, file=sys.stderr)
+    url = url_of(listener)
+    if settings.workers > 1:
+        serve_with_workers(settings, listener, lambda: _say(url))
+    else:
+        _say(url)
+        serve_alone(create_app(settings), listener)
+
+
+def _say(url: str) -> None:
+    print(f"{url}, described at {url}/api/docs", flush=True)
 
 
 if __name__ == "__main__":

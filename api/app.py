@@ -1,4 +1,4 @@
-"""The application, to serve alone or inside the dashboard."""
+"""The application, to run alone or inside the dashboard."""
 
 from __future__ import annotations
 
@@ -10,36 +10,44 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from api.headers import Guarded, api_headers
+from api.headers import HeadersMiddleware, api_headers
 from api.inference import Inference
-from api.limits import Bodies, Token
-from api.metrics import Measured, Metrics
+from api.limits import BodyLimitMiddleware, TokenMiddleware
+from api.metrics import Metrics, MetricsMiddleware
 from api.problems import handle_problems
 from api.routes import router
-from api.settings import Settings
+from api.teach import router as teach_router
+from model.common.settings import Settings
 from model.inference.pool import POOL, Pool
 
-ABOUT = (
+_ABOUT = (
     "What an image classifier sees, over HTTP. An error is JSON with a sentence in `error`; `/api/health` has `status`."
 )
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Warm the default model up in a thread; at the end let the threads finish what they have."""
+    """Warm up the default model in a thread; at the end, let the threads finish their work."""
     inference: Inference = app.state.inference
     threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
     yield
-    inference.threads.shutdown(wait=True)
+    inference.many.shutdown(wait=True)
+    for threads in (inference.threads, inference.few):
+        threads.shutdown(wait=True)
     inference.loaders.shutdown(wait=False, cancel_futures=True)
 
 
 def create_app(settings: Settings, pool: Pool = POOL) -> FastAPI:
-    """The API with these settings over the networks of `pool`."""
-    # Its documentation page brings its scripts along: it works without the internet, and tells no third party.
+    """Create the API.
+
+    Args:
+        settings: The settings.
+        pool: The loaded networks.
+    """
+    # The documentation page includes its scripts: it works without the internet and contacts no third party.
     app: FastAPI = FastAPIOffline(
         title="Vitrine",
-        description=ABOUT,
+        description=_ABOUT,
         version="1",
         lifespan=lifespan,
         docs_url="/api/docs",
@@ -48,18 +56,19 @@ def create_app(settings: Settings, pool: Pool = POOL) -> FastAPI:
         swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         static_url="/api/docs/files",
     )
-    app.state.inference = inference = Inference(settings, pool)
-    app.state.metrics = metrics = Metrics(lambda: inference.inside)
+    app.state.metrics = metrics = Metrics()
+    app.state.inference = Inference(settings, pool, metrics)
     handle_problems(app)
     app.include_router(router)
+    app.include_router(teach_router)
     # Each is put around those before it.
-    app.add_middleware(Bodies, settings=settings)
+    app.add_middleware(BodyLimitMiddleware, settings=settings)
     if settings.api_token:
-        app.add_middleware(Token, token=settings.api_token.get_secret_value())
-    if settings.origins:
+        app.add_middleware(TokenMiddleware, token=settings.api_token)
+    if settings.cors:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+            CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"], allow_headers=["*"]
         )
-    app.add_middleware(Measured, metrics=metrics)
-    app.add_middleware(Guarded, wanted=api_headers)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(HeadersMiddleware, wanted=api_headers)
     return app

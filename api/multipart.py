@@ -1,4 +1,4 @@
-"""A form's files, taken out of it while it streams in; nothing is written to disk."""
+"""Extract a form's files while it streams in; nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -13,80 +13,101 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.problems import Problem
 from model.images.decoder import MAX_BYTES
 
-# What a client sends wrong is told to the client: the log would grow as strangers please.
+# The client is told what it sends wrong; in the log, strangers could write as much as they like.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
-LONGEST_NAME = 255
-MOST_FIELDS = 100  # parts that are not files; they are read over
+_MAX_NAME = 255
+MAX_FIELDS = 100  # parts that are not files, which are ignored
 
 
 @dataclass
 class File:
-    """One file of a form: its name as it came, and its bytes."""
+    """A file of a form: its name as it came, and its bytes."""
 
     name: str
     content: bytearray = field(default_factory=bytearray)
 
 
-class Form:
-    """What the parser calls back, piece by piece. A part is a file if it has a file's name or an image's type."""
+class _FormParser:
+    """The parser's callbacks. A part of the form is a file if it has a file name or an image type.
 
-    def __init__(self, most: int) -> None:
+    Args:
+        limit: The maximum number of files.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.files: list[File] = []
-        self.most, self.fields = most, 0
+        self.limit, self.fields = limit, 0
         self.headers: dict[bytes, bytes] = {}
         self.name, self.value = bytearray(), bytearray()
         self.open: File | None = None
         self.ended = False
 
     def on_part_begin(self) -> None:
+        """Start a part."""
         self.headers, self.open = {}, None
 
     def on_header_begin(self) -> None:
+        """Start a header."""
         self.name, self.value = bytearray(), bytearray()
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        """Add to the header's name."""
         self.name += data[start:end]
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Add to the header's value."""
         self.value += data[start:end]
 
     def on_header_end(self) -> None:
+        """Store the header."""
         self.headers[bytes(self.name).lower()] = bytes(self.value)
 
     def on_headers_finished(self) -> None:
+        """Start a file, or count a field."""
         _, options = parse_options_header(self.headers.get(b"content-disposition", b""))
         kind = self.headers.get(b"content-type", b"").strip().lower()
         if b"filename" not in options and not kind.startswith(b"image/"):
             self.fields += 1
-            if self.fields > MOST_FIELDS:
+            if self.fields > MAX_FIELDS:
                 raise Problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {MOST_FIELDS} fields without a file"
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {MAX_FIELDS} fields without a file"
                 )
             return
-        if len(self.files) >= self.most:
-            many = f"more than {self.most} files came in one request"
-            sentence = many if self.most > 1 else "more than one file came; /api/predict takes many"
+        if len(self.files) >= self.limit:
+            many = f"more than {self.limit} files came in one request"
+            sentence = many if self.limit > 1 else "more than one file came; /api/predict takes many"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         name = options.get(b"filename", options.get(b"name", b"")).decode("utf-8", "replace")
-        self.open = File(name[:LONGEST_NAME])
+        self.open = File(name[:_MAX_NAME])
         self.files.append(self.open)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self.open is not None and len(self.open.content) <= MAX_BYTES:  # one byte more says that it is too large
+        """Add to the file."""
+        if self.open is not None and len(self.open.content) <= MAX_BYTES:  # one byte more shows that it is too large
             self.open.content += data[start:end]
 
     def on_end(self) -> None:
+        """Note that the form is complete."""
         self.ended = True
 
 
-CALLBACKS = [name for name in vars(Form) if name.startswith("on_")]
+_CALLBACKS = [name for name in vars(_FormParser) if name.startswith("on_")]
 
 
-async def read_form(chunks: AsyncIterator[bytes], content_type: str, most: int) -> list[File]:
-    """The files of a multipart body in their order, those of an empty file chooser left out. Raises Problem."""
+async def read_form(chunks: AsyncIterator[bytes], content_type: str, limit: int) -> list[File]:
+    """Read the files of a multipart body in their order, without those of empty file choosers.
+
+    Args:
+        chunks: The body.
+        content_type: The value of the header.
+        limit: The maximum number of files.
+
+    Raises:
+        Problem: It is not a complete form, or has too many parts.
+    """
     _, options = parse_options_header(content_type)
-    form = Form(most)
-    callbacks = {name: getattr(form, name) for name in CALLBACKS}
+    form = _FormParser(limit)
+    callbacks = {name: getattr(form, name) for name in _CALLBACKS}
     try:
         parser = MultipartParser(options.get(b"boundary", b""), callbacks)  # type: ignore[arg-type]
         if not options.get(b"boundary"):

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.settings import Settings
 from benchmarks.servers import API, Server, started
+from model.common.settings import Settings
 from model.inference.pool import Pool
 from tests.api.clients import SAMPLES, MakeClient
 from tests.drawn import encode, picture

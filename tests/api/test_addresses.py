@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from api.addresses import base_path, routes
+from api.addresses import api_routes, base_path
 from api.app import create_app
-from api.settings import Settings
+from model.common.settings import Settings
 from model.inference.pool import Pool
 from tests.api.clients import MakeClient
 
@@ -23,7 +23,7 @@ def pages(base: str, pool: Pool, **settings: object) -> TestClient:
         return HTMLResponse("<title>a page</title>")
 
     api = create_app(Settings(**{"engine": "int8"} | settings), pool)
-    return TestClient(Starlette(routes=[*routes(api, base), Mount(base, routes=[Route("/{rest:path}", page)])]))
+    return TestClient(Starlette(routes=[*api_routes(api, base), Mount(base, routes=[Route("/{rest:path}", page)])]))
 
 
 @pytest.mark.parametrize("given", ["vitrine", "/vitrine", "vitrine/", "/vitrine/"])

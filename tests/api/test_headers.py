@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.headers import Guarded
+from api.headers import HeadersMiddleware
 from tests.api.clients import MakeClient
 
 DATA = "default-src 'none'; frame-ancestors 'self'"
@@ -45,7 +45,7 @@ def test_each_piece_goes_out_as_it_comes_and_headers_that_stand_stay() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    guarded = Guarded(app, lambda scope: [(b"referrer-policy", b"same-origin"), (b"x-other", b"1")])
+    guarded = HeadersMiddleware(app, lambda scope: [(b"referrer-policy", b"same-origin"), (b"x-other", b"1")])
     with ThreadPoolExecutor(1) as apart:  # the browser of other tests has a loop in this thread
         apart.submit(asyncio.run, guarded({"type": "http", "path": "/"}, receive, send)).result()
     assert sent[0]["headers"] == [(b"Referrer-Policy", b"no-referrer"), (b"x-other", b"1")]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import struct
+from pathlib import Path
+from threading import Timer
+
 import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from api.metrics import FOLDER_VARIABLE, Metrics
 from model.registry.resolution import DEFAULT
 
 
@@ -43,3 +50,14 @@ def test_addresses_that_do_not_exist_make_no_new_names(path: str, client: TestCl
     for number in range(20):
         client.get(path.format(number))
     assert values(client)["vitrine_requests_total", "none,404"] == 20
+
+
+def test_a_file_that_a_worker_is_just_making_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    made = tmp_path / "counter_1.db"
+    made.touch()  # as it is for a moment: prometheus_client takes it for a file that is whole
+    metrics = Metrics()
+    with pytest.raises(struct.error):
+        list(MultiProcessCollector(None, str(tmp_path)).collect())
+    Timer(0.1, os.truncate, (made, 2**16)).start()
+    assert b"python_info" in metrics.text()

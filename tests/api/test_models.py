@@ -108,6 +108,8 @@ def test_the_description_names_every_route_and_error(client: TestClient) -> None
         "/api/predict",
         "/api/models",
         "/api/models/{name}",
+        "/api/teach",
+        "/api/teach/{project}/{label}",
         "/api/health",
         "/metrics",
     }

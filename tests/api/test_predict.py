@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -12,14 +15,15 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from api.bodies import MOST_PARTS
-from api.multipart import MOST_FIELDS
+from api.bodies import MAX_JSON_PARTS
+from api.multipart import MAX_FIELDS
+from model.common.settings import Settings
 from model.history import prediction_log
 from model.images.decoder import MAX_BYTES
 from model.inference.classifier import Classifier
 from model.inference.pool import Pool
 from model.inference.prediction import to_record
-from model.registry.card import read_card
+from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
 from model.signature.outputs import OUTPUTS
 from tests.api.clients import MakeClient
@@ -45,6 +49,20 @@ def test_answer_is_the_classifiers(client: TestClient, photo: bytes) -> None:
     assert 0 < answer["milliseconds"] < 60_000
 
 
+def test_the_engine_is_the_requests_or_else_the_one_that_was_measured_to_do(
+    make_client: MakeClient, tmp_path: Path, drawn: bytes
+) -> None:
+    for name, int8 in (("even", 0.9), ("worse", 0.8)):
+        shutil.copytree(find_bundle("small"), tmp_path / "bundles" / name)
+        row = {"n": 10000, "keras": 0.9, "int8": int8}
+        write_card(tmp_path / "bundles" / name, replace(read_card(find_bundle("small")), accuracy={"all": row}))
+    client = make_client(pool=Pool(), engine=Settings.engine, model="even")
+    for asked, engine in (("", "int8"), ("?engine=keras", "keras"), ("?model=worse", "keras")):
+        assert client.post(f"/predict{asked}", files={"image": drawn}).json()["engine"] == engine
+    wished = make_client(pool=Pool(), engine="int8")
+    assert wished.post("/predict?model=worse", files={"image": drawn}).json()["engine"] == "int8"
+
+
 def test_an_answer_is_the_record_of_the_command_line(client: TestClient, photo: bytes) -> None:
     prediction = Classifier.load("default", "int8").classify(photo).prediction
     expected = {"success": True} | to_record("horse.jpg", prediction, top_k=3) | {"milliseconds": ANY}
@@ -57,8 +75,8 @@ def test_the_description_has_the_fields_of_an_answer(client: TestClient, photo: 
     answer = client.post("/predict", files={"image": photo}).json()
     schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
     described = list(schemas["Answer"]["properties"])
-    described.remove("looks_like")  # of networks that know ImageNet's classes
-    assert described == [*answer, "note"]
+    optional = {"looks_like", "prediction_set"} - answer.keys()  # not every network has them
+    assert [name for name in described if name not in optional] == [*answer, "note"]
     assert list(schemas["Score"]["properties"]) == list(answer["predictions"][0])
 
 
@@ -177,10 +195,10 @@ PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
     ("headers", "body", "sentence"),
     [
         (MULTIPART, b"", "cut off"),
-        (MULTIPART, b"--x--\r\n", "holds no file"),
+        (MULTIPART, b"--x--\r\n", "has no file"),
         (MULTIPART, b"nonsense", "cannot be read"),
         (MULTIPART, PART + b"half of it", "cut off"),
-        (MULTIPART, b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n', "holds no file"),
+        (MULTIPART, b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n', "has no file"),
         (MULTIPART, (PART + b"a\r\n") * 2 + b"--x--\r\n", "more than one file came; /api/predict takes many"),
         (MULTIPART, b"--x\r\nContent-Disposition\r\n\r\n", "cannot be read"),
         ({"Content-Type": "multipart/form-data"}, PART, "names no boundary"),
@@ -196,7 +214,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
         (JSON, b'{"image": "not base64!"}', "is not base64"),
         (JSON, b'{"image": "a"}', "is not base64"),
         (JSON, b'{"image": "' + "é".encode() + b'"}', "is not base64"),
-        (JSON, b"[" + b"1," * MOST_PARTS + b"1]", "more than 1000 parts"),
+        (JSON, b"[" + b"1," * MAX_JSON_PARTS + b"1]", "more than 1000 parts"),
     ],
 )
 def test_a_body_that_cannot_be_used_is_422(
@@ -208,7 +226,7 @@ def test_a_body_that_cannot_be_used_is_422(
 
 
 def test_more_fields_than_a_form_needs_are_413(client: TestClient) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * (MOST_FIELDS + 1)
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * (MAX_FIELDS + 1)
     assert client.post("/predict", content=body + b"--x--\r\n", headers=MULTIPART).status_code == 413
 
 
@@ -232,7 +250,7 @@ def test_numbers_that_are_no_probabilities_are_500_and_not_kept(
 ) -> None:
     monkeypatch.setitem(OUTPUTS, "probabilities", lambda rows: np.full_like(rows, np.nan))
     client = make_client(history=True)
-    sentence = f"model {DEFAULT!r} gave something else than probabilities for this picture"
+    sentence = f"model {DEFAULT!r} returned something other than probabilities for this picture"
     for address in ("/predict", "/api/predict"):
         refused = client.post(address, files={"images": photo})
         assert (refused.status_code, refused.json()) == (500, {"success": False, "error": sentence})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,17 +24,13 @@ from api.process import allow_many_connections
 from benchmarks.load import form_request
 from benchmarks.servers import API, PAGES, ROOT, Server, started
 from model.inference import http_client
+from model.registry.card import read_card, write_card
+from model.registry.resolution import find_bundle
+from tests.api.clients import post
 from tests.drawn import encode
 
 INT8 = {"VITRINE_ENGINE": "int8"}
 IDLE = 1000
-
-
-def post(server: Server, content: bytes, path: str = "/predict") -> str:
-    """The class that a server answers."""
-    request = urllib.request.Request(f"{server.url}{path}", content, {"Content-Type": "image/jpeg"})
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return str(json.load(response)["category"])
 
 
 def wait_until_refused(server: Server, photo: bytes) -> None:
@@ -58,21 +56,29 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_it_imports_neither_streamlit_nor_tensorflow_and_stays_small(api: Server, photo: bytes) -> None:
-    assert post(api, photo) == "horse"
-    files = Path(f"/proc/{api.process.pid}/maps").read_text()
-    assert "ai_edge_litert" in files
-    assert "tensorflow" not in files
-    assert "streamlit" not in files
-    assert api.memory() < 250
+@pytest.mark.parametrize("arguments", [["--engine", "int8"], ["--model", "even"]], ids=["wished", "by accuracy"])
+def test_with_int8_it_imports_neither_streamlit_nor_tensorflow_and_stays_small(
+    arguments: list[str], photo: bytes, tmp_path: Path
+) -> None:
+    """Which engine answers if nothing is wished is up to the figures on the card."""
+    shutil.copytree(find_bundle("best"), tmp_path / "bundles" / "even")
+    accuracy = {"all": {"n": 10000, "keras": 0.9, "int8": 0.9}}
+    write_card(tmp_path / "bundles" / "even", replace(read_card(find_bundle("best")), accuracy=accuracy))
+    with started([*API, *arguments], {"VITRINE_HOME": str(tmp_path)}) as server:
+        assert post(server, photo) == "horse"
+        files = Path(f"/proc/{server.process.pid}/maps").read_text()
+        assert "ai_edge_litert" in files
+        assert "tensorflow" not in files
+        assert "streamlit" not in files
+        assert server.memory() < 250
 
 
 def test_the_command_lines_client_is_answered(api: Server, photo: bytes) -> None:
-    prediction = http_client.ask(http_client.predict_url(api.url, engine="int8"), photo)
+    prediction = http_client.post_picture(http_client.predict_url(api.url, engine="int8"), photo)
     assert (prediction.best.label, prediction.engine) == ("horse", "int8")
     for broken in (b"", b"--picture\r\n"):
         with pytest.raises(http_client.ServerError, match=r"answers 400: .*"):
-            http_client.ask(http_client.predict_url(api.url), broken)
+            http_client.post_picture(http_client.predict_url(api.url), broken)
 
 
 def test_what_it_says_at_the_start() -> None:
@@ -101,7 +107,7 @@ def test_a_port_that_is_taken_is_a_sentence(api: Server) -> None:
     assert ended.stderr == f"cannot listen on 127.0.0.1, port {api.port}: Address already in use\n"
 
 
-@pytest.mark.parametrize("arguments", [API, PAGES], ids=["api", "dashboard"])
+@pytest.mark.parametrize("arguments", [API, [*API, "--workers", "2"], PAGES], ids=["api", "two workers", "dashboard"])
 def test_sigterm_finishes_what_is_in_flight(arguments: list[str], photo: bytes) -> None:
     request = form_request("http://localhost/predict", photo)
     with started(arguments, INT8, "/api/models") as server, connected(server) as connection, connected(server):
