@@ -1,4 +1,4 @@
 """The pages: `streamlit run dashboard/app.py`.
 
-A file a page in views/; what pages are made of lies in the other rooms.
+Each page is a file in views/; its parts are in the other rooms.
 """

@@ -1,4 +1,4 @@
-"""The frame of every page: title, navigation."""
+"""The frame of every page: title and navigation."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ st.html(STYLE)
 page = st.navigation(
     [
         st.Page("views/classify.py", title=_("Classify"), icon=":material/image_search:", default=True),
+        st.Page("views/teach.py", title=_("Teach"), url_path="teach", icon=":material/school:"),
         st.Page("views/gallery.py", title=_("Gallery"), url_path="gallery", icon=":material/photo_library:"),
         st.Page("views/compare.py", title=_("Compare"), url_path="compare", icon=":material/compare_arrows:"),
         st.Page("views/training.py", title=_("Training"), url_path="training", icon=":material/show_chart:"),
@@ -30,8 +31,8 @@ page = st.navigation(
     position="top",
 )
 with st.container(key="language"):
-    visitor_language.choose()
-visitor_notice.greet()
+    visitor_language.language_switch()
+visitor_notice.show_notice()
 network_choice.show_unknown(st.query_params.get("model", ""))
 try:
     page.run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import time
 import unicodedata
@@ -13,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-PASSWORD = "VITRINE_PASSWORD"
+from model.common.settings import read_settings
+
 SESSION_SECONDS = 12 * 3600
 MAX_SESSIONS = 1000
 FORGET_SECONDS = 3600  # after the last wrong password, until it is forgotten
@@ -23,7 +23,7 @@ _Clock = Callable[[], float]
 
 def owner_password() -> str:
     """Return the owner's password; empty if none is set."""
-    return os.environ.get(PASSWORD, "")
+    return read_settings("password").password
 
 
 def is_right(given: str) -> bool:

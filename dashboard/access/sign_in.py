@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.problems import problem_response
-from dashboard.access.password import LOGIN_LIMITER, PASSWORD, SESSIONS, is_right, owner_password
+from dashboard.access.password import LOGIN_LIMITER, SESSIONS, is_right, owner_password
 from dashboard.access.visitors import FOREIGN, classify_connection
 
 _PATH = "/owner"
@@ -44,7 +44,7 @@ def sign_in_routes(base: str, names: Collection[str]) -> list[Route]:
 async def _sign_in(request: Request, path: str) -> Response:
     """Exchange the password for a cookie; nothing is awaited between asking the limiter and recording the result."""
     if not owner_password():
-        return problem_response(HTTPStatus.NOT_FOUND, f"this server has no password; {PASSWORD} gives it one")
+        return problem_response(HTTPStatus.NOT_FOUND, "this server has no password; VITRINE_PASSWORD gives it one")
     given = await _read_password(request)
     if given is None:
         sentence = 'send JSON as in {"password": "…"}, with the content type application/json'

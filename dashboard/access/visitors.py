@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.access.password import SESSIONS
-from model.common.errors import VitrineError
+from model.common.settings import read_settings
 
 STANDING_HEADER = (
     "x-vitrine-visitor"  # passes the result of `classify_connection` on to the session; clients cannot send it
@@ -20,14 +19,9 @@ STANDING_HEADER = (
 LOCAL = "here"  # a page of this server, opened on the same machine
 REMOTE = "ours"  # a page of this server, opened elsewhere
 FOREIGN = ""  # a page of another site, or unknown
-LOCAL_OWNER = "VITRINE_LOCAL_OWNER"
 # Headers in which proxies describe their clients. No browser sends any of these.
 _FORWARDED = re.compile(rb".*(forward|original).*|via|(.*-)?(ip|clientip|remote-addr|external-address)")
 _USUAL_PORTS = (":80", ":443")  # browsers omit these
-
-
-class LocalOwnerError(VitrineError, ValueError):
-    """VITRINE_LOCAL_OWNER has an invalid value; the message lists the valid ones."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +44,17 @@ class Visitor:
 
 def is_shared() -> bool:
     """Return whether the page has a public link: then all connections come from this machine."""
-    return os.environ.get("VITRINE_SHARE", "0") not in ("", "0")
+    return read_settings("share").share
 
 
 def is_local_owner() -> bool:
     """Return whether visitors from this machine are the owner.
 
     Raises:
-        LocalOwnerError: The setting has an invalid value.
+        SettingError: The setting has an invalid value.
     """
-    given = os.environ.get(LOCAL_OWNER, "1")
-    if given not in ("", "0", "1"):
-        raise LocalOwnerError(f"{LOCAL_OWNER} is {given!r}; it can be 1, or 0 to ask this machine for the password too")
-    return given != "0" and not is_shared()
+    settings = read_settings("local_owner", "share")
+    return settings.local_owner and not settings.share
 
 
 def classify_connection(scope: Scope, names: Collection[str] = ()) -> str:
@@ -136,6 +128,7 @@ class StandingMiddleware:
         self.app, self.names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
         if scope["type"] in ("http", "websocket"):
             mark = STANDING_HEADER.encode()
             headers = [pair for pair in scope["headers"] if pair[0].lower() != mark]

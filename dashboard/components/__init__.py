@@ -1,6 +1,16 @@
-"""What Vitrine adds to Streamlit: tables of links, contact sheets, heat maps, the clipboard, the address.
+"""What Vitrine adds to Streamlit: tables of links, contact sheets, heat maps, the clipboard, classes.
 
-They draw what they are given, and know no network.
+They draw what they are given and know nothing about networks.
 """
 
-__all__ = ["clipboard", "confusion_matrix", "contact_sheet", "css", "heat_map", "plotly_chart", "query_params"]
+__all__ = [
+    "class_board",
+    "clipboard",
+    "confusion_matrix",
+    "contact_sheet",
+    "css",
+    "heat_map",
+    "plotly_chart",
+    "query_params",
+    "try_out",
+]

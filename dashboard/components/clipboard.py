@@ -1,4 +1,4 @@
-"""Pictures from the clipboard: they are handed to the page's drop area, so that they go the way of dropped ones."""
+"""Paste pictures from the clipboard: they go to the page's drop area, like dropped ones."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import streamlit as st
 
 from model.i18n.translations import gettext as _
 
-HTML = """<button type="button" hidden>
+_HTML = """<button type="button" hidden>
   <svg aria-hidden="true" width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor">
     <rect x="3" y="3" width="10" height="11.5" rx="1.5"/><rect x="5.5" y="1.3" width="5" height="3" rx="1"/>
   </svg><span class="label"></span>
 </button>
 <span class="problem" role="status"></span>"""
 
-CSS = """
+_CSS = """
 :host, div { font-family: var(--st-font); }
 button {
   display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer;
@@ -28,8 +28,8 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .problem:empty { display: none; }
 """
 
-# The drop area checks sizes, uploads and shows the files; what it is given here is as hostile as what is dropped.
-JS = """
+# The drop area checks, uploads and shows the files; pasted files are as untrusted as dropped ones.
+_JS = """
 const FIELDS = "input, textarea, [contenteditable]"
 
 export default function ({ data, parentElement }) {
@@ -76,20 +76,20 @@ export default function ({ data, parentElement }) {
 }
 """
 
-_paste = st.components.v2.component("vitrine_paste", html=HTML, css=CSS, js=JS)
+_paste = st.components.v2.component("vitrine_paste", html=_HTML, css=_CSS, js=_JS)
 
 
 def paste_button(key: str = "paste") -> None:
-    """A button that takes a picture from the clipboard; Ctrl+V anywhere on the page does the same.
+    """Draw a button that takes a picture from the clipboard; Ctrl+V anywhere on the page does the same.
 
-    The page must have a drop area; a picture comes out of that one.
+    The page must have a drop area.
     """
     _paste(
         data={
             "label": _("Paste"),
-            "hint": _("Take a picture from the clipboard, as Ctrl+V does"),
-            "nothing": _("The clipboard holds no picture."),
-            "keys": _("The browser gives the clipboard only for Ctrl+V."),
+            "hint": _("Paste a picture from the clipboard, like Ctrl+V"),
+            "nothing": _("There is no picture in the clipboard."),
+            "keys": _("This browser pastes only with Ctrl+V."),
             "file": _("pasted"),
         },
         key=key,

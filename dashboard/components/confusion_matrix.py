@@ -1,7 +1,7 @@
-"""A confusion matrix as a table whose cells are links, drawn as one element.
+"""A confusion matrix as a table of links.
 
-HTML and not a chart: the keyboard reaches each cell, a screen reader knows its row and column, and the page has it a
-third of a second earlier than Plotly could draw it.
+It is HTML, not a chart: the keyboard reaches each cell, a screen reader knows its row and column, and it is on the page
+a third of a second before a Plotly chart would be.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 
 RIGHT, WRONG = "46, 158, 91", "204, 102, 119"
-STRONG = 0.55  # the most a cell is filled with: the theme's text stays readable on it
+MAX_OPACITY = 0.55  # of a cell's colour: the theme's text stays readable on it
 
-CSS = """
+_CSS = """
 .matrix { overflow-x: auto; }
 table { border-collapse: separate; border-spacing: 1px; width: 100%; table-layout: fixed; }
 table { color: var(--st-text-color); font: 12px/1.3 var(--st-font); }
@@ -41,7 +41,7 @@ a:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 1p
 a[aria-current] { outline: 3px solid currentColor; }
 """
 
-JS = """
+_JS = """
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
   const add = (parent, tag, text = "", attributes = {}) => {
@@ -96,7 +96,7 @@ export default function (component) {
 }
 """
 
-_matrix = st.components.v2.component("vitrine_matrix", html="<div></div>", css=CSS, js=JS)
+_matrix = st.components.v2.component("vitrine_matrix", html="<div></div>", css=_CSS, js=_JS)
 
 
 def cells(
@@ -106,10 +106,14 @@ def cells(
     shares: bool,
     chosen: tuple[int, int] | None,
 ) -> dict[str, dict[str, Any]]:
-    """What stands in each cell that holds pictures, by `row,column` among the classes shown.
+    """Return the cells with pictures, by `row,column` among the shown classes.
 
-    confusion: int (classes, classes), [true][answer]; places: the classes shown, in order; shares: per cent of the row
-    instead of numbers; chosen: the true class and the answer of the cell that is framed.
+    Args:
+        confusion: int (classes, classes), [true][predicted].
+        classes: The names of the classes.
+        places: The indices of the shown classes, in order.
+        shares: Percentages of the row instead of counts.
+        chosen: The true and the predicted class of the highlighted cell.
     """
     totals = np.maximum(confusion.sum(axis=1), 1)
     part = confusion[np.ix_(places, places)] / totals[list(places), None]
@@ -118,11 +122,11 @@ def cells(
     found: dict[str, dict[str, Any]] = {}
     for row, column in np.argwhere(part > 0).tolist():
         true, answer, right = places[row], places[column], row == column
-        # The root, because small shares are to be seen as well.
-        strength = STRONG * float(np.sqrt(part[row, column] / most[right]))
+        # The square root, so that small shares are visible too.
+        strength = MAX_OPACITY * float(np.sqrt(part[row, column] / most[right]))
         found[f"{row},{column}"] = {
             "text": decimal(100 * part[row, column]) if shares else str(confusion[true, answer]),
-            "title": _("{count} of {total} pictures of {true} are answered {answer}: {share}").format(
+            "title": _("{count} of {total} pictures of {true} are predicted as {answer}: {share}").format(
                 count=confusion[true, answer],
                 total=totals[true],
                 true=class_name(classes[true], classes),
@@ -130,23 +134,30 @@ def cells(
                 share=percentage(part[row, column]),
             ),
             "color": f"{RIGHT if right else WRONG}, {strength:.3f}",
-            "href": query_params.url("evaluation", link_of(classes[true], classes[answer])),
+            "href": query_params.url("evaluation", _cell_query(classes[true], classes[answer])),
             "place": [true, answer],
             "chosen": chosen == (true, answer),
         }
     return found
 
 
-def link_of(true: str, answer: str) -> dict[str, list[str]]:
-    """The address of the page with a cell's pictures."""
+def _cell_query(true: str, answer: str) -> dict[str, list[str]]:
+    """Return the query of the page with a cell's pictures."""
     return query_params.query(("set", "engine", "cells"), true=true, answer=answer)
 
 
 def show_matrix(
     names: Sequence[str], found: dict[str, dict[str, Any]], key: str, on_cell: Callable[[int, int], None]
 ) -> None:
-    """Draw the table. names: the classes shown; found: of `cells`; on_cell hears the true class and the answer that
-    were clicked, before the page is drawn again."""
+    """Draw the table.
+
+    Args:
+        names: The names of the shown classes.
+        found: The cells, from `cells`.
+        key: The widget's key.
+        on_cell: Called with the true and the predicted class when a cell is clicked, before the page is drawn
+            again.
+    """
 
     def clicked() -> None:
         place = st.session_state[key].cell
@@ -154,9 +165,9 @@ def show_matrix(
             on_cell(*place)
 
     data = {
-        "title": _("How many pictures of each true class get each answer"),
+        "title": _("Confusion matrix: true classes in rows, predicted classes in columns"),
         "truth": _("true class"),
-        "answer": _("answer"),
+        "answer": _("predicted class"),
         "names": list(names),
         "cells": found,
     }

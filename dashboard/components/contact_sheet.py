@@ -1,4 +1,4 @@
-"""A contact sheet: many small pictures as links, drawn as one element; a click is answered without a new page."""
+"""A contact sheet: many small pictures as links; a click is handled without loading a new page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.images.thumbnails import encode_jpeg, encode_png
 
 SIDE = 96  # pixels of a picture on the page
 
-CSS = """
+_CSS = """
 .sheet {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 6px; margin: 0; padding: 2px;
   list-style: none;
@@ -37,7 +37,7 @@ CSS = """
 .sheet span:last-of-type { padding-bottom: 3px; }
 """
 
-JS = """
+_JS = """
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
   const list = document.createElement("ul")
@@ -82,8 +82,17 @@ export default function (component) {
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture: its place in the set, where a click leads, its name, what stands below and on it; verdict: `right`,
-    `wrong` or neither."""
+    """A picture on the sheet.
+
+    Attributes:
+        place: Its index in the set.
+        image: Its URL.
+        href: Where the link leads.
+        name: Its name.
+        lines: The lines below it.
+        verdict: `right`, `wrong` or neither.
+        badge: The text on it.
+    """
 
     place: int
     image: str
@@ -94,16 +103,22 @@ class Cell:
     badge: str = ""
 
 
-def small_url(image: np.ndarray) -> str:
-    """A picture, uint8 (height, width, channels), small enough for a sheet; a small one's pixels stay as they are."""
+def thumbnail_url(image: np.ndarray) -> str:
+    """Return a data URL of a picture, uint8 (height, width, channels); small pictures keep their pixels."""
     return data_url(encode_png(image) if max(image.shape) <= SIDE else encode_jpeg(array_to_image(image), SIDE))
 
 
-_sheet = st.components.v2.component("vitrine_sheet", html="<div></div>\n<div></div>", css=CSS, js=JS)
+_sheet = st.components.v2.component("vitrine_sheet", html="<div></div>\n<div></div>", css=_CSS, js=_JS)
 
 
 def show_sheet(title: str, cells: list[Cell], key: str) -> int | None:
-    """Draw the pictures; returns the place of the one that was clicked just now. title: for a screen reader."""
+    """Draw the pictures and return the index of the one that was just clicked.
+
+    Args:
+        title: A title for screen readers.
+        cells: The pictures.
+        key: The widget's key.
+    """
     result = _sheet(
         data={"title": title, "cells": [asdict(cell) for cell in cells]}, key=key, on_opened_change=lambda: None
     )

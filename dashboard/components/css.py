@@ -1,4 +1,4 @@
-"""The few rules that the theme cannot say: picture buttons and a narrower page."""
+"""The rules that the theme cannot express: picture buttons and a narrower page."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ STYLE = """<style>
 @media (max-width: 640px) {
   [class*="st-key-picture-"] img { max-height: 190px; }
   .st-key-waiting { height: 110px; min-height: 0; }
+  /* Columns under each other: the answer in words, the picture, what belongs to the answer, what the network sees. */
+  [class*="st-key-wide-answer-"] > * > * { flex-direction: column; gap: 1rem; }
+  [class*="st-key-wide-answer-"] > * > * > *,
+  [class*="st-key-wide-answer-"] > * > * > * > * { display: contents; }
+  [class*="st-key-wide-answer-"] > * > * > * > * > * { order: 2; }
+  [class*="st-key-wide-answer-"] > * > * > * > * > :has(> [class*="st-key-picture-"]) { order: 1; }
+  [class*="st-key-wide-answer-"] > * > * > * > * > :has(> [class*="st-key-headline-"]) { order: 0; }
+  [class*="st-key-wide-answer-"] > * > * > * > * > :has(> [class*="st-key-seen-"]) { order: 3; }
 }
 </style>"""
 
@@ -46,10 +54,15 @@ STYLE = """<style>
 def tile_style(
     pictures: Mapping[str, bytes], side: str, bars: Mapping[str, float] | None = None, opened: str = ""
 ) -> str:
-    """CSS that shows a JPEG on the button of each key, with a bar of a share of its width, and frames the opened one;
-    side is a CSS length.
+    """Return CSS that shows a JPEG on each button, with a bar below, and frames the open one.
 
-    A button keeps its name for a screen reader and its place in the keyboard's order; a picture alone has neither.
+    As a button, a picture keeps its name for screen readers and its place in the keyboard's order.
+
+    Args:
+        pictures: The JPEGs by the buttons' keys.
+        side: The side of the buttons, a CSS length.
+        bars: The length of each bar, 0 to 1.
+        opened: The key of the open picture's button.
     """
     rules = [
         f".st-key-{key} button {{ background-image: url({data_url(content)}); width: {side}; height: {side}; }}"

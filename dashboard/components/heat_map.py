@@ -1,4 +1,4 @@
-"""A map laid over a picture, with a slider that blends the two in the browser, without asking the server."""
+"""A heat map over a picture, with a slider that blends the two in the browser."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from model.images.thumbnails import encode_jpeg
 from model.signature.shapes import InputShape
 
 SIDE = 420  # pixels of the picture on the page
-# From black over red to pale yellow, evenly by brightness, so that it reads without colours, too.
-RAMP = np.array([hex_to_rgb(hue) for hue in sequential.Inferno])
+# From black to red to pale yellow with even brightness, so that it is readable without colours too.
+_RAMP = np.array([hex_to_rgb(hue) for hue in sequential.Inferno])
 
-HTML = """<figure>
+_HTML = """<figure>
   <div class="both"><img class="picture"><img class="map"></div>
   <figcaption><span class="low"></span><span class="ramp"></span><span class="high"></span></figcaption>
   <label><span class="name"></span><input type="range" min="0" max="100" step="5" value="60"></label>
 </figure>"""
 
-CSS = """
+_CSS = """
 figure { margin: 0; font-family: var(--st-font); font-size: 0.875rem; color: var(--st-text-color); }
 .both { position: relative; border-radius: var(--st-base-radius); overflow: hidden; }
 .both img { position: absolute; inset: 0; width: 100%; height: 100%; }
@@ -35,7 +35,7 @@ input { flex: 1; accent-color: var(--st-primary-color); min-height: 1.5rem; }
 input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 """
 
-JS = """
+_JS = """
 export default function ({ data, parentElement }) {
   const find = (name) => parentElement.querySelector(name)
   const show = (image, source, alt) => { if (image.src !== source) image.src = source; image.alt = alt }
@@ -52,19 +52,23 @@ export default function ({ data, parentElement }) {
 }
 """
 
-_overlay = st.components.v2.component("vitrine_overlay", html=HTML, css=CSS, js=JS)
+_overlay = st.components.v2.component("vitrine_overlay", html=_HTML, css=_CSS, js=_JS)
 
 
 def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
-    """What the network is given of the picture, under the map.
+    """Draw what the network sees of the picture, below the map.
 
-    preview: the picture as a JPEG; marks: float (height, width), 0 to 1.
+    Args:
+        preview: The picture as a JPEG.
+        marks: The map, float (height, width), 0 to 1.
+        alt: A description for people who cannot see it.
+        key: The widget's key.
     """
-    shape = enlarged(marks)
+    shape = display_shape(marks)
     _overlay(
         data={
-            "picture": data_url(encode_jpeg(seen_part(preview, shape), SIDE)),
-            "map": data_url(encode_jpeg(heat(marks, shape), SIDE)),
+            "picture": data_url(encode_jpeg(visible_part(preview, shape), SIDE)),
+            "map": data_url(encode_jpeg(colorize(marks, shape), SIDE)),
             "width": shape.width,
             "height": shape.height,
             "ramp": f"linear-gradient(90deg, {', '.join(sequential.Inferno)})",
@@ -78,23 +82,23 @@ def show_overlay(preview: bytes, marks: np.ndarray, alt: str, key: str) -> None:
     )
 
 
-def enlarged(marks: np.ndarray) -> InputShape:
-    """A map's proportions with SIDE pixels along its longer side."""
+def display_shape(marks: np.ndarray) -> InputShape:
+    """Return a map's shape with SIDE pixels on its longer side."""
     height, width = (max(1, round(SIDE * side / max(marks.shape))) for side in marks.shape)
     return InputShape(height, width)
 
 
-def seen_part(preview: bytes, shape: InputShape) -> Image.Image:
-    """The part of the picture that the network is given, RGB, as large as the map is shown."""
+def visible_part(preview: bytes, shape: InputShape) -> Image.Image:
+    """Return the part of the picture that the network sees, RGB, at the size of the map."""
     with Image.open(io.BytesIO(preview)) as image:
         return centre_crop(image.convert("RGB"), shape)
 
 
-def heat(marks: np.ndarray, shape: InputShape) -> Image.Image:
-    """A map as an RGB picture, dark for 0, bright for 1."""
+def colorize(marks: np.ndarray, shape: InputShape) -> Image.Image:
+    """Return a map as an RGB picture, dark for 0, bright for 1."""
     size = shape.width, shape.height
     smooth = Image.fromarray(np.asarray(marks, np.float32)).resize(size, Image.Resampling.BICUBIC)
     values = np.clip(np.asarray(smooth), 0.0, 1.0)
-    places = np.linspace(0.0, 1.0, len(RAMP))
-    channels = [np.interp(values, places, RAMP[:, channel]) for channel in range(3)]
+    places = np.linspace(0.0, 1.0, len(_RAMP))
+    channels = [np.interp(values, places, _RAMP[:, channel]) for channel in range(3)]
     return Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))

@@ -1,5 +1,4 @@
-"""The one way in which a Plotly figure comes onto a page: words that are easy to read, no tool bar, a text for those
-who do not see it."""
+"""Draw Plotly figures: readable text, no tool bar, and a description for people who cannot see them."""
 
 from __future__ import annotations
 
@@ -10,17 +9,24 @@ import streamlit as st
 
 from dashboard.presenters import charts
 
-INKS = {"light": "#3b4649", "dark": "#c3cece"}  # Streamlit's own grey on a chart is too faint to read easily
+INK_COLORS = {"light": "#3b4649", "dark": "#c3cece"}  # Streamlit's own grey on a chart is too faint to read easily
 
 
 def draw(figure: go.Figure, key: str, alt: str, config: dict[str, Any] = charts.CONFIG) -> None:
-    """Draw a chart in the page's theme."""
-    st.plotly_chart(inked(figure, st.context.theme.type or "light"), config=config, key=key, alt=alt)
+    """Draw a chart in the page's theme.
+
+    Args:
+        figure: The figure.
+        key: The widget's key.
+        alt: A description.
+        config: Plotly's configuration.
+    """
+    st.plotly_chart(with_readable_text(figure, st.context.theme.type or "light"), config=config, key=key, alt=alt)
 
 
-def inked(figure: go.Figure, theme: str) -> go.Figure:
-    """The figure with its words in a colour that is easy to read on a `light` or `dark` page."""
-    font = {"color": INKS.get(theme, INKS["light"])}
+def with_readable_text(figure: go.Figure, theme: str) -> go.Figure:
+    """Return the figure with text in a readable colour for a `light` or `dark` page."""
+    font = {"color": INK_COLORS.get(theme, INK_COLORS["light"])}
     figure.update_layout(font=font, legend={"font": font})
     figure.update_traces(textfont=font, selector=lambda trace: trace.type in ("bar", "scatter"))
     figure.update_xaxes(tickfont=font, title={"font": font})

@@ -1,6 +1,6 @@
-"""Choices that live in the address: a view can be sent to somebody, whatever language they read.
+"""Choices in the address: a view can be shared whatever language its readers use.
 
-Streamlit's own binding writes the words that are shown, which change with the language; these write the value itself.
+Streamlit's own binding writes the shown words, which change with the language; these functions write the values.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import streamlit as st
 from dashboard.presenters import phrases
 from model.i18n.translations import gettext as _
 
-KEPT = ("model", "lang")  # what a link to another page takes along
-VIEW = ("set", "engine", "true", "answer", "verdict", "sort", "sure", "page")  # what a view of a test set is made of
+_KEPT = ("model", "lang")  # what links to other pages keep
+VIEW = ("set", "engine", "true", "answer", "verdict", "sort", "sure", "page")  # what defines a view of a test set
 
 
-def given(name: str, options: Sequence[str]) -> str:
-    """What the address says, if that is one of the options, else the first of them."""
+def read(name: str, options: Sequence[str]) -> str:
+    """Return the value in the address if it is one of the options, else the first option."""
     value = st.query_params.get(name, "")
     return value if value in options else options[0]
 
 
-def put(**values: str) -> None:
-    """Write values to the address; an empty one is taken out of it. Another view starts on its first page."""
+def write(**values: str) -> None:
+    """Write values to the address; an empty one is removed. The new view starts on its first page."""
     for name, value in ({"page": ""} | values).items():
         if value:
             st.query_params[name] = value
@@ -42,14 +42,24 @@ def choose(
     width: int | Literal["stretch"] = "stretch",
     named: bool = True,
 ) -> str:
-    """A select box, or a row of switches, whose value is the address's; the first option stands for no entry there."""
+    """Draw a select box, or a row of switches, bound to the address; the first option is not written there.
+
+    Args:
+        label: Its label.
+        name: The name in the address.
+        options: The values.
+        shown: Returns the words for a value.
+        switch: Draw switches instead of a select box.
+        width: The width of the select box.
+        named: Whether the label of the switches is visible.
+    """
     key = f"choose-{name}"
-    pass_over(name, options, label, shown)
-    st.session_state[key] = given(name, options)
+    _drop_invalid(name, options, label, shown)
+    st.session_state[key] = read(name, options)
 
     def changed() -> None:
         value = st.session_state[key]
-        put(**{name: "" if value in (None, options[0]) else value})
+        write(**{name: "" if value in (None, options[0]) else value})
 
     chosen: str | None
     if switch:
@@ -67,51 +77,54 @@ def choose(
     return chosen if chosen is not None and chosen in options else options[0]
 
 
-def pass_over(name: str, options: Sequence[str], label: str, shown: Callable[[str], str]) -> None:
-    """Take a value that is none of the options out of the address, and say once what stands in its place."""
+def _drop_invalid(name: str, options: Sequence[str], label: str, shown: Callable[[str], str]) -> None:
+    """Remove a value that is not an option from the address, and say what is used instead."""
     value = st.query_params.get(name, "")
     if not value or value in options:
         return
     del st.query_params[name]
-    text = _("{label}: there is no {value} here. In its place: {first}.")
-    st.toast(phrases.plain(text.format(label=label, value=repr(value[:60]), first=shown(options[0]))), duration="long")
+    text = _("{label}: there is no {value} here; showing {first} instead.")
+    st.toast(
+        phrases.escape_markdown(text.format(label=label, value=repr(value[:60]), first=shown(options[0]))),
+        duration="long",
+    )
 
 
-def choose_range(label: str, name: str, most: int, form: str) -> tuple[int, int]:
-    """A slider with two ends, 0 to `most`, that stands in the address as `20-80`."""
+def choose_range(label: str, name: str, largest: int, form: str) -> tuple[int, int]:
+    """Draw a slider with two ends, 0 to `largest`, which is in the address as `20-80`."""
     key = f"choose-{name}"
     low, found, high = st.query_params.get(name, "").partition("-")
-    ends = (number(low, most), number(high, most)) if found else (0, most)
+    ends = (parse_number(low, largest), parse_number(high, largest)) if found else (0, largest)
     st.session_state[key] = min(ends), max(ends)
 
     def changed() -> None:
         low, high = st.session_state[key]
-        put(**{name: "" if (low, high) == (0, most) else f"{low}-{high}"})
+        write(**{name: "" if (low, high) == (0, largest) else f"{low}-{high}"})
 
-    st.slider(label, 0, most, (0, most), format=form, key=key, on_change=changed)
+    st.slider(label, 0, largest, (0, largest), format=form, key=key, on_change=changed)
     return min(ends), max(ends)
 
 
 def choose_page(pages: int) -> int:
-    """The page of a long list, 1 for the first; no widget where there is but one."""
-    page = max(1, number(st.query_params.get("page", "1"), pages))
+    """Draw the choice of a page of a long list, and return it, from 1; a single page has no widget."""
+    page = max(1, parse_number(st.query_params.get("page", "1"), pages))
     if pages > 1:
         st.session_state["choose-page"] = page
-        st.pagination(pages, key="choose-page", on_change=lambda: put(page=str(st.session_state["choose-page"])))
+        st.pagination(pages, key="choose-page", on_change=lambda: write(page=str(st.session_state["choose-page"])))
     return page
 
 
-def number(text: str, most: int) -> int:
-    """The number that a text is, 0 to `most`; 0 for one that is none."""
-    return min(int(text), most) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+def parse_number(text: str, largest: int) -> int:
+    """Return the number in a text, 0 to `largest`; 0 if it is not one."""
+    return min(int(text), largest) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def query(names: Sequence[str] = (), **values: str) -> dict[str, list[str]]:
-    """What a link to another page says: network and language, these names as they stand now, and these values."""
-    found = {name: st.query_params.get_all(name) for name in (*KEPT, *names) if name in st.query_params}
+    """Return the query of a link to another page: network and language, these names as they are, and these values."""
+    found = {name: st.query_params.get_all(name) for name in (*_KEPT, *names) if name in st.query_params}
     return found | {name: [value] for name, value in values.items() if value}
 
 
 def url(page: str, query: dict[str, list[str]]) -> str:
-    """A page's address as any page of ours can link to it."""
+    """Return the address of a page, as any page can link to it."""
     return f"./{page}{'?' if query else ''}{urlencode(query, doseq=True)}"

@@ -1,6 +1,6 @@
-"""The parts that pages are put together from, each with its widgets.
+"""The parts of the pages, each with its widgets.
 
-A panel that one page uses alone is here too, so that views stay short.
+Panels that only one page uses are here too, so that views stay short.
 """
 
 __all__ = [
@@ -11,12 +11,14 @@ __all__ = [
     "model_actions",
     "network_choice",
     "network_comparison",
+    "other_pictures",
     "picture_sources",
     "results_grid",
     "run_actions",
     "run_form",
     "run_monitor",
     "selected_picture",
+    "teach_correction",
     "test_set_browser",
     "test_set_picker",
     "visitor_notice",

@@ -1,4 +1,4 @@
-"""One answer in full: the picture, its bars and table; and the sentences for files that have none."""
+"""An answer in full: the picture, its bars and table; or the sentence that says why there is none."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.plotly_chart import draw
-from dashboard.panels import answer_feedback
+from dashboard.panels import answer_feedback, teach_correction
 from dashboard.presenters import charts, phrases
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import resources
 from model.datasets.display_names import class_name
 from model.i18n import translations
-from model.i18n.number_format import decimal, percentage
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
+from model.inference.prediction import Prediction
+from model.inference.unknown import UNKNOWN
 from model.registry.card import Card
 
 
 def show_waiting(card: Card) -> None:
-    """The page before the first picture: where the picture will be, and every class that the answer can be."""
+    """Draw the page before the first picture: where it will be, and all classes the answer can be."""
     left, right = st.columns([2, 3], gap="medium")
     with (
         left,
@@ -39,61 +41,102 @@ def show_waiting(card: Card) -> None:
             charts.empty_chart(card.classes),
             key="probabilities",
             alt=_("An empty bar for each class: {classes}").format(
-                classes=", ".join(class_name(name, card.classes) for name in card.classes[: charts.MOST_BARS])
+                classes=", ".join(
+                    class_name(name, card.classes) for name in card.classes[: charts.bar_count(len(card.classes))]
+                )
             ),
         )
-        if len(card.classes) > charts.MOST_BARS:
-            st.caption(_("The first {count} of {all} classes").format(count=charts.MOST_BARS, all=len(card.classes)))
+        if len(card.classes) > charts.MAX_BARS:
+            text = _("The first {count} of {all} classes")
+            st.caption(text.format(count=charts.FEW_BARS, all=integer(len(card.classes))))
 
 
 def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow: bool = False) -> None:
-    """One file's answer in full: the picture, what the network saw, the answer in words, a bar a class, a table."""
+    """Draw a file's answer in full: the picture, the network's input, the answer in words, bars, a table."""
     answer, card = item.answer, classifier.card
     if answer.prediction is None:
         show_failure(item)
         return
-    left, right = (st.container(), st.container()) if narrow else st.columns([2, 3], gap="medium")
+    with st.container(key=f"{'narrow' if narrow else 'wide'}-answer-{key}"):
+        left, right = (st.container(), st.container()) if narrow else st.columns([2, 3], gap="medium")
     with left:
-        show_pictures(item, card, key)
+        _show_pictures(item, card, key)
     with right:
         best, count = answer.prediction.best, len(answer.prediction.scores)
-        st.subheader(phrases.plain(phrases.headline(answer.prediction)), anchor=False)
-        st.markdown(f"**{phrases.plain_certainty(answer.prediction)}**{verdict(item)}")
+        with st.container(key=f"headline-{key}"):
+            st.subheader(phrases.escape_markdown(phrases.headline(answer.prediction)), anchor=False)
+            st.markdown(f"**{phrases.certainty_markdown(answer.prediction)}**{verdict(item)}")
         if not card.exclusive:
             st.caption(_(phrases.INCLUSIVE))
+        say_set(answer.prediction, card)
         draw(
             charts.probability_chart(answer.prediction),
             key="probabilities" if key == "answer" else f"probabilities-{key}",
             alt=(
                 _("Bars of all {count} classes; {label} leads with {share}")
-                if count <= charts.MOST_BARS
+                if count <= charts.MAX_BARS
                 else _("Bars of the likeliest of {count} classes; {label} leads with {share}")
-            ).format(count=count, label=class_name(best.label, card.classes), share=percentage(best.probability)),
+            ).format(
+                count=integer(count), label=class_name(best.label, card.classes), share=percentage(best.probability)
+            ),
         )
         say_how_many(count)
         if not item.truth:
             answer_feedback.ask_about(item, card)
-        network = phrases.plain(phrases.measured(card, classifier.engine))
+        else:
+            teach_correction.offer(card, item.truth, best.label, item.name, item.content)
+        network = phrases.escape_markdown(phrases.name_with_accuracy(card, classifier.engine))
         st.caption(f"{decimal(answer.prediction.milliseconds)} ms · {network}")
         if answer.prediction.note:
-            st.warning(phrases.plain(answer.prediction.note), icon=":material/image_not_supported:")
-        with st.expander(_("All {count} as a table").format(count=count)):
+            st.warning(phrases.escape_markdown(answer.prediction.note), icon=":material/image_not_supported:")
+        with st.expander(_("All {count} as a table").format(count=integer(count))):
             show_table(answer)
 
 
+def switch_sets() -> None:
+    """The switch on the page that shows prediction sets."""
+
+    def change() -> None:
+        st.session_state.with_sets = st.session_state.sets
+
+    st.toggle(
+        _("Prediction sets"),
+        bool(st.session_state.get("with_sets")),
+        key="sets",
+        on_change=change,
+        help=_(
+            "The classes that the true one is among in 95 % of cases, if the picture is like those it was fitted on"
+        ),
+    )
+
+
+def say_set(prediction: Prediction, card: Card) -> None:
+    """With what confidence the true class is among which, where that is wanted and anybody can tell."""
+    if not st.session_state.get("with_sets"):
+        return
+    if card.sets is None:
+        st.caption(_("This network has no prediction sets."))
+    elif prediction.verdict != UNKNOWN:
+        st.markdown(phrases.escape_markdown(phrases.set_sentence(prediction)), help=phrases.set_help(card.sets))
+
+
 def say_how_many(count: int) -> None:
-    """What a chart of `count` classes leaves out."""
-    if count > charts.MOST_BARS:
+    """Say what a chart of `count` classes leaves out."""
+    if count > charts.MAX_BARS:
         st.caption(
-            _("The {count} likeliest classes; the table has all {all}.").format(count=charts.MOST_BARS, all=count)
+            _("The {count} likeliest classes; the table has all {all}.").format(
+                count=charts.FEW_BARS, all=integer(count)
+            )
         )
 
 
 def verdict(item: Item) -> str:
-    """The true class beside the guess, where it is known."""
+    """Return the true class beside the answer, if it is known; answers outside the classes are not judged."""
     if not item.truth or item.answer.prediction is None:
         return ""
-    truth = phrases.plain(article(class_name(item.truth, item.answer.prediction.labels)))
+    truth = phrases.escape_markdown(_article(class_name(item.truth, item.answer.prediction.labels)))
+    if item.truth not in item.answer.prediction.labels or item.answer.prediction.verdict == UNKNOWN:
+        return f" · {_('it is {truth}').format(truth=truth)}"
     if item.truth in {score.label for score in item.answer.prediction.answers}:
         right = _("right, it is {truth}").format(truth=truth)
         return f" · :green[:material/check: {right}]"
@@ -101,8 +144,8 @@ def verdict(item: Item) -> str:
     return f" · :red[:material/close: {wrong}]"
 
 
-def article(label: str) -> str:
-    """An English class with its article; in other languages the article is part of the sentence or left out."""
+def _article(label: str) -> str:
+    """Return an English class with its article; other languages have it in the sentence or none."""
     return (
         label
         if translations.current_language() != translations.ENGLISH
@@ -110,8 +153,8 @@ def article(label: str) -> str:
     )
 
 
-def show_pictures(item: Item, card: Card, key: str) -> None:
-    """The picture as it came, and the small one that the network really sees, pixel by pixel."""
+def _show_pictures(item: Item, card: Card, key: str) -> None:
+    """Draw the picture as it came, and the small one that the network sees."""
     shape = card.input_shape
     with st.container(key=f"picture-{key}"):
         st.image(item.answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
@@ -127,6 +170,7 @@ def show_pictures(item: Item, card: Card, key: str) -> None:
 
 
 def show_table(answer: Answer) -> None:
+    """Draw all classes with their probabilities."""
     assert answer.prediction is not None
     labels = answer.prediction.labels
     table = pd.DataFrame(
@@ -143,26 +187,28 @@ def show_table(answer: Answer) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height="content" if len(table) <= charts.MOST_BARS else "auto",
+        height="content" if len(table) <= charts.MAX_BARS else "auto",
         column_config=titles,
         alt=_("Every class with its probability"),
     )
 
 
 def show_failure(item: Item) -> None:
+    """Draw why a file has no answer."""
     st.error(
-        f"**{phrases.plain(item.name)}**  \n{phrases.plain(str(item.answer.error))}", icon=":material/broken_image:"
+        f"**{phrases.escape_markdown(item.name)}**  \n{phrases.escape_markdown(str(item.answer.error))}",
+        icon=":material/broken_image:",
     )
 
 
 def answer_all(files: Sequence[tuple[str, bytes]], classifier: Classifier) -> list[Item]:
-    """The answers of many files in their order, with a progress bar that says how many and how long."""
+    """Answer many files in their order, with a progress bar."""
     items: list[Item] = []
     started = shown = time.monotonic()
     place = st.empty()
-    for position, (name, content) in enumerate(files):
-        answer = resources.answer_for(content, classifier)
-        kept = answer_feedback.keep(content, answer, classifier.card)
+    answers = resources.answers_for([content for _name, content in files], classifier)
+    for position, ((name, content), answer) in enumerate(zip(files, answers, strict=True)):
+        kept = answer_feedback.save_if_wanted(content, answer, classifier.card)
         items.append(Item(name, answer, kept=kept, content=content))
         now = time.monotonic()
         if now - shown > 0.15:

@@ -1,4 +1,4 @@
-"""Answers kept in the history, if the visitor wants that, and the visitor's verdict on them."""
+"""Answers saved in the history, if the visitor wants that, and the visitor's feedback on them."""
 
 from __future__ import annotations
 
@@ -8,131 +8,147 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.access import roles
+from dashboard.panels import teach_correction
 from dashboard.presenters import phrases
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import resources
-from model.common.errors import BundleError, SettingError
-from model.common.settings import history_enabled
+from model.common.errors import BundleError
+from model.common.settings import read_settings
 from model.datasets.display_names import class_name
 from model.history import prediction_log
 from model.history.prediction_log import ForgottenError, KeptAnswer
 from model.i18n.translations import gettext as _
 from model.registry.card import Card
 
-Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
+_Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
 
 
-def keeping() -> bool:
-    """Whether this visitor's answers are kept: as the switch says, before that as the setting says."""
+def _keeping() -> bool:
+    """Return whether this visitor's answers are saved: what the switch says, or by default the setting."""
     if "keeping" not in st.session_state:
-        try:
-            st.session_state.keeping = history_enabled()
-        except SettingError as error:
-            st.session_state.keeping = False
-            st.warning(phrases.plain(str(error)))
+        st.session_state.keeping = read_settings("history").history
     return bool(st.session_state.keeping)
 
 
-def switch() -> None:
-    """The switch on the page."""
+def history_switch() -> None:
+    """Draw the switch."""
 
     def change() -> None:
         st.session_state.keeping = st.session_state.keep
 
     st.toggle(
         _("Keep answers"),
-        keeping(),
+        _keeping(),
         key="keep",
         on_change=change,
         help=_("Each answer with a thumbnail of its picture, on this machine's disk; the page History shows them"),
     )
 
 
-def keep(content: bytes, answer: Answer, card: Card) -> int | None:
-    """The number of the answer in the history; one file's answer by a network is kept once a visit."""
+def save_if_wanted(content: bytes, answer: Answer, card: Card) -> int | None:
+    """Save an answer, once for each file and network in a visit, and return its number, or None if it is not saved."""
     if answer.prediction is None:
         return None
-    if (number := numbers().get(name_of(content, card))) is not None or not keeping():
+    if (number := saved_numbers().get(_name_of(content, card))) is not None or not _keeping():
         return number
     try:
-        return keep_now(content, answer, card)
+        return _keep_now(content, answer, card)
     except BundleError as error:
         st.session_state.keeping = False
-        st.warning(phrases.plain(roles.hide_paths(_("Answers are no longer kept: {reason}").format(reason=error))))
+        st.warning(
+            phrases.escape_markdown(roles.hide_paths(_("Answers are no longer kept: {reason}").format(reason=error)))
+        )
         return None
 
 
-def keep_now(content: bytes, answer: Answer, card: Card) -> int:
-    """Keep the answer whatever the switch says: for a visitor who judges it. Raises BundleError."""
+def _keep_now(content: bytes, answer: Answer, card: Card) -> int:
+    """Save an answer whatever the switch says, because a visitor gives feedback. Raises BundleError."""
     assert answer.prediction is not None
-    name, kept = name_of(content, card), numbers()
+    name, kept = _name_of(content, card), saved_numbers()
     if name not in kept:
-        kept[name] = prediction_log.keep(content, answer.prediction, card.sha256, answer.thumbnail)
+        kept[name] = prediction_log.save_answer(content, answer.prediction, card.sha256, answer.thumbnail)
     return kept[name]
 
 
-def numbers() -> dict[tuple[str, str], int]:
-    """The answers of this visit that are kept: their numbers by file and network."""
+def saved_numbers() -> dict[tuple[str, str], int]:
+    """Return the numbers of this visit's saved answers, by file and network."""
     kept: dict[tuple[str, str], int] = st.session_state.setdefault("kept", {})
     return kept
 
 
-def name_of(content: bytes, card: Card) -> tuple[str, str]:
+def _name_of(content: bytes, card: Card) -> tuple[str, str]:
     return hashlib.sha256(content).hexdigest(), resources.fingerprint(card)
 
 
 def ask_about(item: Item, card: Card) -> None:
-    """Ask whether a fresh answer was right; saying so keeps the answer, if it is not kept already."""
-    answer, name = item.answer, name_of(item.content, card)
+    """Ask whether a fresh answer was right; feedback saves the answer."""
+    answer, name = item.answer, _name_of(item.content, card)
     picture_sha256 = name[0]
     if answer.prediction is None:
         return
 
-    def judge(truth: str) -> Verdict:
-        number = keep_now(item.content, answer, card)
+    def judge(truth: str) -> _Verdict:
+        number = _keep_now(item.content, answer, card)
         try:
-            prediction_log.judge(number, picture_sha256, truth)
+            prediction_log.record_feedback(number, picture_sha256, truth)
         except ForgottenError:  # all answers were, in another tab
-            del numbers()[name]
-            number = keep_now(item.content, answer, card)
-            prediction_log.judge(number, picture_sha256, truth)
+            del saved_numbers()[name]
+            number = _keep_now(item.content, answer, card)
+            prediction_log.record_feedback(number, picture_sha256, truth)
+        if answer.prediction and truth != answer.prediction.best.label:
+            teach_correction.put_right(card, truth, item.name, item.content)
         return number, picture_sha256
 
-    said = None if item.kept is None else verdicts().get((item.kept, picture_sha256))
+    said = None if item.kept is None else given_feedback().get((item.kept, picture_sha256))
     key = hashlib.sha256(answer.seen).hexdigest()[:12]
-    ask_verdict(key, answer.prediction.best.label, card.classes, said, judge)
+    _ask_verdict(key, answer.prediction.best.label, card.classes, said, judge)
+    teach_correction.show_ways(
+        card, picture_sha256, lambda truth: teach_correction.put_right(card, truth, item.name, item.content)
+    )
 
 
 def ask_again(answer: KeptAnswer) -> None:
-    """The same of an answer in the history."""
+    """Ask the same about an answer in the history."""
 
-    def judge(truth: str) -> Verdict:
+    def judge(truth: str) -> _Verdict:
         roles.check_owner()  # it may be anybody's
-        prediction_log.judge(answer.id, answer.picture_sha256, truth)
+        prediction_log.record_feedback(answer.id, answer.picture_sha256, truth)
+        if truth != answer.label:
+            teach_correction.put_answer_right(answer, truth)
         return answer.id, answer.picture_sha256
 
-    ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)
+    _ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)
+    teach_correction.show_ways(
+        teach_correction.card_of(answer),
+        answer.picture_sha256,
+        lambda truth: teach_correction.put_answer_right(answer, truth),
+    )
 
 
-def verdicts() -> dict[Verdict, str]:
-    """What was said in this visit: the right classes."""
-    said: dict[Verdict, str] = st.session_state.setdefault("verdicts", {})
+def given_feedback() -> dict[_Verdict, str]:
+    """Return the true classes that were given in this visit."""
+    said: dict[_Verdict, str] = st.session_state.setdefault("verdicts", {})
     return said
 
 
-def ask_verdict(
-    key: str, label: str, classes: Sequence[str], said: str | None, judge: Callable[[str], Verdict]
+def _ask_verdict(
+    key: str, label: str, classes: Sequence[str], said: str | None, judge: Callable[[str], _Verdict]
 ) -> None:
-    """Was this right? One click says yes, a choice says what it is; either can be changed.
+    """Ask whether an answer is right: one click says yes, a choice says what it is; either can be changed.
 
-    said: the right class, if somebody has said so; judge: writes it down and returns what answer it was of.
+    Args:
+        key: The widgets' key.
+        label: The predicted class.
+        classes: The names of the classes.
+        said: The true class, if somebody has said it.
+        judge: Saves the feedback and returns which answer it was for.
     """
 
     def say(truth: str | None) -> None:
         if truth is None:
             return
         try:
-            verdicts()[judge(truth)] = truth
+            given_feedback()[judge(truth)] = truth
         except BundleError as error:
             st.session_state.verdict_problem = str(error)
 
@@ -162,4 +178,4 @@ def ask_verdict(
         if said is not None:
             st.caption(_("Thank you, noted."))
     if problem := st.session_state.pop("verdict_problem", None):
-        st.error(phrases.plain(roles.hide_paths(problem)))
+        st.error(phrases.escape_markdown(roles.hide_paths(problem)))

@@ -1,4 +1,4 @@
-"""The parts of the page Evaluation: one network's figures on a test set."""
+"""The parts of the Evaluation page about one network on a test set."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 
-MOST_CLASSES = 30  # in a chart; the table has them all
+_MOST_CLASSES = 30  # in a chart; the table has them all
 STRIP = 18  # pictures
-COUNTS = {"counts": marked("Counts"), "shares": marked("Shares of the row, %")}
+_COUNTS = {"counts": marked("Counts"), "shares": marked("Shares of the row, %")}
 
 
 def show_metrics(found: Evaluation) -> None:
-    """Accuracy with its interval, how far the confidence is off, how many pictures."""
+    """Draw the accuracy with its interval, the calibration error, and the number of pictures."""
     low, high = wilson_interval(round(found.accuracy * found.n), found.n)
     with st.container(horizontal=True, gap="medium"):
         st.metric(
@@ -56,8 +56,8 @@ def show_metrics(found: Evaluation) -> None:
         st.metric(_("pictures"), integer(found.n), width="content")
 
 
-def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
-    """A chart's numbers as a table, made when it is opened."""
+def show_as_table(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tuple[str, ...] = ()) -> None:
+    """Draw a chart's numbers as a table when it is opened."""
     twin = st.expander(_("As a table"), key=f"twin-{key}", on_change="rerun")
     if twin.open:
         columns = {name: st.column_config.NumberColumn(format="percent") for name in shares}
@@ -65,17 +65,17 @@ def show_twin(key: str, table: Callable[[], pd.DataFrame], alt: str, shares: tup
 
 
 def show_confusion(found: Evaluation, survey: PredictedTestSet) -> None:
-    """The confusion matrix, whose cells are chosen by a click or by the two lists of the filter below it."""
-    st.markdown(_("**What it takes for what**"))
+    """Draw the confusion matrix; cells are chosen by a click or with the two lists below it."""
+    st.markdown(_("**Confusion matrix**: rows are true classes, columns predicted classes"))
     confusion, labels = np.array(found.confusion), [class_name(label, survey.classes) for label in survey.classes]
     kind = query_params.choose(
-        _("Numbers"), "cells", list(COUNTS), lambda name: _(COUNTS[name]), switch=True, named=False
+        _("Numbers"), "cells", list(_COUNTS), lambda name: _(_COUNTS[name]), switch=True, named=False
     )
-    places = most_confused(confusion, MOST_CLASSES)
-    cells = confusion_matrix.cells(confusion, survey.classes, places, kind == "shares", chosen_cell(survey))
+    places = most_confused(confusion, _MOST_CLASSES)
+    cells = confusion_matrix.cells(confusion, survey.classes, places, kind == "shares", _chosen_cell(survey))
 
     def choose(true: int, answer: int) -> None:
-        query_params.put(true=survey.classes[true], answer=survey.classes[answer])
+        query_params.write(true=survey.classes[true], answer=survey.classes[answer])
 
     confusion_matrix.show_matrix([labels[place] for place in places], cells, "confusion", choose)
     if len(places) == len(labels):
@@ -91,7 +91,7 @@ def show_confusion(found: Evaluation, survey: PredictedTestSet) -> None:
             rows = confusion / confusion.sum(axis=1, keepdims=True) if kind == "shares" else confusion
         return pd.DataFrame(rows, columns=labels).assign(**{_("true class"): labels}).set_index(_("true class"))
 
-    show_twin(
+    show_as_table(
         "confusion",
         lambda: table().reset_index(),
         _("Pictures by true class (row) and answer (column)"),
@@ -99,48 +99,48 @@ def show_confusion(found: Evaluation, survey: PredictedTestSet) -> None:
     )
 
 
-def chosen_cell(survey: PredictedTestSet) -> tuple[int, int]:
-    """The places of the true class and the answer that the address names, -1 for any."""
+def _chosen_cell(survey: PredictedTestSet) -> tuple[int, int]:
+    """Return the indices of the true and the predicted class in the address, -1 for any."""
     question = test_set_browser.Filter(
-        query_params.given("true", ["", *survey.classes]), query_params.given("answer", ["", *survey.classes])
+        query_params.read("true", ["", *survey.classes]), query_params.read("answer", ["", *survey.classes])
     ).question(survey.classes)
     return question.true, question.predicted
 
 
 def show_cell(survey: PredictedTestSet, pictures: PictureSet) -> None:
-    """The pictures of the chosen cell, and the way to all of them."""
+    """Draw the pictures of the chosen cell, and a link to all of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(_("**Pictures of a cell**: click one, or choose"), width="content")
         test_set_browser.choose_classes(survey.classes, survey.classes, width=150)
-    true, answer = chosen_cell(survey)
+    true, answer = _chosen_cell(survey)
     if true < 0 and answer < 0:
         return
     places = select(survey, PredictionFilter(true=true, predicted=answer, order="most sure"))
     text = ngettext("{count} picture, the surest first", "{count} pictures, the surest first", len(places))
-    show_strip(text.format(count=integer(len(places))), "cell", survey, pictures, places)
+    _show_strip(text.format(count=integer(len(places))), "cell", survey, pictures, places)
     if len(places) > STRIP:
-        link_to_gallery(
+        _link_to_gallery(
             pictures,
             _("All of them in the gallery"),
-            true=canonical_name(given("true"), pictures.classes),  # the gallery offers the set's classes
-            answer=given("answer"),
+            true=canonical_name(_given("true"), pictures.classes),  # the gallery offers the set's classes
+            answer=_given("answer"),
             sort="most sure",
         )
 
 
-def given(name: str) -> str:
+def _given(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
-def show_strip(title: str, key: str, survey: PredictedTestSet, pictures: PictureSet, places: np.ndarray) -> None:
-    """The first of some pictures under a line of text."""
+def _show_strip(title: str, key: str, survey: PredictedTestSet, pictures: PictureSet, places: np.ndarray) -> None:
+    """Draw the first of some pictures below a line of text."""
     st.caption(title)
     cells = test_set_browser.answered_cells(pictures, survey, places[:STRIP])
     if cells:
         test_set_browser.show_cells(title, pictures, cells, f"strip-{key}")
 
 
-def link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
+def _link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
     st.page_link(
         "views/gallery.py",
         label=label,
@@ -150,8 +150,8 @@ def link_to_gallery(pictures: PictureSet, label: str, **values: str) -> None:
 
 
 def show_reliability(survey: PredictedTestSet) -> None:
-    """Whether it is as often right as it is sure."""
-    st.markdown(_("**Is it right as often as it is sure?**"))
+    """Draw whether the network is right as often as it is sure."""
+    st.markdown(_("**Calibration**: is it right as often as it is sure?"))
     bins = reliability_bins(survey.probabilities, survey.split.labels)
     reliability_diagram.show_reliability(bins, "reliability")
 
@@ -159,7 +159,7 @@ def show_reliability(survey: PredictedTestSet) -> None:
         rows = [(one.low, one.high, one.count, one.confidence, one.accuracy) for one in bins]
         return pd.DataFrame(rows, columns=[_("from"), _("to"), _("pictures"), _("sure on average"), _("right")])
 
-    show_twin(
+    show_as_table(
         "reliability",
         table,
         _("Each range of confidence with its share of right answers"),
@@ -168,14 +168,14 @@ def show_reliability(survey: PredictedTestSet) -> None:
 
 
 def show_classes(found: Evaluation, survey: PredictedTestSet) -> None:
-    """Precision, recall and F1 of each class, worst first."""
+    """Draw precision, recall and F1 of each class, the worst first."""
     st.markdown(_("**Class by class, the worst first** (bar: F1)"))
     each, labels = (
         class_metrics(np.array(found.confusion), survey.classes),
         [class_name(label, survey.classes) for label in survey.classes],
     )
     order = worst_first(each)
-    shown = order[:MOST_CLASSES]
+    shown = order[:_MOST_CLASSES]
     st.html(test_set_figures.class_bars([each[place] for place in shown], labels, shown))
     if shown == order:
         return
@@ -186,18 +186,18 @@ def show_classes(found: Evaluation, survey: PredictedTestSet) -> None:
         ]
         return pd.DataFrame(rows, columns=[_("class"), _("precision"), _("recall"), "F1", _("pictures")])
 
-    show_twin("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
+    show_as_table("classes", table, _("Each class's figures"), (_("precision"), _("recall"), "F1"))
 
 
 def show_mistakes(survey: PredictedTestSet, pictures: PictureSet) -> None:
-    """The surest mistakes, and pictures whose label is probably wrong."""
+    """Draw the most confident mistakes, and pictures whose labels are probably wrong."""
     probabilities, labels = survey.probabilities, survey.split.labels
     wrong, doubtful = confident_mistakes(probabilities, labels), label_errors(probabilities, labels)
     st.markdown(_("**Its surest mistakes**"))
     text = ngettext("{count} mistake in all", "{count} mistakes in all", len(wrong)).format(count=integer(len(wrong)))
-    show_strip(text, "mistakes", survey, pictures, wrong)
+    _show_strip(text, "mistakes", survey, pictures, wrong)
     if len(wrong) > STRIP:
-        link_to_gallery(pictures, _("All mistakes in the gallery"), verdict="wrong", sort="most sure")
+        _link_to_gallery(pictures, _("All mistakes in the gallery"), verdict="wrong", sort="most sure")
     st.markdown(_("**Labels that are probably wrong**"))
     text = ngettext(
         "{count} picture whose label the network doubts for good reason (confident learning). Only sound for pictures "
@@ -206,4 +206,4 @@ def show_mistakes(survey: PredictedTestSet, pictures: PictureSet) -> None:
         "that it was not trained on: look for yourself.",
         len(doubtful),
     )
-    show_strip(text.format(count=integer(len(doubtful))), "doubtful", survey, pictures, doubtful)
+    _show_strip(text.format(count=integer(len(doubtful))), "doubtful", survey, pictures, doubtful)

@@ -1,4 +1,4 @@
-"""What the Models page does with networks: take one in, change one, hand one out."""
+"""The actions of the Models page: add, change and download networks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from model.registry import resolution, store
 from model.registry.card import Card
 from model.registry.catalog import STORED, Entry
 from model.signature.scaling import SCALINGS
-from model.signature.shapes import SizeError, sides_of
+from model.signature.shapes import SizeError, parse_sides
 
-FIND_OUT = "find out"
+_FIND_OUT = "find out"
 
 
 def open_one(name: str) -> None:
+    """Open a network's details."""
     st.query_params["name"] = name
 
 
-def attempt(change: Callable[[], object]) -> bool:
-    """Change the store, and whether that went well; what went wrong is a sentence on the page drawn next."""
+def _attempt(change: Callable[[], object]) -> bool:
+    """Change the store and return whether that worked; if not, the next page says why."""
     try:
         roles.check_owner()
         change()
@@ -42,58 +43,59 @@ def attempt(change: Callable[[], object]) -> bool:
     return True
 
 
-def set_default(name: str) -> None:
-    attempt(lambda: resolution.set_default(name))
+def _set_default(name: str) -> None:
+    _attempt(lambda: resolution.set_default(name))
 
 
 def rename(old: str) -> None:
+    """Rename a network."""
     new = st.session_state[f"rename-{old}"].strip()
-    if attempt(lambda: store.rename(old, new)):
+    if _attempt(lambda: store.rename_model(old, new)):
         open_one(new)
 
 
-def remove(name: str) -> None:
+def _remove(name: str) -> None:
     def work() -> None:
         # A row of several versions goes one by one: the card says which.
-        st.session_state.removed = store.remove(name)
+        st.session_state.removed = store.remove_models(name)
 
-    if attempt(work):
+    if _attempt(work):
         st.query_params.pop("name", None)
 
 
-def confirm(name: str, scaling: str) -> None:
-    if attempt(lambda: store.confirm(name, scaling)):
+def _confirm(name: str, scaling: str) -> None:
+    if _attempt(lambda: store.confirm_scaling(name, scaling)):
         about = _(SCALINGS[scaling].about)
         st.session_state.model_news = _("From now on {name} gets pixels as {scaling}.").format(name=name, scaling=about)
 
 
-def undo() -> None:
+def _undo() -> None:
     models = st.session_state.removed
-    if attempt(lambda: store.restore(models)):
+    if _attempt(lambda: store.restore_models(models)):
         open_one(models[0].title)
     if roles.is_owner():
         st.session_state.pop("removed")
 
 
 def show_messages() -> None:
-    """What the last click did, where that needs words, and the way back for whoever may go it."""
+    """Say what the last click did, with an undo button for those who may undo it."""
     if problem := st.session_state.pop("model_problem", None):
-        st.error(phrases.plain(problem))
+        st.error(phrases.escape_markdown(problem))
     if news := st.session_state.pop("model_news", None):
-        st.success(phrases.plain(news), icon=":material/check:")
+        st.success(phrases.escape_markdown(news), icon=":material/check:")
     if (models := st.session_state.get("removed")) and roles.is_owner():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/delete: {model_text.removed(models)}", width="content")
-            st.button(_("Undo"), icon=":material/undo:", on_click=undo, key="undo")
+            st.markdown(f":material/delete: {model_text.removed_text(models)}", width="content")
+            st.button(_("Undo"), icon=":material/undo:", on_click=_undo, key="undo")
 
 
 def add_network() -> None:
-    """The dialog that takes a network in; its title is of the visitor's language, so it is made when it opens."""
-    st.dialog(_("Add a network"))(ask_for_network)()
+    """Open the dialog to add a network; it is created when it opens, because its title depends on the language."""
+    st.dialog(_("Add a network"))(_ask_for_network)()
 
 
-def ask_for_network() -> None:
-    """Upload a file, say what is known of it, and have it looked over."""
+def _ask_for_network() -> None:
+    """Draw the fields: a file and what is known about it."""
     st.caption(
         _("Keras (.keras or .h5; of Keras 2 a zipped SavedModel too) or LiteRT (.tflite). No code in it is run.")
     )
@@ -109,7 +111,7 @@ def ask_for_network() -> None:
     with st.expander(_("Details")):
         scaling = st.selectbox(
             _("It wants pixels as"),
-            [FIND_OUT, *SCALINGS],
+            [_FIND_OUT, *SCALINGS],
             format_func=lambda key: _(SCALINGS[key].about) if key in SCALINGS else _("find out, or guess 0 to 1"),
             key="network-scaling",
         )
@@ -120,45 +122,45 @@ def ask_for_network() -> None:
         )
     if st.button(_("Add"), type="primary", disabled=upload is None, key="network-add") and upload:
         try:
-            names = names_of(classes.strip(), (listed.name, listed.getvalue()) if listed else None)
-            sides = sides_of(size)
+            names = _names_of(classes.strip(), (listed.name, listed.getvalue()) if listed else None)
+            sides = parse_sides(size)
         except (NamesError, SizeError) as error:
-            st.error(phrases.plain(str(error)))
+            st.error(phrases.escape_markdown(str(error)))
             return
-        wishes = ModelOptions(name.strip(), names, "" if scaling == FIND_OUT else scaling, *sides)
+        wishes = ModelOptions(name.strip(), names, "" if scaling == _FIND_OUT else scaling, *sides)
         take(upload.name, upload.getvalue(), wishes)
 
 
-def names_of(typed: str, file: tuple[str, bytes] | None) -> Names:
-    """The classes' names as they were typed, or from a file; no path is followed here. Raises NamesError."""
+def _names_of(typed: str, file: tuple[str, bytes] | None) -> Names:
+    """Return the class names as typed, or from an uploaded file; no path is followed. Raises NamesError."""
     if file and not typed:
-        return parse_names(file[1], phrases.file_name(file[0]))
+        return parse_names(file[1], phrases.safe_file_name(file[0]))
     return parse_typed_names(typed, _("Classes, in their order")) if typed else []
 
 
 def take(file: str, content: bytes, wishes: ModelOptions) -> None:
     """Store an uploaded file and open it, or say in the dialog why not."""
     with TemporaryDirectory() as folder, st.spinner(_("Looking the file over, a few seconds")):
-        path = Path(folder) / phrases.file_name(file)
+        path = Path(folder) / phrases.safe_file_name(file)
         try:
             roles.check_owner()
             path.write_bytes(content)
             added = add_file(path, wishes)
         except BundleError as error:
-            st.error(phrases.plain(str(error)))
+            st.error(phrases.escape_markdown(str(error)))
             return
-    st.session_state.model_news = model_text.added(added)
+    st.session_state.model_news = model_text.added_text(added)
     open_one(added.model.title)
     st.rerun()
 
 
 def show_changes(entry: Entry) -> None:
-    """What can be done with a network: the default, and for one of the store a name and its end."""
+    """Draw what can be done with a network: make it the default, rename it, remove it."""
     st.button(
         _("The default") if entry.default else _("Make it the default"),
         icon=":material/star:",
         key=f"default-{entry.name}",
-        on_click=set_default,
+        on_click=_set_default,
         args=(entry.name,),
         disabled=entry.default,
     )
@@ -170,20 +172,20 @@ def show_changes(entry: Entry) -> None:
             st.button(_("Rename"), key=f"rename-do-{entry.name}", on_click=rename, args=(entry.name,), type="primary")
     if entry.card is not None and not entry.card.is_guess:
         with st.popover(_("Pixels"), icon=":material/tune:"):
-            ask_for_scaling(entry.name, entry.card)
-    st.button(_("Delete"), icon=":material/delete:", key=f"remove-{entry.name}", on_click=remove, args=(entry.name,))
+            _ask_for_scaling(entry.name, entry.card)
+    st.button(_("Delete"), icon=":material/delete:", key=f"remove-{entry.name}", on_click=_remove, args=(entry.name,))
 
 
 def show_guess(entry: Entry, card: Card, may_change: bool) -> None:
-    """That nobody knows yet what a network wants for a pixel, and how to say so."""
-    st.warning(model_text.guessed(card), icon=":material/help:")
+    """Say that a network's scaling is a guess, and how to confirm or correct it."""
+    st.warning(model_text.guess_warning(card), icon=":material/help:")
     if may_change and entry.origin == STORED:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            ask_for_scaling(entry.name, card)
+            _ask_for_scaling(entry.name, card)
 
 
-def ask_for_scaling(name: str, card: Card) -> None:
-    """Choose what a stored network wants for a pixel, or say that it is right as it is."""
+def _ask_for_scaling(name: str, card: Card) -> None:
+    """Draw the choice of a stored network's scaling, and the button that confirms it."""
     chosen = st.selectbox(
         _("It wants pixels as"),
         list(SCALINGS),
@@ -196,15 +198,15 @@ def ask_for_scaling(name: str, card: Card) -> None:
         icon=":material/check:",
         type="primary",
         key=f"confirm-{name}",
-        on_click=confirm,
+        on_click=_confirm,
         args=(name, chosen),
     )
 
 
 def show_downloads(entry: Entry, card: Card) -> None:
-    """A button for each kind of file that the network can be had as; one that must be made first says so.
+    """Draw a button for each kind of file; one that must be made first says so.
 
-    Making one takes minutes of this machine: the owner's. Visitors get those that are there.
+    Making one takes minutes of this machine, so only the owner may; visitors get those that exist.
     """
     owner = roles.is_owner()
     made: set[tuple[str, str]] = st.session_state.setdefault("made_files", set())
@@ -215,7 +217,7 @@ def show_downloads(entry: Entry, card: Card) -> None:
             if not file and not owner:
                 continue
             if file or (resources.fingerprint(card), suffix) in made:
-                show_download(entry.name, suffix, label, owners=not file)
+                _show_download(entry.name, suffix, label, owners=not file)
             elif st.button(
                 _("Make {file}").format(file=label), icon=":material/build:", key=f"make-{suffix}-{entry.name}"
             ):
@@ -224,11 +226,11 @@ def show_downloads(entry: Entry, card: Card) -> None:
                 st.caption(_("Made from the sample pictures: measure it before you rely on it."))
 
 
-def show_download(name: str, suffix: str, label: str, owners: bool) -> None:
-    """The button that saves a file. owners: whether it is for the owner alone, as one that had to be made is."""
+def _show_download(name: str, suffix: str, label: str, owners: bool) -> None:
+    """Draw the button that downloads a file."""
 
     def content() -> bytes:
-        return resources.converted(name, suffix)
+        return resources.converted_file(name, suffix)
 
     st.download_button(
         label,
@@ -242,12 +244,13 @@ def show_download(name: str, suffix: str, label: str, owners: bool) -> None:
 
 
 def make(name: str, card: Card, suffix: str, made: set[tuple[str, str]]) -> None:
+    """Make a file."""
     try:
         roles.check_owner()
         with st.spinner(_("Turning the network into another kind of file, some seconds")):
-            resources.converted(name, suffix)
+            resources.converted_file(name, suffix)
     except BundleError as error:
-        st.error(phrases.plain(str(error)))
+        st.error(phrases.escape_markdown(str(error)))
         return
     made.add((resources.fingerprint(card), suffix))
     st.rerun()

@@ -1,4 +1,4 @@
-"""The choice of the network on a page, and what stands there when it cannot be used."""
+"""The choice of the network on a page, and what is there if it cannot be used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NoReturn
 import streamlit as st
 
 from dashboard.access import roles
-from dashboard.panels import answer_feedback
+from dashboard.panels import answer_details, answer_feedback
 from dashboard.presenters import phrases
 from dashboard.services import resources
+from dashboard.services.stand_in import stand_in_for
 from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
@@ -18,52 +19,56 @@ from model.registry.card import Card
 from model.registry.resolution import bundle_folders, default_name
 
 
-def use_model() -> tuple[str, Card]:
-    """The chosen network's name and card; a network that cannot be used is a sentence, and the page ends there."""
+def choose_network() -> tuple[str, Card]:
+    """Return the chosen network's name and card; if it cannot be used, say why and stop the page."""
     try:
-        model = choose_model()
+        model = _choose_model()
         return model, resources.card(model)
     except BundleError as error:
-        refuse(error)
+        stop_with_error(error)
 
 
-def warm(model: str, engine: str | None = None) -> Classifier:
-    """The network, after one quiet line while it loads; one that does not load is a sentence, and the page ends there.
+def load_or_stop(model: str, engine: str | None = None) -> Classifier:
+    """Return the network, with a quiet line while it loads; if it cannot be loaded, say why and stop the page.
 
-    Whoever shows an answer beside a card takes the network's own: the name may stand for another one by now.
+    Next to an answer, use the network's own card: its name may stand for another network by now.
     """
     try:
         if resources.is_warm(model, engine):
             return resources.classifier(model, engine)
+        if engine is None and (ready := stand_in_for(model)):
+            return ready
         with st.spinner(_("Warming up the network, a few seconds the first time")):
             return resources.classifier(model, engine)
     except BundleError as error:
-        refuse(error)
+        stop_with_error(error)
 
 
-def refuse(error: BundleError) -> NoReturn:
-    st.error(phrases.plain(roles.hide_paths(_("The network cannot be used: {reason}").format(reason=error))))
+def stop_with_error(error: BundleError) -> NoReturn:
+    """Say what is wrong and stop the page."""
+    st.error(phrases.escape_markdown(roles.hide_paths(_("The network cannot be used: {reason}").format(reason=error))))
     st.stop()
 
 
-def choose_model() -> str:
-    """The name of the network to ask, from the page's settings; a choice is offered only where there is one."""
+def _choose_model() -> str:
+    """Return the name of the chosen network; there is a widget only if there is a choice."""
     names = list(bundle_folders())
     model = default_name(names)
     names.sort(key=model.__ne__)  # the default comes first: the address names only another choice
     with st.popover(_("Settings"), icon=":material/tune:"):
         if len(names) > 1:
-            follow(names)
+            correct_choice(names)
             model = st.selectbox(_("Network"), names, key="model", bind="query-params")
             st.session_state.chosen_model = model
-        answer_feedback.switch()
+        answer_feedback.history_switch()
+        answer_details.switch_sets()
     return model
 
 
 def show_unknown(model: str) -> None:
-    """Say that the address names a network that is not here, and which one answers.
+    """Say that the network in the address is not here, and which one answers instead.
 
-    Streamlit takes such a name out of the address by itself, so the sentence goes with the next click.
+    Streamlit removes such a name from the address by itself, so the sentence disappears with the next click.
     """
     if not model:
         return
@@ -71,16 +76,19 @@ def show_unknown(model: str) -> None:
         names = list(bundle_folders())
         if model not in names:
             text = _("There is no network {name} here: the default answers, {model}.")
-            st.warning(phrases.plain(text.format(name=repr(model[:60]), model=default_name(names))))
+            st.warning(phrases.escape_markdown(text.format(name=repr(model[:60]), model=default_name(names))))
     except BundleError:
         return  # the page that needs a network says so
 
 
-def follow(names: Sequence[str]) -> None:
-    """Correct the choice before it is drawn. names: the default first.
+def correct_choice(names: Sequence[str]) -> None:
+    """Correct the choice before it is drawn.
 
-    A choice lasts from page to page. Without one, a default that somebody changes takes effect here at once; so does
-    the end of the network that was chosen.
+    A choice lasts from page to page. Without one, a change of the default takes effect at once, and so does the removal
+    of the chosen network.
+
+    Args:
+        names: The names of the networks, the default first.
     """
     state = st.session_state
     followed, state.followed = state.get("followed", names[0]), names[0]

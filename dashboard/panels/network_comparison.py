@@ -1,4 +1,4 @@
-"""The parts of the page Evaluation that set two networks, or two engines of one, side by side."""
+"""The parts of the Evaluation page that compare two networks, or two engines of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.components import query_params
 from dashboard.components.contact_sheet import Cell
 from dashboard.components.plotly_chart import draw
 from dashboard.panels import test_set_browser
-from dashboard.panels.evaluation_report import STRIP, show_twin
+from dashboard.panels.evaluation_report import STRIP, show_as_table
 from dashboard.presenters import model_text, phrases, test_set_figures
 from dashboard.services import resources
 from model.common.errors import BundleError
@@ -30,8 +30,8 @@ from model.inference.classifier import engines_of, file_of
 from model.registry.card import Card
 from model.registry.resolution import bundle_folders
 
-CLEAR = 0.05  # a chance below it is hardly one
-KINDS = {
+_CLEAR = 0.05  # a chance below it is hardly one
+_KINDS = {
     "lost": marked("Only the first is right"),
     "won": marked("Only the second is right"),
     "other": marked("Both are wrong"),
@@ -39,33 +39,33 @@ KINDS = {
 
 
 def choose_other(name: str, engine: str) -> tuple[str, str] | None:
-    """The network and engine to compare with, or None for no comparison."""
-    pairs = [f"{other}:{its}" for other in bundle_folders() for its in engines_named(other)]
+    """Return the network and engine to compare with, or None."""
+    pairs = [f"{other}:{its}" for other in bundle_folders() for its in _engines_named(other)]
     others = ["", *(pair for pair in pairs if pair != f"{name}:{engine}")]
-    chosen = query_params.choose(_("Compare with"), "with", others, title, width=190)
+    chosen = query_params.choose(_("Compare with"), "with", others, _title, width=190)
     other, _colon, its = chosen.rpartition(":")
     return (other, its) if chosen else None
 
 
-def engines_named(name: str) -> list[str]:
+def _engines_named(name: str) -> list[str]:
     try:
         return engines_of(resources.card(name))
     except BundleError:  # the page Models says what is wrong with it
         return []
 
 
-def title(pair: str) -> str:
+def _title(pair: str) -> str:
     name, _colon, engine = pair.rpartition(":")
     return f"{name} ({engine})" if pair else _("nothing")
 
 
-def show_verdict(names: tuple[str, str], counted: PairedTest) -> None:
-    """What the change from the first to the second is worth, in words."""
-    st.markdown(phrases.plain(sentence(names, counted)))
+def _show_verdict(names: tuple[str, str], counted: PairedTest) -> None:
+    """Say in words whether the change from the first to the second is significant."""
+    st.markdown(phrases.escape_markdown(describe_change(names, counted)))
 
 
-def sentence(names: tuple[str, str], counted: PairedTest) -> str:
-    """One or two sentences on what a second network does with the same pictures."""
+def describe_change(names: tuple[str, str], counted: PairedTest) -> str:
+    """Return one or two sentences on what a second network does with the same pictures."""
     first, second = names
     if not counted.different:
         return _("{second} gives every one of the {count} pictures the same class as {first}.").format(
@@ -87,7 +87,7 @@ def sentence(names: tuple[str, str], counted: PairedTest) -> str:
         lost=counted.lost,
         other=counted.other,
     )
-    if counted.p_value < CLEAR:
+    if counted.p_value < _CLEAR:
         better = second if counted.won > counted.lost else first
         return f"{text} " + _("{better} is better: chance alone would hardly make such a difference.").format(
             better=better
@@ -95,14 +95,14 @@ def sentence(names: tuple[str, str], counted: PairedTest) -> str:
     return f"{text} " + _("Such a difference may well be chance: these pictures do not tell which one is better.")
 
 
-def table_of(
+def _table_of(
     names: Sequence[str],
     cards_of: Sequence[Card],
     engines: Sequence[str],
     found: Sequence[Evaluation],
     speeds: Sequence[float],
 ) -> pd.DataFrame:
-    """The two side by side, a row a figure."""
+    """Return both side by side, a row for each figure."""
     rows: dict[str, list[str]] = {
         _("accuracy"): [percentage(one.accuracy) for one in found],
         _("95 % interval"): [
@@ -121,12 +121,12 @@ def table_of(
     return pd.DataFrame(rows, index=pd.Index(names, name="")).T.rename_axis("").reset_index()
 
 
-def show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], found: Sequence[Evaluation]) -> None:
-    """The two as a table; their speed is measured when somebody asks for it, for that loads both networks."""
+def _show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], found: Sequence[Evaluation]) -> None:
+    """Draw the table; speed is measured on request, because that loads both networks."""
     pairs = tuple((name, engine) for name, _card, engine in sides)
     speeds = resources.known_speeds(pairs)
     st.dataframe(
-        table_of(names, [card for _name, card, _engine in sides], [engine for _name, engine in pairs], found, speeds),
+        _table_of(names, [card for _name, card, _engine in sides], [engine for _name, engine in pairs], found, speeds),
         hide_index=True,
         alt=_("The two networks side by side"),
     )
@@ -135,18 +135,18 @@ def show_sides(names: tuple[str, str], sides: Sequence[tuple[str, Card, str]], f
             with st.spinner(_("Loading both networks and asking them in turns")):
                 resources.measure_speeds(pairs)
         except BundleError as error:
-            st.error(phrases.plain(roles.hide_paths(str(error))))
+            st.error(phrases.escape_markdown(roles.hide_paths(str(error))))
             return
         st.rerun()
 
 
-def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) -> None:
-    """Class by class, how much more of its pictures the second network gets right."""
+def _show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) -> None:
+    """Draw for each class how much more of its pictures the second network gets right."""
     st.markdown(_("**Gained and lost, class by class** (points of recall)"))
     gains = {name: second.per_class[name] - share for name, share in first.per_class.items()}
     order = sorted(gains, key=gains.__getitem__)
     shown = order if len(order) <= 20 else [*order[:10], *order[-10:]]
-    chart = test_set_figures.change_chart(
+    chart = test_set_figures.gain_chart(
         [class_name(name, classes) for name in shown],
         [gains[name] for name in shown],
         [classes.index(name) for name in shown],
@@ -163,11 +163,11 @@ def show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...]) 
         ]
         return pd.DataFrame(rows, columns=[_("class"), _("first"), _("second"), _("gained")])
 
-    show_twin("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
+    show_as_table("gains", table, _("Recall of each class by both networks"), (_("first"), _("second"), _("gained")))
 
 
-def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, classes: tuple[str, ...]) -> None:
-    """The pictures that the two answer differently, one kind at a time."""
+def _show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, classes: tuple[str, ...]) -> None:
+    """Draw the pictures with different answers, one kind at a time."""
     kinds = {
         "lost": [one for one in disagreed if one.first.label == one.label],
         "won": [one for one in disagreed if one.second.label == one.label],
@@ -177,19 +177,19 @@ def show_disagreements(disagreed: list[Disagreement], pictures: PictureSet, clas
         _("Where they disagree"),
         "kind",
         list(kinds),
-        lambda name: f"{_(KINDS[name])} ({integer(len(kinds[name]))})",
+        lambda name: f"{_(_KINDS[name])} ({integer(len(kinds[name]))})",
         switch=True,
     )
     pages = max(1, -(-len(kinds[kind]) // STRIP))
     page = query_params.choose_page(pages)
-    cells = [disagreed_cell(one, pictures, classes) for one in kinds[kind][(page - 1) * STRIP : page * STRIP]]
+    cells = [_disagreed_cell(one, pictures, classes) for one in kinds[kind][(page - 1) * STRIP : page * STRIP]]
     if cells:
-        test_set_browser.show_cells(_(KINDS[kind]), pictures, cells, "strip-disagreed")
+        test_set_browser.show_cells(_(_KINDS[kind]), pictures, cells, "strip-disagreed")
     else:
         st.caption(_("There is no such picture."))
 
 
-def disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, ...]) -> Cell:
+def _disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, ...]) -> Cell:
     lines = (
         f"1: {class_name(one.first.label, classes)}",
         f"2: {class_name(one.second.label, classes)}",
@@ -198,21 +198,21 @@ def disagreed_cell(one: Disagreement, pictures: PictureSet, classes: tuple[str, 
     return test_set_browser.cell(pictures, one.index, lines)
 
 
-def compare(
+def show_comparison(
     names: tuple[str, str],
     sides: Sequence[tuple[str, Card, str]],
     first: PredictedTestSet,
     second: np.ndarray,
     pictures: PictureSet,
 ) -> None:
-    """Everything that the page says of two networks; second: the other's probabilities, float (n, classes)."""
+    """Draw everything about two networks."""
     labels, classes = first.split.labels, first.classes
     found = [score(rows, labels, classes) for rows in (first.probabilities, second)]
     disagreed = disagreements(first.probabilities, second, labels, classes)
-    show_verdict(names, count_changes(disagreed, len(first)))
+    _show_verdict(names, count_changes(disagreed, len(first)))
     left, right = st.columns(2, gap="medium")
     with left:
-        show_sides(names, sides, found)
+        _show_sides(names, sides, found)
     with right:
-        show_gains(found[0], found[1], classes)
-    show_disagreements(disagreed, pictures, first.classes)
+        _show_gains(found[0], found[1], classes)
+    _show_disagreements(disagreed, pictures, first.classes)

@@ -1,4 +1,4 @@
-"""Many answers: a grid of pictures, a table and files to keep, the least sure first."""
+"""Many answers, the least sure first: a grid of pictures, a table, and files to download."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from model.i18n.translations import ngettext
 from model.inference.classifier import Classifier
 from model.inference.unknown import UNKNOWN
 
-PAGE_OF_TILES = 24
+_PAGE_OF_TILES = 24
 
 
 def show_many(items: list[Item], classifier: Classifier, clear: Callable[[], None]) -> None:
-    """The least sure first: a grid to open, a table to sort, files to download."""
+    """Draw the answers: a grid to open, a table to sort, files to download."""
     failed = [item for item in items if item.answer.prediction is None]
     good = sorted(
-        (item for item in items if item.answer.prediction), key=lambda item: (is_unknown(item), item.confidence)
+        (item for item in items if item.answer.prediction), key=lambda item: (_is_unknown(item), item.confidence)
     )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{counted(len(good), len(failed))}**", width="content")
+        st.markdown(f"**{_counted(len(good), len(failed))}**", width="content")
         with st.container(horizontal=True, width="content"):
             st.button(_("Clear"), icon=":material/close:", on_click=clear, key="clear")
-            download("CSV", lambda: downloads.to_csv(items), "answers.csv", "text/csv")
-            download("JSON", lambda: downloads.to_json(items), "answers.json", "application/json")
+            _download("CSV", lambda: downloads.to_csv(items), "answers.csv", "text/csv")
+            _download("JSON", lambda: downloads.to_json(items), "answers.json", "application/json")
     for item in failed:
         answer_details.show_failure(item)
     if not good:
         return
-    shown = choose_group(good)
+    shown = _choose_group(good)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         opened = show_tiles(shown, "many")
     with right:
         answer_details.show_answer(shown[opened], classifier, key="opened", narrow=True)
         show_why(shown[opened], classifier, key="opened", narrow=True)
-    show_overview(items)
+    _show_overview(items)
 
 
-def is_unknown(item: Item) -> bool:
-    """Whether a picture is probably none of the classes."""
+def _is_unknown(item: Item) -> bool:
+    """Return whether a picture is probably of none of the classes."""
     return item.answer.prediction is not None and item.answer.prediction.verdict == UNKNOWN
 
 
-def choose_group(items: list[Item]) -> list[Item]:
-    """All of the pictures, those of the classes or those of none, as is chosen; no choice where all are of one kind."""
-    count = sum(map(is_unknown, items))
+def _choose_group(items: list[Item]) -> list[Item]:
+    """Return all pictures, those of the classes or those of none; there is a choice only if there are both."""
+    count = sum(map(_is_unknown, items))
     if count in (0, len(items)):
         return items
     titles = {
@@ -71,11 +71,11 @@ def choose_group(items: list[Item]) -> list[Item]:
         key="group",
         label_visibility="collapsed",
     )
-    return [item for item in items if chosen == "all" or is_unknown(item) == (chosen == "unknown")]
+    return [item for item in items if chosen == "all" or _is_unknown(item) == (chosen == "unknown")]
 
 
-def counted(good: int, failed: int) -> str:
-    """How many there are, in words."""
+def _counted(good: int, failed: int) -> str:
+    """Return their number in words."""
     answered = ngettext("{n} picture", "{n} pictures, the least sure first", good).format(n=good)
     if not failed:
         return answered
@@ -83,21 +83,21 @@ def counted(good: int, failed: int) -> str:
     return f"{answered} · {unread}"
 
 
-def download(label: str, content: Callable[[], str | bytes], file: str, kind: str) -> None:
+def _download(label: str, content: Callable[[], str | bytes], file: str, kind: str) -> None:
     st.download_button(label, content, file, kind, icon=":material/download:", on_click="ignore")
 
 
 def show_tiles(items: Sequence[Item], key: str) -> int:
-    """A grid of pictures to click, with answer and a small bar; returns the position of the opened one."""
+    """Draw a grid of pictures with answers and small bars; return the position of the opened one."""
     state = f"opened-{key}"
 
     def open_one(position: int) -> None:
         st.session_state[state] = position
 
     opened: int = min(st.session_state.get(state, 0), len(items) - 1)
-    pages = -(-len(items) // PAGE_OF_TILES)
+    pages = -(-len(items) // _PAGE_OF_TILES)
     page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
-    shown = range((page - 1) * PAGE_OF_TILES, min(page * PAGE_OF_TILES, len(items)))
+    shown = range((page - 1) * _PAGE_OF_TILES, min(page * _PAGE_OF_TILES, len(items)))
     keys = {position: f"tile-{key}-{position}" for position in shown}
     said = {position: prediction for position in shown if (prediction := items[position].answer.prediction)}
     pictures = {keys[position]: items[position].answer.thumbnail for position in shown}
@@ -109,19 +109,20 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     with st.container(horizontal=True, gap="xsmall"):
         for position, prediction in said.items():
             best = prediction.best
-            label = f"{phrases.plain(class_name(best.label, prediction.labels))} {phrases.percent(best.probability)}"
+            name = phrases.escape_markdown(class_name(best.label, prediction.labels))
+            label = f"{name} {phrases.percent(best.probability)}"
             if prediction.verdict == UNKNOWN:
-                label = phrases.plain(_("none? like {label}").format(label=class_name(best.label, prediction.labels)))
-            name = phrases.plain(items[position].name)
+                like = (
+                    prediction.looks_like.label if prediction.looks_like else class_name(best.label, prediction.labels)
+                )
+                label = phrases.escape_markdown(_("none? like {label}").format(label=like))
+            name = phrases.escape_markdown(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
 
 
-def overview(items: Sequence[Item]) -> pd.DataFrame:
-    """A row a file: its class, how sure, the second guess, milliseconds, or what is wrong with it.
-
-    How known it is stands there for networks that can tell.
-    """
+def _overview(items: Sequence[Item]) -> pd.DataFrame:
+    """Return a row for each file: class, probability, second guess, milliseconds, or what is wrong with it."""
     rows = []
     can_tell = any(item.answer.prediction and item.answer.prediction.verdict for item in items)
     for item in items:
@@ -142,7 +143,7 @@ def overview(items: Sequence[Item]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_overview(items: Sequence[Item]) -> None:
+def _show_overview(items: Sequence[Item]) -> None:
     sure = st.column_config.ProgressColumn(_("sure"), format="percent", min_value=0, max_value=1)
     titles = {"file": _("file"), "class": _("class"), "second guess": _("second guess"), "problem": _("problem")}
     known = st.column_config.ProgressColumn(
@@ -151,11 +152,12 @@ def show_overview(items: Sequence[Item]) -> None:
         min_value=0,
         max_value=1,
         help=_(
-            "How sure it is that the picture shows one of the classes: below 50 % perhaps not, below 25 % probably not."
+            "How sure it is that the picture shows one of the classes at all. From where on it perhaps does not, and "
+            "probably does not, is each network's own."
         ),
     )
     st.dataframe(
-        overview(items),
+        _overview(items),
         hide_index=True,
         column_config={**titles, "sure": sure, "known": known},
         alt=_("Every file with its class and how sure the network is"),

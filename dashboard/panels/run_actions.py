@@ -1,4 +1,4 @@
-"""What can be done with a run that is there: go on, rename, delete and take that back, use its network."""
+"""What can be done with a run: resume, rename, delete, undo that, and use its network."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from training.runs.run import Run, own_runs_folder
 from training.runs.run_files import RunError
 
 
-def attempt(change: Callable[[], object]) -> bool:
-    """Change a run, and whether that went well; what went wrong is a sentence on the page drawn next."""
+def _attempt(change: Callable[[], object]) -> bool:
+    """Change a run and return whether that worked; if not, the next page says why."""
     try:
         roles.check_owner()
         change()
@@ -35,23 +35,23 @@ def attempt(change: Callable[[], object]) -> bool:
 
 
 def show_run(run: Run, color: str) -> None:
-    """A run in a row: how it stands, what its curves say, and what can be done with it."""
+    """Draw a run in a row: its state, its results, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"run-{run.name}"):
         sentences = [remark.sentence for remark in diagnose(run)]
         if reason := why_it_ended(run):
             sentences.append(_("It said last: {reason}").format(reason=reason))
         dot = f"<span aria-hidden='true' style='color:{color}'>●</span>"
-        head = f"{dot} **{phrases.plain(run.name)}** · {phrases.plain(facts.status(run))}"
-        said = phrases.plain(roles.hide_paths(" ".join(sentences)) or _("No epoch has ended yet."))
+        head = f"{dot} **{phrases.escape_markdown(run.name)}** · {phrases.escape_markdown(facts.status_text(run))}"
+        said = phrases.escape_markdown(roles.hide_paths(" ".join(sentences)) or _("No epoch has ended yet."))
         st.markdown(f"{head}  \n{said}", unsafe_allow_html=True, width="stretch")
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            show_network(run)
+            _show_network(run)
             if roles.is_owner() and run.path.parent == own_runs_folder() and run.status != "running":
-                show_changes(run)
+                _show_changes(run)
 
 
-def show_network(run: Run) -> None:
-    """The way to the run's network, where it has made one."""
+def _show_network(run: Run) -> None:
+    """Draw the link to the run's network, if it has one."""
     try:
         network = facts.network_of(run)
     except BundleError:  # the store cannot be read: Classify and Models say why
@@ -65,24 +65,24 @@ def show_network(run: Run) -> None:
         )
 
 
-def show_changes(run: Run) -> None:
-    """The buttons of a run of the user that does not train now."""
+def _show_changes(run: Run) -> None:
+    """Draw the buttons of one of the user's runs that is not training."""
     if can_resume(run):
-        show_go_on(run)
+        _show_go_on(run)
     with st.popover(_("Change"), icon=":material/edit:", key=f"change-{run.name}"):
         st.text_input(_("New name"), run.name, max_chars=64, key=f"rename-{run.name}")
-        st.button(_("Rename"), key=f"rename-do-{run.name}", on_click=rename, args=(run.name,), type="primary")
+        st.button(_("Rename"), key=f"rename-do-{run.name}", on_click=_rename, args=(run.name,), type="primary")
         st.caption(_("Its network keeps the name it has."))
-        st.button(_("Delete"), icon=":material/delete:", key=f"remove-{run.name}", on_click=remove, args=(run.name,))
+        st.button(_("Delete"), icon=":material/delete:", key=f"remove-{run.name}", on_click=_remove, args=(run.name,))
 
 
-def show_go_on(run: Run) -> None:
-    """Resume with the data that the run began with; a copy of somebody's run may not say which that was."""
+def _show_go_on(run: Run) -> None:
+    """Draw the button that resumes with the run's own data; a copied run may not say which that was."""
     origin = read_context(run.path)
     known = origin.data if origin else None
     label, icon = _("Go on"), ":material/play_arrow:"
     if known is not None:
-        st.button(label, icon=icon, key=f"go-on-{run.name}", on_click=resume, args=(run.name, known))
+        st.button(label, icon=icon, key=f"go-on-{run.name}", on_click=_resume, args=(run.name, known))
         return
     with st.popover(label, icon=icon):
         st.text_input(
@@ -91,40 +91,40 @@ def show_go_on(run: Run) -> None:
             help=_("The same pictures that the run began with"),
             key=f"data-{run.name}",
         )
-        st.button(_("Go on"), key=f"go-on-{run.name}", on_click=resume, args=(run.name,), type="primary")
+        st.button(_("Go on"), key=f"go-on-{run.name}", on_click=_resume, args=(run.name,), type="primary")
 
 
-def resume(name: str, known: str | None = None) -> None:
+def _resume(name: str, known: str | None = None) -> None:
     data = st.session_state[f"data-{name}"] if known is None else known
-    attempt(lambda: resume_run(name, data))
+    _attempt(lambda: resume_run(name, data))
 
 
-def rename(old: str) -> None:
+def _rename(old: str) -> None:
     new = st.session_state[f"rename-{old}"].strip()
-    if new != old and attempt(lambda: rename_run(old, check_name(new))):
+    if new != old and _attempt(lambda: rename_run(old, check_name(new))):
         shown = st.session_state.get("show") or []
         st.session_state.show = [new if name == old else name for name in shown]
 
 
-def remove(name: str) -> None:
+def _remove(name: str) -> None:
     def work() -> None:
         st.session_state.removed_run = (str(remove_run(name)), name)
 
-    attempt(work)
+    _attempt(work)
 
 
-def undo() -> None:
+def _undo() -> None:
     trash, name = st.session_state.removed_run
-    if attempt(lambda: restore_run(Path(trash), name)):
+    if _attempt(lambda: restore_run(Path(trash), name)):
         st.session_state.show = [*(st.session_state.get("show") or []), name]
     if roles.is_owner():
         st.session_state.pop("removed_run")
 
 
 def show_undo() -> None:
-    """What was deleted last, and the way back."""
+    """Say what was deleted last, with an undo button."""
     if (removed := st.session_state.get("removed_run")) and roles.is_owner():
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = _("The run {run} is deleted; its network stays.").format(run=phrases.plain(removed[1]))
+            text = _("The run {run} is deleted; its network stays.").format(run=phrases.escape_markdown(removed[1]))
             st.markdown(f":material/delete: {text}", width="content")
-            st.button(_("Undo"), icon=":material/undo:", on_click=undo, key="undo-run")
+            st.button(_("Undo"), icon=":material/undo:", on_click=_undo, key="undo-run")

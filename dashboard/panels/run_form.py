@@ -21,49 +21,49 @@ from training.runs.data_provenance import read_context
 from training.runs.run import own_runs_folder
 from training.runs.run_files import RunError
 
-EXAMPLE = "augmentation.flip=random"
-FIELDS = {  # the values that most want to set, with the smallest and the step
+_EXAMPLE = "augmentation.flip=random"
+_FIELDS = {  # the values that most want to set, with the smallest and the step
     "epochs": (marked("Epochs"), 1, 1),
     "batch_size": (marked("Pictures a step"), 1, 1),
     "optimizer.learning_rate": (marked("Learning rate"), 0.0, None),
 }
 
 
-def ask() -> None:
+def open_form() -> None:
     """Open the form."""
     st.session_state.form_open = True
 
 
-def close() -> None:
+def _close() -> None:
     st.session_state.form_open = False
 
 
 def show_form() -> None:
-    """The form while it is open: whatever draws the page anew meanwhile leaves it, and what is typed in it, alone."""
+    """Draw the form while it is open; redrawing the page leaves what is typed in it alone."""
     if st.session_state.get("form_open") and roles.is_owner():
-        st.dialog(_("Start a run"), width="medium", on_dismiss=close)(form)()
+        st.dialog(_("Start a run"), width="medium", on_dismiss=_close)(_form)()
 
 
-def form() -> None:
+def _form() -> None:
     names = recipe_names()
     chosen = st.selectbox(_("Recipe"), names, index=names.index("fast"), key="start-recipe")
     recipe = load_recipe(chosen)
-    st.caption(phrases.plain(recipe.description))
+    st.caption(phrases.escape_markdown(recipe.description))
     data = st.text_input(
         _("Data folder on this machine"),
-        last_data(),
+        _last_data(),
         placeholder=_("empty: CIFAR-10 is downloaded"),
         help=_("A folder with cifar-10-batches-py in it, or one with a sub-folder of pictures a class"),
         key="start-data",
     )
-    settings = fields(recipe)
+    settings = _fields(recipe)
     with st.expander(_("More")):
         name = st.text_input(
             _("Name of the run and of its network"), placeholder=_("the recipe and the time"), key="start-name"
         )
         more = st.text_area(
             _("Other values, one a line"),
-            placeholder=EXAMPLE,
+            placeholder=_EXAMPLE,
             height=100,
             help=_("As after --set on the command line"),
             key="start-values",
@@ -74,16 +74,16 @@ def form() -> None:
             "{runs} are training already. Runs at once share this machine, and each takes longer.",
             len(busy),
         )
-        st.warning(text.format(runs=phrases.plain(", ".join(busy))), icon=":material/hourglass_top:")
+        st.warning(text.format(runs=phrases.escape_markdown(", ".join(busy))), icon=":material/hourglass_top:")
     if st.button(_("Start"), type="primary", icon=":material/play_arrow:", key="start-do"):
         settings += [line.strip() for line in more.splitlines() if line.strip()]
-        begin(chosen, settings, data, name)
+        _begin(chosen, settings, data, name)
 
 
-def fields(recipe: Recipe) -> list[str]:
-    """Inputs for the values that most want to set; those that were changed, as `key=value`."""
+def _fields(recipe: Recipe) -> list[str]:
+    """Draw inputs for the values that people change most, and return the changed ones as `key=value`."""
     values, changed = flatten(recipe), []
-    for column, (key, (title, least, step)) in zip(st.columns(len(FIELDS)), FIELDS.items(), strict=True):
+    for column, (key, (title, least, step)) in zip(st.columns(len(_FIELDS)), _FIELDS.items(), strict=True):
         own: Any = values[key]
         given = column.number_input(
             _(title),
@@ -98,19 +98,19 @@ def fields(recipe: Recipe) -> list[str]:
     return changed
 
 
-def last_data() -> str:
-    """The data folder of the newest run that names one."""
+def _last_data() -> str:
+    """Return the data folder of the newest run that names one."""
     folders = sorted(own_runs_folder().glob("*/"), key=modified_at, reverse=True)
     return next((found.data for folder in folders if (found := read_context(folder)) and found.data), "")
 
 
-def begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:
+def _begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:
     """Start the run and close the form, or say in it why not."""
     try:
         roles.check_owner()
         st.session_state.started = start_run(recipe, settings, data, name)
     except (RecipeError, DataError, BundleError, RunError, OSError) as error:
-        st.error(phrases.plain(str(error)))
+        st.error(phrases.escape_markdown(str(error)))
         return
-    close()
+    _close()
     st.rerun()

@@ -1,4 +1,4 @@
-"""What goes on now: the runs that train, with the time they will take, followed without drawing the page anew."""
+"""The runs that are training, with their remaining time, updated without drawing the page again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.access.roles import NotOwnerError
 from dashboard.presenters import phrases
-from dashboard.presenters.run_table import doing, share_done
+from dashboard.presenters.run_table import current_activity, fraction_done
 from model.common.files import modified_at
 from model.i18n.translations import gettext as _
 from training.runs.background_runs import StartingRun, discard_start, failure_reason, list_starting_runs
@@ -17,62 +17,62 @@ from training.runs.process import is_alive, is_stopping, stop_run
 from training.runs.run import Run, own_run_folder, own_runs_folder, unfinished_runs
 from training.runs.run_files import RunError
 
-LIVE_SECONDS = 2.0
-SHOWN_FILES = ("recipe.toml", "history.csv", "metrics.json")  # what the rest of the page is drawn from
+_LIVE_SECONDS = 2.0
+_SHOWN_FILES = ("recipe.toml", "history.csv", "metrics.json")  # what the rest of the page is drawn from
 
 
-@st.fragment(run_every=LIVE_SECONDS)
-def follow() -> None:
-    """Show the runs under way every two seconds; draw the whole page anew only when it would look different."""
+@st.fragment(run_every=_LIVE_SECONDS)
+def show_running() -> None:
+    """Draw the running runs every two seconds; the whole page is drawn again only if it would look different."""
     runs, starts = [run for run in unfinished_runs() if run.status in ("running", "cut off")], list_starting_runs()
-    now = state_of(runs, starts)
+    now = _state_of(runs, starts)
     before, st.session_state.runs_seen = st.session_state.get("runs_seen", now), now
     if now != before:
         st.rerun()  # a form that is open stays open
     if problem := st.session_state.pop("run_problem", None):
-        st.error(phrases.plain(problem))
+        st.error(phrases.escape_markdown(problem))
     for start in starts:
-        show_start(start)
+        _show_start(start)
     for run in runs:
         if run.status == "running":
-            show_progress(run)
+            _show_progress(run)
 
 
-def state_of(runs: list[Run], starts: list[StartingRun]) -> tuple[object, ...]:
-    """What the page shows of the user's runs, but for the progress within an epoch."""
-    files = sorted(path for name in SHOWN_FILES for path in own_runs_folder().glob(f"*/{name}"))
+def _state_of(runs: list[Run], starts: list[StartingRun]) -> tuple[object, ...]:
+    """Return what the page shows of the user's runs, except the progress within an epoch."""
+    files = sorted(path for name in _SHOWN_FILES for path in own_runs_folder().glob(f"*/{name}"))
     written = tuple((str(path), modified_at(path)) for path in files)
     return written, tuple((run.name, run.status) for run in runs), tuple((start.name, start.alive) for start in starts)
 
 
-def show_progress(run: Run) -> None:
-    """A bar with the epoch and the time left, and the end of it."""
-    share = share_done(run)
-    text = f"{phrases.plain(run.name)}: {doing(run)}"
+def _show_progress(run: Run) -> None:
+    """Draw a bar with the epoch and the remaining time."""
+    share = fraction_done(run)
+    text = f"{phrases.escape_markdown(run.name)}: {current_activity(run)}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if share is None:
             st.markdown(f":material/hourglass_top: {text}")
         else:
             st.progress(share, text)
-        show_stop(run.name, is_stopping(run.path), bool(run.alive))
+        _show_stop(run.name, is_stopping(run.path), bool(run.alive))
 
 
-def show_start(start: StartingRun) -> None:
-    """A run that is not there yet, or the sentence with which it failed."""
-    name = phrases.plain(start.name)
+def _show_start(start: StartingRun) -> None:
+    """Draw a run that is starting, or the sentence that says why it failed."""
+    name = phrases.escape_markdown(start.name)
     with st.container(horizontal=True, vertical_alignment="center"):
         if start.alive:
             now = _("reads the data and builds the network")
             st.markdown(f":material/hourglass_top: {name}: {now}")
-            show_stop(start.name, is_stopping(start.path), True)
+            _show_stop(start.name, is_stopping(start.path), True)
             return
-        reason = phrases.plain(start.problem) or _("it ended without a word")
+        reason = phrases.escape_markdown(start.problem) or _("it ended without a word")
         st.error(_("{run} did not start: {reason}").format(run=f"**{name}**", reason=reason))
         if roles.is_owner():
-            st.button(_("Dismiss"), key=f"dismiss-{start.name}", on_click=forget, args=(start.path,))
+            st.button(_("Dismiss"), key=f"dismiss-{start.name}", on_click=_forget, args=(start.path,))
 
 
-def forget(path: Path) -> None:
+def _forget(path: Path) -> None:
     try:
         roles.check_owner()
         discard_start(path)
@@ -80,8 +80,8 @@ def forget(path: Path) -> None:
         st.session_state.run_problem = str(error)
 
 
-def show_stop(name: str, stopping: bool, ours: bool) -> None:
-    """The button that ends a run of this machine; while one ends by itself, that which does not wait."""
+def _show_stop(name: str, stopping: bool, ours: bool) -> None:
+    """Draw the button that stops a run, or, while it is stopping, the one that does not wait."""
     if not ours or not roles.is_owner():
         return
     st.button(
@@ -91,13 +91,13 @@ def show_stop(name: str, stopping: bool, ours: bool) -> None:
         help=_("What is not measured yet is lost; the run can still go on after its last whole epoch")
         if stopping
         else _("Keeps the best weights as a network; the run can go on later"),
-        on_click=end,
+        on_click=_end,
         args=(name, stopping),
     )
 
 
-def end(name: str, stopping: bool) -> None:
-    """Stop a run. stopping: whether the reader saw that it is ending already; else a second click ends nothing more."""
+def _end(name: str, stopping: bool) -> None:
+    """Stop a run; a second click does nothing unless its reader saw that the run is stopping."""
     folder = own_runs_folder() / name
     if is_stopping(folder) and not stopping:
         return
@@ -111,10 +111,10 @@ def end(name: str, stopping: bool) -> None:
 
 
 def why_it_ended(run: Run) -> str:
-    """What the command of a run that was cut off said last, where it was started from the page.
+    """Return the last output of a run that was cut off, if it was started from the page.
 
-    One that was stopped keeps that state while a process that was to go on with it fails before its first step; what
-    the stopped one itself said last is no reason for anything.
+    A stopped run keeps that state if a process that resumes it fails before its first step; its own last output is no
+    reason then.
     """
     if run.status in ("running", "finished"):
         return ""

@@ -1,4 +1,4 @@
-"""A picture of a test set that the address names: `?set=cifar10&picture=1234`."""
+"""A picture of a test set in the address: `?set=cifar10&picture=1234`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from model.inference.classifier import engines_of
 from model.registry.card import Card
 from model.signature.shapes import PictureSize
 
-NAMES = ("set", "picture")
-CIFAR10_SIDE = 32
+_NAMES = ("set", "picture")
+_CIFAR10_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -31,32 +31,32 @@ class Opened:
 
 
 def forget_picture() -> None:
-    """Take the picture out of the address, and the view that it was opened from."""
-    for name in (*NAMES, *query_params.VIEW):
+    """Remove the picture, and the view it was opened from, from the address."""
+    for name in (*_NAMES, *query_params.VIEW):
         st.query_params.pop(name, None)
 
 
 def opened_picture(card: Card) -> Opened | None:
-    """The picture that the address names; one that is not there is a sentence on the page."""
-    name, number = (st.query_params.get(key, "") for key in NAMES)
+    """Return the picture in the address; if there is no such picture, say so."""
+    name, number = (st.query_params.get(key, "") for key in _NAMES)
     if not name or not number:
         return None
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
-            return find_picture(name, number, card.input_shape)
+            return _find_picture(name, number, card.input_shape)
     except DataError as error:
-        st.error(phrases.plain(roles.hide_paths(str(error))))
+        st.error(phrases.escape_markdown(roles.hide_paths(str(error))))
         return None
 
 
 def opened_engine(card: Card) -> str | None:
-    """The engine whose answers the view showed that the picture was opened from; None where the address names none."""
+    """Return the engine of the view the picture was opened from, or None."""
     engine = st.query_params.get("engine", "")
     return engine if engine in engines_of(card) else None
 
 
-def find_picture(name: str, number: str, size: PictureSize) -> Opened:
-    """A picture by its set's name and its place there. Raises DataError."""
+def _find_picture(name: str, number: str, size: PictureSize) -> Opened:
+    """Return a picture by the name of its set and its index. Raises DataError."""
     folders = known_folders()
     if name not in folders:
         raise DataError(
@@ -66,7 +66,7 @@ def find_picture(name: str, number: str, size: PictureSize) -> Opened:
         )
     folder = folders[name]
     # Here, CIFAR-10's pictures are resized like any other.
-    pictures = resources.testset(name, folder, CIFAR10_SIDE if is_cifar10(folder) else size)
+    pictures = resources.test_set(name, folder, _CIFAR10_SIDE if is_cifar10(folder) else size)
     if not number.isascii() or not number.isdecimal() or len(number) > 9 or int(number) >= len(pictures):
         raise DataError(
             _("there is no picture {number} in {name}; its pictures are 0 to {last}").format(

@@ -1,4 +1,4 @@
-"""The quiet line that tells a visitor what they may do, with the way to sign in; for who has signed in, the way out."""
+"""The quiet line that tells visitors what they may do, with a way to sign in, or to sign out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboard.access import roles
 from dashboard.access.password import owner_password
 from model.i18n.translations import gettext as _
 
-HTML = """<form>
+_HTML = """<form>
   <span class="line"></span>
   <button type="button" class="open" aria-expanded="false"></button>
   <span class="field" hidden>
@@ -18,7 +18,7 @@ HTML = """<form>
   <span class="problem" role="alert"></span>
 </form>"""
 
-CSS = """
+_CSS = """
 :host, form { font-family: var(--st-font); }
 form {
   display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; margin: 0;
@@ -41,7 +41,7 @@ input {
 
 # The cookie comes with the answer, and the next session of this browser bears it: so the page is loaded anew. The
 # address stands beside the pages, whatever path they stand under.
-JS = """
+_JS = """
 export default function ({ data, parentElement }) {
   const form = parentElement.querySelector("form")
   const [line, problem, field] = [".line", ".problem", ".field"].map((name) => form.querySelector(name))
@@ -89,23 +89,23 @@ export default function ({ data, parentElement }) {
 }
 """
 
-_greeting = st.components.v2.component("vitrine_greeting", html=HTML, css=CSS, js=JS)
+_greeting = st.components.v2.component("vitrine_greeting", html=_HTML, css=_CSS, js=_JS)
 
 
-def greet() -> None:
-    """Show the line where there is something to say: an owner at this machine has nothing to read or to do."""
+def show_notice() -> None:
+    """Draw the line if it is needed: the owner at this machine has nothing to read or to do."""
     signed_in = roles.current_visitor().signed_in
     if signed_in:
-        show(_("You are signed in as the owner."), _("Sign out"), True)
+        _show(_("You are signed in as the owner."), _("Sign out"), True)
     elif roles.is_owner():
         return
     elif owner_password():
-        show(_("You are visiting: look and try. Changes are for the owner."), _("Owner sign-in"), False)
+        _show(_("You are visiting: look and try. Changes are for the owner."), _("Owner sign-in"), False)
     else:
         st.caption(_("You are visiting: look and try. Changes are for the owner, at the machine that Vitrine runs on."))
 
 
-def show(line: str, button: str, signed_in: bool) -> None:
+def _show(line: str, button: str, signed_in: bool) -> None:
     _greeting(
         data={
             "line": line,

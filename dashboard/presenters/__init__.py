@@ -1,6 +1,6 @@
-"""Numbers to figures, tables and sentences; nothing here calls Streamlit.
+"""Turn numbers into figures, tables and sentences; nothing here calls Streamlit.
 
-A new chart or wording begins here.
+New charts and texts go here.
 """
 
 __all__ = [
@@ -11,11 +11,13 @@ __all__ = [
     "downloads",
     "file_answers",
     "history_table",
+    "known_histogram",
     "model_text",
     "phrases",
     "reliability_diagram",
     "robustness_text",
     "run_table",
     "saliency_text",
+    "teach_text",
     "test_set_figures",
 ]

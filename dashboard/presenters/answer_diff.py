@@ -1,4 +1,4 @@
-"""Two networks' answers to one picture: what changes from one to the other, in words, as a table and as charts."""
+"""The difference between two networks' answers to one picture: in words, as a table and as charts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.presenters.charts import MOST_BARS, bars, class_color, shown
+from dashboard.presenters.charts import axis_labels, bar_chart, bar_count, class_color
 from dashboard.presenters.phrases import INCLUSIVE, certainty, headline
 from model.common.errors import BundleError
 from model.datasets.class_matching import canonical_name
@@ -20,80 +20,89 @@ from model.inference.prediction import Prediction
 from model.registry.card import read_card
 from model.registry.resolution import bundle_folders, default_name
 
-SLIGHT = 0.01  # a change of probability under this is none worth a sentence
-FASTER = 1.5  # a ratio of times under this is left to chance
+_MIN_CHANGE = 0.01  # smaller changes of probability are not worth a sentence
+_MIN_SPEED_RATIO = 1.5  # smaller ratios may be chance
 
 
 @dataclass(frozen=True)
-class Side:
-    """A network as it can be chosen for one side: its name and the engine that runs it."""
+class NetworkChoice:
+    """A network to compare: its name and the engine that runs it."""
 
     name: str
     engine: str
 
     @property
     def title(self) -> str:
+        """Its name with the engine."""
         return f"{self.name} ({self.engine})"
 
 
-def sides() -> dict[str, Side]:
-    """What can be compared, by the words that stand in the address: the default first, then its other files.
+def list_choices() -> dict[str, NetworkChoice]:
+    """Return what can be compared, by the value in the address: the default first, then its other files.
 
-    Networks that cannot be read are left out. Raises BundleError when the store cannot be read.
+    Networks that cannot be read are left out.
+
+    Raises:
+        BundleError: The store cannot be read.
     """
     folders = bundle_folders()
     default = default_name(folders)
-    found: dict[str, Side] = {}
+    found: dict[str, NetworkChoice] = {}
     for name in sorted(folders, key=default.__ne__):
         try:
             engines = engines_of(read_card(folders[name]))
-        except BundleError:  # the page Models says what is wrong with it
+        except BundleError:  # the Models page says what is wrong with it
             continue
-        found |= {f"{name}:{engine}": Side(name, engine) for engine in engines}
+        found |= {f"{name}:{engine}": NetworkChoice(name, engine) for engine in engines}
     return found
 
 
-def second_choice(options: dict[str, Side]) -> str:
-    """What the first option is compared with before somebody chooses: another network, else another file of it."""
+def default_second_choice(options: dict[str, NetworkChoice]) -> str:
+    """Return what the first option is compared with by default: another network, else another file of it."""
     first, *others = options
     return next((key for key in others if options[key].name != options[first].name), others[0])
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """Two answers to one picture; names: what the networks are called in sentences."""
+class AnswerDiff:
+    """Two answers to one picture, with the names of the networks as sentences call them."""
 
     names: tuple[str, str]
     first: Prediction
     second: Prediction
 
-    def shares(self) -> dict[str, tuple[float | None, float | None]]:
-        """Both probabilities of every class, None where a network does not know it; the likeliest of both first."""
+    def probabilities(self) -> dict[str, tuple[float | None, float | None]]:
+        """Return both probabilities of each class, None if a network does not know it; the likeliest of both first."""
         one = {score.label: score.probability for score in self.first.scores}
         two = {score.label: score.probability for score in self.second.scores}
         labels = sorted({**one, **two}, key=lambda label: -(one.get(label, 0.0) + two.get(label, 0.0)))
         return {label: (one.get(label), two.get(label)) for label in labels}
 
 
-def contrast_of(names: tuple[str, str], first: Prediction, second: Prediction) -> Contrast:
-    """Two answers, the second's classes written as the first's, as long as they stay apart."""
+def diff_answers(names: tuple[str, str], first: Prediction, second: Prediction) -> AnswerDiff:
+    """Build the difference, with the second network's classes spelled like the first's if they stay distinct."""
     known = first.labels
     labels = [canonical_name(label, known) for label in second.labels]
     if len(set(labels)) == len(labels):
         pairs = zip(second.scores, labels, strict=True)
         second = replace(second, scores=tuple(replace(score, label=label) for score, label in pairs))
-    return Contrast(names, first, second)
+    return AnswerDiff(names, first, second)
 
 
-def sentences(contrast: Contrast, truth: str = "") -> list[str]:
-    """What changes from the first network to the second, the headline first; truth: the class, where it is known."""
-    said = [*answers(contrast), *largest_change(contrast), *(verdict(contrast, truth) if truth else ())]
-    return [*said, *inclusive(contrast)]
+def sentences(diff: AnswerDiff, truth: str = "") -> list[str]:
+    """Describe what changes from the first network to the second, the headline first.
+
+    Args:
+        diff: The answers.
+        truth: The true class, if it is known.
+    """
+    said = [*headline_and_details(diff), *_largest_change(diff), *(_verdict(diff, truth) if truth else ())]
+    return [*said, *_independence_note(diff)]
 
 
-def inclusive(contrast: Contrast) -> Iterator[str]:
-    """Whose classes do not exclude each other, where there are such."""
-    pairs = zip(contrast.names, (contrast.first, contrast.second), strict=True)
+def _independence_note(diff: AnswerDiff) -> Iterator[str]:
+    """Say whose classes do not exclude each other."""
+    pairs = zip(diff.names, (diff.first, diff.second), strict=True)
     found = [name for name, answer in pairs if not answer.exclusive]
     if len(found) == 2:
         yield _(INCLUSIVE)
@@ -101,16 +110,16 @@ def inclusive(contrast: Contrast) -> Iterator[str]:
         yield _("The classes of {name} do not exclude each other: each has its own probability.").format(name=found[0])
 
 
-def answers(contrast: Contrast) -> tuple[str, str]:
-    """What both say as a headline, and how sure they are."""
-    if not (contrast.first.exclusive and contrast.second.exclusive):
-        return several(contrast)
-    one, two = contrast.first.best, contrast.second.best
+def headline_and_details(diff: AnswerDiff) -> tuple[str, str]:
+    """Return what both say as a headline, and how sure they are."""
+    if not (diff.first.exclusive and diff.second.exclusive):
+        return _headline_of_several(diff)
+    one, two = diff.first.best, diff.second.best
     facts = {
-        "first": contrast.names[0],
-        "second": contrast.names[1],
-        "label": class_name(one.label, contrast.first.labels),
-        "other": class_name(two.label, contrast.second.labels),
+        "first": diff.names[0],
+        "second": diff.names[1],
+        "label": class_name(one.label, diff.first.labels),
+        "other": class_name(two.label, diff.second.labels),
         "share": percentage(one.probability),
         "other_share": percentage(two.probability),
     }
@@ -122,22 +131,22 @@ def answers(contrast: Contrast) -> tuple[str, str]:
     return head.format(**facts), details.format(**facts)
 
 
-def several(contrast: Contrast) -> tuple[str, str]:
-    """The same where classes do not exclude each other: every class that is said."""
-    one, two = ({score.label for score in answer.answers} for answer in (contrast.first, contrast.second))
+def _headline_of_several(diff: AnswerDiff) -> tuple[str, str]:
+    """Return the same if classes do not exclude each other: all classes that are predicted."""
+    one, two = ({score.label for score in answer.answers} for answer in (diff.first, diff.second))
     head = _("Both say “{label}”") if one == two else _("They disagree: “{label}” or “{other}”")
     details = _("{first}: {said}. {second}: {other_said}.").format(
-        first=contrast.names[0],
-        said=certainty(contrast.first),
-        second=contrast.names[1],
-        other_said=certainty(contrast.second),
+        first=diff.names[0],
+        said=certainty(diff.first),
+        second=diff.names[1],
+        other_said=certainty(diff.second),
     )
-    return head.format(label=headline(contrast.first), other=headline(contrast.second)), details
+    return head.format(label=headline(diff.first), other=headline(diff.second)), details
 
 
-def largest_change(contrast: Contrast) -> Iterator[str]:
-    """The class whose probability changes most, among those that both networks know."""
-    pairs = contrast.shares()
+def _largest_change(diff: AnswerDiff) -> Iterator[str]:
+    """Name the class whose probability changes most, among those both networks know."""
+    pairs = diff.probabilities()
     both = {label: (one, two) for label, (one, two) in pairs.items() if one is not None and two is not None}
     if not both:
         yield _("They have no class in common.")
@@ -145,68 +154,73 @@ def largest_change(contrast: Contrast) -> Iterator[str]:
     if len(both) < len(pairs):
         yield _("They have {count} of {all} classes in common.").format(count=len(both), all=len(pairs))
     label, (one, two) = max(both.items(), key=lambda item: abs(item[1][1] - item[1][0]))
-    if abs(two - one) < SLIGHT:
+    if abs(two - one) < _MIN_CHANGE:
         yield _("No probability changes by as much as one percentage point.")
     else:
         yield _("The largest change: “{label}” goes from {before} to {after}.").format(
-            label=class_name(label, contrast.first.labels), before=percentage(one), after=percentage(two)
+            label=class_name(label, diff.first.labels), before=percentage(one), after=percentage(two)
         )
 
 
-def verdict(contrast: Contrast, truth: str) -> Iterator[str]:
-    """Which of the two is right."""
-    right = [
-        canonical_name(truth, answer.labels) in {score.label for score in answer.answers}
-        for answer in (contrast.first, contrast.second)
-    ]
-    if all(right):
+def _verdict(diff: AnswerDiff, truth: str) -> Iterator[str]:
+    """Say which of the two is right; a network that does not know the class is not judged."""
+    both = (diff.first, diff.second)
+    names = [canonical_name(truth, answer.labels) for answer in both]
+    known = [name in answer.labels for name, answer in zip(names, both, strict=True)]
+    right = [name in {score.label for score in answer.answers} for name, answer in zip(names, both, strict=True)]
+    if not all(known):
+        for name, is_known, is_right in zip(diff.names, known, right, strict=True):
+            if is_known:
+                text = _("{name} is right: it is “{truth}”.") if is_right else _("{name} is wrong: it is “{truth}”.")
+                yield text.format(name=name, truth=class_name(truth, diff.first.labels))
+    elif all(right):
         yield _("Both are right.")
     elif any(right):
         yield _("Only {name} is right: it is “{truth}”.").format(
-            name=contrast.names[right.index(True)], truth=class_name(truth, contrast.first.labels)
+            name=diff.names[right.index(True)], truth=class_name(truth, diff.first.labels)
         )
     else:
-        yield _("Both are wrong: it is “{truth}”.").format(truth=class_name(truth, contrast.first.labels))
+        yield _("Both are wrong: it is “{truth}”.").format(truth=class_name(truth, diff.first.labels))
 
 
-def pace(names: tuple[str, str], times: Sequence[float]) -> str:
-    """Which network is faster, from the milliseconds of a pass of each; empty where neither is by much."""
+def compare_speed(names: tuple[str, str], times: Sequence[float]) -> str:
+    """Say which network is faster, given the milliseconds of each; empty if the difference is small."""
     slow, fast = max(times), min(times)
-    if slow < FASTER * fast:
+    if slow < _MIN_SPEED_RATIO * fast:
         return ""
     return _("{name} answers {times} times as fast: {fast} ms a picture against {slow} ms.").format(
         name=names[times.index(fast)], times=decimal(slow / fast), fast=decimal(fast, 2), slow=decimal(slow, 2)
     )
 
 
-def table(contrast: Contrast) -> pd.DataFrame:
-    """A row a class: both probabilities and the change in percentage points; empty where one does not know it."""
+def diff_table(diff: AnswerDiff) -> pd.DataFrame:
+    """Return a row for each class: both probabilities and the change in percentage points."""
     rows = [
         (
-            class_name(label, contrast.first.labels),
+            class_name(label, diff.first.labels),
             one,
             two,
             None if one is None or two is None else round(100 * (two - one), 1),
         )
-        for label, (one, two) in contrast.shares().items()
+        for label, (one, two) in diff.probabilities().items()
     ]
     return pd.DataFrame(rows, columns=["class", "first", "second", "change"])
 
 
-def charts(contrast: Contrast) -> tuple[go.Figure, go.Figure]:
-    """A bar a class for each network, the classes of both in one order, each network's answer strong.
+def diff_charts(diff: AnswerDiff) -> tuple[go.Figure, go.Figure]:
+    """Return a chart for each network, with the classes in the same order and its answer in full colour.
 
-    Of many classes, the MOST_BARS that are likeliest to both.
+    With many classes, those that are likeliest to both are shown.
     """
-    pairs = contrast.shares()
-    labels = list(pairs)[:MOST_BARS][::-1]  # Plotly draws upwards
-    places = {score.label: score.index for score in (*contrast.second.scores, *contrast.first.scores)}
+    pairs = diff.probabilities()
+    labels = list(pairs)[: bar_count(len(pairs))][::-1]  # Plotly draws upwards
+    places = {score.label: score.index for score in (*diff.second.scores, *diff.first.scores)}
     colors = [class_color(places[label]) for label in labels]
 
     def side(place: int, answer: Prediction) -> go.Figure:
         said = {score.label for score in answer.answers}
         values = [pairs[label][place] or 0.0 for label in labels]
         opacity = [1.0 if label in said else 0.4 for label in labels]
-        return bars(shown(labels, contrast.first.labels), values, colors, opacity)
+        return bar_chart(axis_labels(labels, diff.first.labels), values, colors, opacity)
 
-    return side(0, contrast.first), side(1, contrast.second)
+    return side(0, diff.first), side(1, diff.second)

@@ -1,4 +1,4 @@
-"""Numbers in, Plotly figures out; nothing of Streamlit."""
+"""Plotly figures of probabilities; nothing of Streamlit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from model.i18n.number_format import decimal_point, percentage, thousands_separa
 from model.inference.prediction import Prediction
 from model.inference.unknown import UNKNOWN
 
-# P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), told apart by colour-blind people; the darkest and the
-# palest are moved so that they stand out on a dark and on a white page alike.
-CLASS_COLORS = (
+# P. Tol's "muted" scheme (https://personal.sron.nl/~pault/), distinct for colour-blind people; the darkest and the
+# palest are changed so that they stand out on dark and on white pages.
+_CLASS_COLORS = (
     "#CC6677",
     "#6A5FD0",
     "#C9A227",
@@ -31,29 +31,34 @@ RUN_COLORS = ("#0E8A92", "#CC6677", "#C9A227", "#6A5FD0", "#2E9E5B", "#B659A2", 
 SURE = 0.6  # below it the two best classes are shown as equals
 CONFIG: dict[str, Any] = {"displayModeBar": False, "displaylogo": False, "scrollZoom": False}
 HOVER_CONFIG: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-ROW = 29  # pixels a bar
-MOST_BARS = 30  # of a network with many classes; a table has them all
+ROW = 29  # pixels for each bar
+MAX_BARS, FEW_BARS = 30, 10  # with more classes than the first, there are bars for this many of the likeliest
+
+
+def bar_count(classes: int) -> int:
+    """Return how many of a network's classes get a bar; the table has all."""
+    return classes if classes <= MAX_BARS else FEW_BARS
 
 
 def class_color(index: int) -> str:
-    """The colour of a class, the same on every page; repeats after ten."""
-    return CLASS_COLORS[index % len(CLASS_COLORS)]
+    """Return the colour of a class, the same on every page; colours repeat after ten."""
+    return _CLASS_COLORS[index % len(_CLASS_COLORS)]
 
 
 def probability_chart(prediction: Prediction) -> go.Figure:
-    """A horizontal bar a class, most probable on top, axis 0 to 100 %; what is answered strong, the others pale.
+    """Return a bar for each class, the most probable on top; what is answered in full colour, the others pale.
 
-    Of many classes, the likeliest MOST_BARS. All are pale for a picture that is probably none of them.
+    With many classes, the likeliest are shown. All bars are pale for a picture that is probably none of the classes.
     """
-    scores = prediction.top(MOST_BARS)[::-1]  # Plotly draws upwards
+    scores = prediction.top(bar_count(len(prediction.scores)))[::-1]  # Plotly draws upwards
     strong = 1 if prediction.best.probability >= SURE else 2
     if not prediction.exclusive:
         strong = len(prediction.answers)
     if prediction.verdict == UNKNOWN:
         strong = 0
     opacity = [1.0 if rank >= len(scores) - strong else 0.4 for rank in range(len(scores))]
-    return bars(
-        shown([score.label for score in scores], prediction.labels),
+    return bar_chart(
+        axis_labels([score.label for score in scores], prediction.labels),
         [score.probability for score in scores],
         [class_color(score.index) for score in scores],
         opacity,
@@ -61,24 +66,38 @@ def probability_chart(prediction: Prediction) -> go.Figure:
 
 
 def empty_chart(classes: Sequence[str]) -> go.Figure:
-    """The same chart before there is an answer: every class, or the first of many, no bar."""
-    labels = shown(classes[:MOST_BARS][::-1], classes)
-    return bars(labels, [0.0] * len(labels), ["#8A9499"] * len(labels), [1.0] * len(labels), text=False)
+    """Return the same chart before there is an answer: all classes, or the first of many, without bars."""
+    labels = axis_labels(classes[: bar_count(len(classes))][::-1], classes)
+    return bar_chart(labels, [0.0] * len(labels), ["#8A9499"] * len(labels), [1.0] * len(labels), text=False)
 
 
-def shown(labels: Sequence[str], classes: Collection[str]) -> list[str]:
-    """Labels, some or all of a network's classes, in the reader's language, for a figure."""
-    return [literal(class_name(label, classes)) for label in labels]
+def axis_labels(labels: Sequence[str], classes: Collection[str]) -> list[str]:
+    """Return labels in the reader's language, for a figure.
+
+    Args:
+        labels: Some or all of a network's classes.
+        classes: All of its classes.
+    """
+    return [escape_for_plotly(class_name(label, classes)) for label in labels]
 
 
-def literal(text: str) -> str:
-    """Text from outside so that Plotly shows it as it is: it reads tags, entities and templates in every text."""
+def escape_for_plotly(text: str) -> str:
+    """Escape untrusted text for Plotly, which reads tags, entities and templates in every text."""
     return escape(text, quote=False).replace("{", "&#123;")
 
 
-def bars(
+def bar_chart(
     labels: list[str], values: list[float], colors: list[str], opacity: list[float], text: bool = True
 ) -> go.Figure:
+    """Return a horizontal bar chart of probabilities.
+
+    Args:
+        labels: The bars' labels, from below.
+        values: Their probabilities.
+        colors: Their colours.
+        opacity: Their opacity.
+        text: Whether to write the values beside the bars.
+    """
     figure = go.Figure(
         go.Bar(
             x=values,

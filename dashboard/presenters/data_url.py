@@ -1,4 +1,4 @@
-"""A picture's file as an address that holds it whole."""
+"""Data URLs of pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from base64 import b64encode
 
 
 def data_url(content: bytes) -> str:
-    """The address of a PNG or a JPEG."""
+    """Return the data URL of a PNG or JPEG."""
     kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""What was said of the answers that were kept, in words and as a table."""
+"""Saved answers and the feedback on them, in words and as a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
 
 
 def tally_lines(tallies: Sequence[Tally]) -> list[str]:
-    """How many answers each network gave, and how many of the judged ones were right, as Markdown."""
+    """Return, as Markdown, how many answers each network gave, and how many of those with feedback were right."""
     lines = []
     for tally in tallies:
         count = ngettext("{n} answer", "{n} answers", tally.answers).format(n=integer(tally.answers))
@@ -32,12 +32,12 @@ def tally_lines(tallies: Sequence[Tally]) -> list[str]:
             share = _("right: {right} of {judged} judged").format(
                 right=integer(tally.right), judged=integer(tally.judged)
             )
-        lines.append(f"**{phrases.plain(tally.model)}** {count} · {share}")
+        lines.append(f"**{phrases.escape_markdown(tally.model)}** {count} · {share}")
     return lines
 
 
-def said_of(answer: KeptAnswer) -> str:
-    """The verdict on an answer in words."""
+def _feedback_text(answer: KeptAnswer) -> str:
+    """Return the feedback on an answer in words."""
     if answer.right is None:
         return "–"
     return (
@@ -48,14 +48,14 @@ def said_of(answer: KeptAnswer) -> str:
 
 
 def table_key(answers: Sequence[KeptAnswer]) -> str:
-    """Changes with the answers in a table or their order."""
+    """Return a key that changes with the answers in a table and their order."""
     return f"kept-answers-{hash(tuple(answer.id for answer in answers))}"
 
 
-def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
-    """A row an answer: picture, class, how sure, verdict, network, time.
+def answer_table(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
+    """Return a row for each answer: picture, class, probability, feedback, network, time.
 
-    How known the picture is stands there once a network said so of one.
+    There is a column for known scores if a network gave one.
     """
     rows = [
         {
@@ -63,7 +63,7 @@ def table_of(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
             "answer": class_name(answer.label, answer.probabilities),
             "sure": answer.probabilities[answer.label],
             "known": answer.known_score,
-            "verdict": said_of(answer),
+            "verdict": _feedback_text(answer),
             "network": answer.model,
             "when": pd.Timestamp(answer.time, unit="s", tz="UTC"),
         }

@@ -1,4 +1,4 @@
-"""Answers in plain words."""
+"""Predictions in plain words."""
 
 from __future__ import annotations
 
@@ -7,77 +7,78 @@ from collections.abc import Sequence
 
 from dashboard.presenters.charts import SURE
 from model.datasets.display_names import class_name, test_set_title
-from model.i18n.number_format import percentage
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.inference.classifier import engines_of
 from model.inference.prediction import Prediction
 from model.inference.unknown import UNKNOWN, UNSURE
-from model.registry.card import Card
+from model.registry.card import Card, SetRule
 
-JOINER = "\u2060"  # is not seen, and joins the letters around it
-# Once Markdown is read and no backslash left, Streamlit makes links of addresses, emoji and icons of :names:.
-MADE_AFTERWARDS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.[\w-])", re.IGNORECASE)
-MOST_LISTED = 4  # classes in a title
+JOINER = "\u2060"  # word joiner, which is invisible
+# After Markdown is rendered, Streamlit turns addresses into links and :names: into emoji and icons.
+_AUTOLINKS = re.compile(r":(?=//|material/|[\w+-]+:)|\bwww(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.[\w-])", re.IGNORECASE)
+_MAX_LISTED = 4  # classes in a title
 INCLUSIVE = marked(
     "The classes do not exclude each other: each has its own probability, and they need not add up to 100 %."
 )
 
 
 def headline(prediction: Prediction) -> str:
-    """The answer as a title: `Frog`, or `Not sure: cat or dog`, or each class that a picture shows: `Cat, outdoors`.
+    """Return the prediction as a title.
 
-    For a picture that is unlike those of the network's classes: `Probably none of the 10 classes`.
+    It is `Frog`, or `Not sure: cat or dog`, or all classes that a picture shows, `Cat, outdoors`, or, for a picture
+    unlike those of the network's classes, `Probably none of the 10 classes`.
     """
     if prediction.verdict == UNKNOWN:
-        return _("Probably none of the {count} classes").format(count=len(prediction.scores))
+        return _("Probably none of the {count} classes").format(count=integer(len(prediction.scores)))
     if not prediction.exclusive:
-        return capital(
-            listed([class_name(score.label, prediction.labels) for score in prediction.answers])
+        return _capitalize(
+            shorten_listing([class_name(score.label, prediction.labels) for score in prediction.answers])
             or _("none of its classes")
         )
     first, *others = prediction.top(2)
     if prediction.best.probability >= SURE or not others:
-        return capital(class_name(first.label, prediction.labels))
+        return _capitalize(class_name(first.label, prediction.labels))
     return _("Not sure: {first} or {second}").format(
         first=class_name(first.label, prediction.labels), second=class_name(others[0].label, prediction.labels)
     )
 
 
-def capital(label: str) -> str:
-    return label[:1].upper() + label[1:]  # the rest as its owner writes it: BMW
+def _capitalize(label: str) -> str:
+    return label[:1].upper() + label[1:]  # the rest stays as it is: BMW
 
 
-def listed(parts: Sequence[str]) -> str:
-    """The first of some words, and how many more there are."""
-    shown, more = ", ".join(parts[:MOST_LISTED]), len(parts) - MOST_LISTED
+def shorten_listing(parts: Sequence[str]) -> str:
+    """Return the first of some words, and how many more there are."""
+    shown, more = ", ".join(parts[:_MAX_LISTED]), len(parts) - _MAX_LISTED
     return shown if more <= 0 else _("{shown} and {n} more").format(shown=shown, n=more)
 
 
 def certainty(prediction: Prediction) -> str:
-    """How sure, in words and in number; for classes that do not exclude each other, how sure of each in the title.
+    """Return how sure the network is, in words and numbers; for independent classes, how sure of each in the title.
 
-    For a picture that is probably none of them, what it looks like.
+    For a picture that is probably none of the classes, it says what it looks like.
     """
     if prediction.verdict == UNKNOWN:
-        return likeness(prediction)
+        return _likeness(prediction)
     if prediction.verdict == UNSURE:
-        return _("{certainty}; perhaps none of its classes").format(certainty=certainty_of_class(prediction))
-    return certainty_of_class(prediction)
+        return _("{certainty}; perhaps none of its classes").format(certainty=_certainty_of_class(prediction))
+    return _certainty_of_class(prediction)
 
 
-def likeness(prediction: Prediction) -> str:
-    """What a picture looks like that is probably none of the classes: `looks like: umbrella, 83 %`."""
+def _likeness(prediction: Prediction) -> str:
+    """Say what a picture of none of the classes looks like: `looks like: umbrella, 83 %`."""
     if like := prediction.looks_like:
         return _("looks like: {label}, {share}").format(label=like.label, share=percent(like.probability))
     return _("looks most like {label}").format(label=class_name(prediction.best.label, prediction.labels))
 
 
-def certainty_of_class(prediction: Prediction) -> str:
-    """The same, as if the picture were one of them."""
+def _certainty_of_class(prediction: Prediction) -> str:
+    """Return the certainty as if the picture were one of the classes."""
     if not prediction.exclusive:
         said = prediction.answers
-        shares = listed(
+        shares = shorten_listing(
             [
                 f"{class_name(score.label, prediction.labels)} {percent(score.probability)}"
                 for score in said or prediction.top(1)
@@ -97,22 +98,49 @@ def certainty_of_class(prediction: Prediction) -> str:
     return words.format(share=percent(probability))
 
 
-def plain_certainty(prediction: Prediction) -> str:
-    """The same as Markdown, with a capital."""
-    said = capital(certainty(prediction))
+def set_sentence(prediction: Prediction) -> str:
+    """The classes that the true one is among: `With 95% confidence: cat or dog`."""
+    names = [class_name(score.label, prediction.labels) for score in prediction.prediction_set]
+    *others, last = names
+    said = _("{first} or {second}").format(first=", ".join(others), second=last) if others else last
+    return _("With {coverage} confidence: {classes}").format(
+        coverage=percentage(prediction.set_coverage, 0), classes=said
+    )
+
+
+def set_help(rule: SetRule) -> str:
+    """What prediction sets come from, and what was measured of them."""
+    text = _(
+        "Fitted on {count} held-out pictures, class by class. It holds for pictures like those; nobody can promise it "
+        "for others."
+    ).format(count=integer(rule.n))
+    found = [
+        _("Measured on {data}: the true class was in {share} of the sets, of {size} classes on average.").format(
+            data=test_set_title(title),
+            share=percentage(next(share for name, share in figures.items() if f"{name} classes" in figures)),
+            size=decimal(next(size for name, size in figures.items() if name.endswith(" classes")), 2),
+        )
+        for title, figures in rule.measured.items()
+    ]
+    return " ".join([text, *found])
+
+
+def certainty_markdown(prediction: Prediction) -> str:
+    """Return the certainty as Markdown, capitalized."""
+    said = _capitalize(certainty(prediction))
     names_classes = not prediction.exclusive or prediction.verdict == UNKNOWN
-    return plain(said) if names_classes else said
+    return escape_markdown(said) if names_classes else said
 
 
 def percent(probability: float) -> str:
-    """A share as a whole per cent that never rounds a doubt away: 99.7 % is not 100 %."""
+    """Return a whole percentage that never rounds a doubt away: 99.7 % does not become 100 %."""
     if 0.99 < probability < 1:
         return percentage(min(probability, 0.999))
     return percentage(probability, 0)
 
 
-def measured(card: Card, engine: str) -> str:
-    """The network's name with the engine's accuracy and the test set that it was measured on."""
+def name_with_accuracy(card: Card, engine: str) -> str:
+    """Return the network's name with the engine's accuracy and the test set it was measured on."""
     network = card.name if engine == next(iter(engines_of(card)), engine) else f"{card.name} ({engine})"
     title, figures = card.headline or ("", {})
     if engine not in figures:
@@ -122,12 +150,12 @@ def measured(card: Card, engine: str) -> str:
     )
 
 
-def plain(text: str) -> str:
-    """Text from outside, such as a file's name, as Markdown and the HTML in it show it as it is, on one line."""
-    whole = MADE_AFTERWARDS.sub(rf"\g<0>{JOINER}", " ".join(text.splitlines()))
+def escape_markdown(text: str) -> str:
+    """Escape untrusted text, such as a file's name, for Markdown with HTML, on one line."""
+    whole = _AUTOLINKS.sub(rf"\g<0>{JOINER}", " ".join(text.splitlines()))
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", whole)
 
 
-def file_name(text: str) -> str:
-    """A name from a visitor's machine as one that can be written here: no folders, nothing strange, its suffix kept."""
+def safe_file_name(text: str) -> str:
+    """Return a file name from a visitor's machine as a safe one: without folders and special characters."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text.replace("\\", "/").rpartition("/")[2])[-80:].lstrip(".-") or "file"

@@ -1,11 +1,11 @@
-"""How an answer holds under small changes of its picture, in words, as a table and as a chart."""
+"""How an answer holds under small changes of its picture: in words, as a table and as a chart."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.presenters.charts import class_color, literal
+from dashboard.presenters.charts import class_color, escape_for_plotly
 from dashboard.presenters.data_url import data_url
 from model.datasets.display_names import class_name
 from model.explanation.robustness import CHANGES, Trial, kept_share
@@ -14,17 +14,17 @@ from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from model.images.thumbnails import encode_png
 
-KINDS = {
+_KINDS = {
     "turned": marked("turned"),
     "moved": marked("moved"),
     "blurred": marked("blurred"),
     "compressed": marked("as a JPEG"),
 }
-HEIGHT = 44  # pixels a kind of change
+_HEIGHT = 44  # pixels for each kind of change
 
 
-def change(trial: Trial) -> str:
-    """What was done to the picture, in words."""
+def describe_change(trial: Trial) -> str:
+    """Describe what was done to the picture."""
     height, width = trial.image.shape[:2]
     if trial.kind == "turned":
         way = _("turned {degrees}° to the left") if trial.strength > 0 else _("turned {degrees}° to the right")
@@ -40,9 +40,13 @@ def change(trial: Trial) -> str:
 
 
 def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> str:
-    """In how many of the changed pictures the class is still the answer, and what takes its place where it is not.
+    """Say in how many of the changed pictures the class is still the answer, and what replaces it.
 
-    exclusive: whether another class can take its place at all.
+    Args:
+        found: The trials.
+        label: The index of the class.
+        classes: The names of the classes.
+        exclusive: Whether another class can replace it.
     """
     count, kept = len(found), round(kept_share(found, label, exclusive) * len(found))
     if not exclusive:
@@ -53,45 +57,50 @@ def summary(found: list[Trial], label: int, classes: tuple[str, ...], exclusive:
         return _("“{label}” stays the answer in all {count} small changes.").format(
             label=class_name(classes[label], classes), count=count
         )
-    others = dict.fromkeys(class_name(classes[winner(trial)], classes) for trial in found if winner(trial) != label)
+    others = dict.fromkeys(
+        class_name(classes[_predicted_class(trial)], classes) for trial in found if _predicted_class(trial) != label
+    )
     return _("“{label}” stays the answer in {kept} of {count} small changes; otherwise it is: {others}.").format(
         label=class_name(classes[label], classes), kept=kept, count=count, others=", ".join(others)
     )
 
 
-def winner(trial: Trial) -> int:
+def _predicted_class(trial: Trial) -> int:
     return int(trial.probabilities.argmax())
 
 
-def table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFrame:
-    """A row a change: the changed picture, what was done, the answer then, and how sure the network is of `label`."""
+def change_table(found: list[Trial], label: int, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Return a row for each change: the changed picture, what was done, the answer, and the class's probability."""
     return pd.DataFrame(
         {
             "picture": [data_url(encode_png(trial.image)) for trial in found],
-            "change": [change(trial) for trial in found],
-            "answer": [class_name(classes[winner(trial)], classes) for trial in found],
+            "change": [describe_change(trial) for trial in found],
+            "answer": [class_name(classes[_predicted_class(trial)], classes) for trial in found],
             "sure": [float(trial.probabilities[label]) for trial in found],
         }
     )
 
 
-def chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> go.Figure:
-    """A mark a change, by kind and the probability of `label`: a dot where that is still the answer, else a cross."""
+def change_chart(found: list[Trial], label: int, classes: tuple[str, ...], exclusive: bool = True) -> go.Figure:
+    """Return a mark for each change at the class's probability: a dot if it is still the answer, else a cross."""
     figure = go.Figure()
     for kind in CHANGES:
         members = [trial for trial in found if trial.kind == kind]
         signs = ["circle" if trial.keeps_class(label, exclusive) else "x" for trial in members]
-        names = [literal(f"{change(trial)}: {class_name(classes[winner(trial)], classes)}") for trial in members]
+        names = [
+            escape_for_plotly(f"{describe_change(trial)}: {class_name(classes[_predicted_class(trial)], classes)}")
+            for trial in members
+        ]
         figure.add_scatter(
             x=[float(trial.probabilities[label]) for trial in members],
-            y=[_(KINDS[kind])] * len(members),
+            y=[_(_KINDS[kind])] * len(members),
             mode="markers",
             marker={"symbol": signs, "size": 13, "color": class_color(label), "opacity": 0.75},
             text=names,
             hovertemplate="%{text} · %{x:.1%}<extra></extra>",
         )
     figure.update_layout(
-        height=HEIGHT * len(CHANGES) + 46,
+        height=_HEIGHT * len(CHANGES) + 46,
         margin={"l": 0, "r": 12, "t": 4, "b": 8},
         showlegend=False,
         dragmode=False,

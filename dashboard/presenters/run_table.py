@@ -1,4 +1,4 @@
-"""What the Training page knows of runs: tables, states, whose network can be used; nothing of Streamlit."""
+"""Runs on the Training page: tables, states, and whose network can be used; nothing of Streamlit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.analysis.ablation_report import format_value, with_defaults
 from training.runs.process import is_stopping
 from training.runs.run import Run, own_runs_folder
 
-STATUSES = {
+_STATUSES = {
     "finished": marked("finished"),
     "interrupted": marked("stopped"),
     "running": marked("running"),
@@ -44,25 +44,25 @@ HELP = {
 }
 SHARES = ("validation", "test", "first 1,000 of test")
 MARK = "≠"
-NEVER_MARKED = ("name", "description", "reported")  # of these every run has its own
+_NEVER_MARKED = ("name", "description", "reported")  # of these every run has its own
 
 
-def status(run: Run) -> str:
-    """How the run stands, in the reader's language."""
-    return _(STATUSES.get(run.status, run.status))
+def status_text(run: Run) -> str:
+    """Return a run's status in the reader's language."""
+    return _(_STATUSES.get(run.status, run.status))
 
 
-def label(name: str) -> str:
-    """A run's name for a button, which stands in the address like this: as it is, unless Markdown could change it."""
-    return name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else phrases.plain(name)
+def button_label(name: str) -> str:
+    """Return a run's name for a button, escaped only if Markdown could change it."""
+    return name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else phrases.escape_markdown(name)
 
 
 def overview(runs: Sequence[Run]) -> pd.DataFrame:
-    """A row a run, in the order given; shares in per cent; a column that would hold nothing is left out."""
+    """Return a row for each run, accuracies in per cent, without empty columns."""
     rows = [
         {
             "run": run.name,
-            "status": status(run),
+            "status": status_text(run),
             "epochs": len(run.history),
             "minutes": round(run.minutes, 1),
             "validation": 100 * run.best_val_accuracy,
@@ -77,21 +77,23 @@ def overview(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def recipe_table(runs: Sequence[Run], only_differing: bool = False) -> pd.DataFrame:
-    """Every value of the recipes, a column a run; where they differ, the first column has a mark.
+    """Return all values of the recipes, a column for each run; the first column marks where they differ.
 
-    only_differing: leave out the values that are the same in all runs.
+    Args:
+        runs: The runs.
+        only_differing: Leave out the values that are the same in all runs.
     """
     columns = {run.name: with_defaults(run.recipe) for run in runs}
     keys = dict.fromkeys(key for values in columns.values() for key in values)
     rows = [[format_value(values.get(key)) for values in columns.values()] for key in keys]
     table = pd.DataFrame(rows, index=pd.Index(keys, name="value"), columns=list(columns), dtype=object)
-    differs = [key not in NEVER_MARKED and len(set(row)) > 1 for key, row in zip(keys, rows, strict=True)]
+    differs = [key not in _NEVER_MARKED and len(set(row)) > 1 for key, row in zip(keys, rows, strict=True)]
     table.insert(0, MARK, [MARK if found else "" for found in differs])
     return table[differs] if only_differing else table
 
 
-def unlike_first(table: pd.DataFrame) -> pd.DataFrame:
-    """CSS for the cells of a `recipe_table` that say something else than the first run."""
+def highlight_differences(table: pd.DataFrame) -> pd.DataFrame:
+    """Return CSS for the cells of a `recipe_table` that differ from the first run."""
     style = pd.DataFrame("", index=table.index, columns=table.columns)
     for name in table.columns[2:]:
         style.loc[(table[name] != table.iloc[:, 1]) & (table[MARK] == MARK), name] = (
@@ -101,9 +103,12 @@ def unlike_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def network_of(run: Run) -> str | None:
-    """The name under which the network that this run made can be chosen; None when there is none. Raises BundleError.
+    """Return the name under which the run's network can be chosen, or None.
 
-    A run that got another name keeps its network; a network that came another way is not taken for it.
+    A renamed run keeps its network; a network that was made otherwise is not taken for it.
+
+    Raises:
+        BundleError: The store cannot be read.
     """
     own = run.path.parent == own_runs_folder()
     name = str(run.metrics.get("model", run.name)) if own else run.name
@@ -112,8 +117,8 @@ def network_of(run: Run) -> str | None:
     return name if folder is not None and "status" in run.metrics and folder.parent == expected else None
 
 
-def share_done(run: Run) -> float | None:
-    """How much of a running run lies behind it, 0 to 1; None while that is not known."""
+def fraction_done(run: Run) -> float | None:
+    """Return how much of a running run is done, 0 to 1; None if that is not known yet."""
     values = [run.progress.get(key) for key in ("epoch", "step", "steps", "epochs", "eta_seconds")]
     if not all(isinstance(value, int | float) and value >= 0 for value in values):
         return None
@@ -121,14 +126,14 @@ def share_done(run: Run) -> float | None:
     return min(max(((epoch - 1) * steps + step) / (epochs * steps), 0.0), 1.0) if epochs * steps else None
 
 
-def doing(run: Run) -> str:
-    """What a running run does now and how long it will take, after its name."""
+def current_activity(run: Run) -> str:
+    """Say what a running run does now and how long it will take."""
     epochs: Any = run.recipe.get("epochs")
     if is_stopping(run.path):
         return _("is being stopped; its best weights are made into a network and measured")
     if isinstance(epochs, int) and len(run.history) >= epochs:
         return _("has had its last epoch; its network is written and measured")
-    if share_done(run) is None:
+    if fraction_done(run) is None:
         return _("gets ready for its first epoch")
     left = duration(run.progress["eta_seconds"])
     text = _("epoch {epoch} of {epochs}, about {left} left")

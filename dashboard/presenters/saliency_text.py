@@ -1,4 +1,4 @@
-"""A map of a picture in words and as a table, for those who cannot see it."""
+"""A saliency map in words and as a table, for people who cannot see it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from model.explanation.saliency import region_shares
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
-ROWS = (marked("top"), marked("middle"), marked("bottom"))
-COLUMNS = (marked("left"), marked("centre"), marked("right"))
-NINTHS = (
+_ROWS = (marked("top"), marked("middle"), marked("bottom"))
+_COLUMNS = (marked("left"), marked("centre"), marked("right"))
+_NINTHS = (
     marked("at the upper left"),
     marked("at the top"),
     marked("at the upper right"),
@@ -22,23 +22,25 @@ NINTHS = (
     marked("at the bottom"),
     marked("at the lower right"),
 )
-MOST = 0.5  # the share of a map that the sentence gives the places of
-FEW = 3  # more places than these are everywhere
+_MAIN_SHARE = 0.5  # the share of a map that the sentence gives the places of
+_MAX_NAMED = 3  # more places than these are everywhere
 
 
-def where(marks: np.ndarray, label: str) -> str:
+def describe_map(marks: np.ndarray, label: str) -> str:
     """A sentence that says where a map, float (size, size), is strongest; label: what its class is called."""
     shares = region_shares(marks).ravel()
     if not shares.any():
-        return _("No part of the picture speaks for “{label}”.").format(label=label)
+        return _("No part of the picture is evidence for “{label}”.").format(label=label)
     order = np.argsort(-shares, kind="stable")
-    count = int(np.searchsorted(np.cumsum(shares[order]), MOST)) + 1
-    if count > FEW:
-        return _("What speaks for “{label}” is spread over the whole picture.").format(label=label)
-    places = ", ".join(_(NINTHS[place]) for place in order[:count])
-    return _("Most of what speaks for “{label}” stands {places}.").format(label=label, places=places)
+    count = int(np.searchsorted(np.cumsum(shares[order]), _MAIN_SHARE)) + 1
+    if count > _MAX_NAMED:
+        return _("The evidence for “{label}” is spread over the whole picture.").format(label=label)
+    places = ", ".join(_(_NINTHS[place]) for place in order[:count])
+    return _("Most of the evidence for “{label}” is {places}.").format(label=label, places=places)
 
 
-def table(marks: np.ndarray) -> pd.DataFrame:
-    """The share of a map in each ninth of the picture, top to bottom and left to right."""
-    return pd.DataFrame(region_shares(marks), index=[_(row) for row in ROWS], columns=[_(column) for column in COLUMNS])
+def map_table(marks: np.ndarray) -> pd.DataFrame:
+    """Return the share of a map in each ninth of the picture, from top to bottom and left to right."""
+    return pd.DataFrame(
+        region_shares(marks), index=[_(row) for row in _ROWS], columns=[_(column) for column in _COLUMNS]
+    )

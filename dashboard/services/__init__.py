@@ -6,8 +6,11 @@ Shared by all visitors.
 __all__ = [
     "content_security_policy",
     "explanation_cache",
+    "jobs",
     "ngrok_tunnel",
     "resources",
+    "stand_in",
+    "stranger_jobs",
     "test_set_jobs",
     "visitor_language",
 ]

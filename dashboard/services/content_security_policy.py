@@ -1,12 +1,11 @@
-"""What the page may load and who may show it in a frame: its Content-Security-Policy."""
+"""The page's Content-Security-Policy: what it may load, and who may show it in a frame."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,26 +13,24 @@ import streamlit as st
 from starlette.types import Scope
 
 from api.headers import headers, policy
-from dashboard.services.visitor_language import script
-from model.common.errors import VitrineError
+from dashboard.services.visitor_language import language_script
+from model.common.settings import read_settings
 from model.i18n.translations import LANGUAGES
 
-EMBED = "VITRINE_EMBED"
-ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9-]+|\*)(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?")
-INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-
-
-class EmbedError(VitrineError, ValueError):
-    """A setting that names no origins; the message says what would be right."""
+_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 @cache
-def page_headers() -> list[tuple[bytes, bytes]]:
-    """The headers of the page and all that belongs to it. Raises EmbedError."""
+def _page_headers() -> list[tuple[bytes, bytes]]:
+    """Return the headers of the page and all that belongs to it.
+
+    Raises:
+        SettingError: VITRINE_EMBED is invalid.
+    """
     directives = {
         "default-src": "'self'",
-        # Inline scripts run only if they are these; our components' code comes to the browser as blobs.
-        "script-src": " ".join(["'self'", "blob:", *map(fingerprint, inline_scripts())]),
+        # Only these inline scripts may run; our components' code reaches the browser as blobs.
+        "script-src": " ".join(["'self'", "blob:", *map(_hash_source, _inline_scripts())]),
         "style-src": "'self' 'unsafe-inline'",  # Streamlit's styles are made in the browser
         "img-src": "'self' data: blob:",
         "media-src": "'self' data: blob:",
@@ -44,34 +41,25 @@ def page_headers() -> list[tuple[bytes, bytes]]:
         "base-uri": "'self'",
         "form-action": "'self'",
     }
-    return headers(policy(directives, frames(os.environ.get(EMBED, ""))))
+    return headers(policy(directives, frame_ancestors(read_settings("embed").embed)))
 
 
-def page(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """The same for any request."""
-    return page_headers()
+def page_headers_for(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the same for any request."""
+    return _page_headers()
 
 
-def inline_scripts() -> Iterable[str]:
-    """The scripts that stand in Streamlit's page itself, and ours that names the page's language."""
+def _inline_scripts() -> Iterable[str]:
+    """Return the scripts in Streamlit's page itself, and ours that sets the page's language."""
     index = Path(st.__file__).parent / "static" / "index.html"
-    return [*INLINE.findall(index.read_text("utf-8")), *map(script, LANGUAGES)]
+    return [*_INLINE.findall(index.read_text("utf-8")), *map(language_script, LANGUAGES)]
 
 
-def fingerprint(code: str) -> str:
-    """An inline script as the policy names it."""
+def _hash_source(code: str) -> str:
+    """Return an inline script's hash as the policy expects it."""
     return f"'sha256-{b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
-def frames(origins: str) -> str:
-    """Whose pages may show this one in a frame: its own, and those named with commas between, or `*`.
-
-    Raises EmbedError.
-    """
-    named = [origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()]
-    if named == ["*"]:
-        return "*"
-    for origin in named:
-        if not ORIGIN.fullmatch(origin):
-            raise EmbedError(f"{EMBED} has {origin!r}: it takes origins such as https://example.org, or * for all")
-    return " ".join(["'self'", *named])
+def frame_ancestors(origins: Sequence[str]) -> str:
+    """Return the sources for `frame-ancestors`: this page itself and the named origins, or `*`."""
+    return "*" if tuple(origins) == ("*",) else " ".join(["'self'", *origins])

@@ -1,4 +1,4 @@
-"""ngrok's agents that servers of this folder have started: known by the file of settings in their command line."""
+"""The ngrok agents that servers of this folder started, recognized by the configuration file in their command line."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ import psutil
 
 from model.common.paths import home
 
-NAME = re.compile(r"ngrok-(\d{1,9})\.yml")  # with the number of the server's process
-STARTED = ["start", "--none", "--log", "stdout", "--config"]  # what pyngrok starts an agent with, before the file
-ENDING_SECONDS = 3
+_CONFIG_NAME = re.compile(r"ngrok-(\d{1,9})\.yml")  # with the server's process ID
+AGENT_ARGUMENTS = ["start", "--none", "--log", "stdout", "--config"]  # pyngrok's arguments, before the file
+_END_SECONDS = 3
 
 
-def agent_settings(server: int) -> Path:
-    """The file of settings for the agent that a server, a process by its number, starts."""
+def agent_config_file(server: int) -> Path:
+    """Return the configuration file of the agent that a server starts, given the server's process ID."""
     return home().resolve() / f"ngrok-{server}.yml"
 
 
 def end_agents(settings: Collection[Path]) -> None:
-    """End the agents that were started with one of these files, and no other process; wait until they have gone."""
-    ended = [process for process in psutil.process_iter() if is_agent(process, {str(file) for file in settings})]
+    """End the agents that use one of these files, and wait until they are gone."""
+    ended = [process for process in psutil.process_iter() if _is_agent(process, {str(file) for file in settings})]
     for process in ended:
-        with suppress(psutil.Error):  # it has just ended by itself
+        with suppress(psutil.Error):  # it has just ended
             process.kill()
-    psutil.wait_procs(ended, ENDING_SECONDS)
+    psutil.wait_procs(ended, _END_SECONDS)
 
 
-def is_agent(process: psutil.Process, settings: Collection[str]) -> bool:
+def _is_agent(process: psutil.Process, settings: Collection[str]) -> bool:
     try:
         words = process.cmdline()
-    except psutil.Error:  # it has ended, or is another user's
+    except psutil.Error:  # it has ended, or belongs to another user
         return False
-    return words[-6:-1] == STARTED and words[-1] in settings
+    return words[-6:-1] == AGENT_ARGUMENTS and words[-1] in settings
 
 
 def end_abandoned() -> None:
-    """End the agents of servers that were killed: each would go on holding a link, and a plan counts them.
+    """End the agents of servers that were killed: each would keep a link open, and ngrok's plans limit their number.
 
-    This server must not have started its own yet.
+    Call it before this server starts its own agent.
     """
-    files = {file: NAME.fullmatch(file.name) for file in home().resolve().glob("ngrok-*.yml")}
+    files = {file: _CONFIG_NAME.fullmatch(file.name) for file in home().resolve().glob("ngrok-*.yml")}
     servers = {file: int(match[1]) for file, match in files.items() if match}
     abandoned = [file for file, pid in servers.items() if pid == os.getpid() or not psutil.pid_exists(pid)]
     if abandoned:

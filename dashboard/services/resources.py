@@ -1,6 +1,6 @@
-"""What is loaded once and shared by all visitors.
+"""What is loaded or computed once and shared by all visitors.
 
-With dashboard/services/explanation_cache.py it is all that is kept beyond a page's run.
+Besides `dashboard.services.explanation_cache`, nothing else is kept longer than one run of a page.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.presenters.file_answers import Answer, answer
+from dashboard.presenters.file_answers import Answer, answer, answers
+from dashboard.services.jobs import CONVERSIONS
+from dashboard.services.stand_in import drop_stand_in, load_stand_in
 from model.common.cache import Cache
 from model.common.errors import BundleError
 from model.datasets.image_folder import MAX_BYTES, read_error
@@ -37,45 +39,52 @@ from model.registry.checksums import check_file
 from model.registry.resolution import default_name, find_bundle
 from model.signature.shapes import PictureSize
 
-log = logging.getLogger(__name__)
-# What is worked out of pictures, for all visitors; Streamlit's own caches, which count, hold what is small.
-WORKED_OUT: Cache[Any] = Cache(2**29)
-TESTSETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest there can be, with its files' names
-SPEEDS: Cache[float] = Cache(2**20)  # milliseconds a picture, by network
-SPEED_PASSES = 7
-PAIRS: Cache[list[float]] = Cache(2**20)  # the same for networks that were measured in turns
+_log = logging.getLogger(__name__)
+# Results for pictures; small things are in Streamlit's own caches, which limit the number of entries.
+RESULTS: Cache[Any] = Cache(2**29)
+TEST_SETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest possible set, with the names of its files
+_SPEEDS: Cache[float] = Cache(2**20)  # milliseconds for a picture, by network
+_SPEED_PASSES = 7
+PAIRED_SPEEDS: Cache[list[float]] = Cache(2**20)  # the same for networks measured in turns
 PAGE_SHOWN = threading.Event()  # set when a page has been drawn once
-VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
-DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
+_VISITOR_SECONDS = 3.0  # how long loading the network waits for a first visitor
+_DRAWING_SECONDS = 0.7  # what a browser needs to draw the page once it has been sent
+_ANSWERING_SECONDS = 2.0  # the same, and what a first picture needs where the stand-in answers
 
 
 def card(name: str) -> Card:
-    """A bundle's card as it stands on disk now; needs no TensorFlow. Raises BundleError."""
+    """Return a bundle's card as it is on disk now, without TensorFlow. Raises BundleError."""
     return read_card(find_bundle(name))
 
 
 def fingerprint(card: Card) -> str:
-    """Tells a network from a later one of the same name, and from the same bytes added with other classes."""
-    return repr((card.name, card.files, card.classes, card.input_shape.key, card.scaling, card.output))
+    """Return a text that identifies a network, also among networks of the same name or the same file."""
+    facts = (card.name, card.files, card.classes, card.input_shape.key, card.scaling, card.output)
+    return repr((*facts, card.known, card.sets))
 
 
 def identity(classifier: Classifier) -> str:
-    """Tells one file of a network from its others, too, such as int8 from float."""
+    """Return the same for one file of a network, such as its int8 file."""
     return f"{classifier.engine} {fingerprint(classifier.card)}"
 
 
 def classifier(name: str, engine: str | None = None) -> Classifier:
-    """A bundle's network, loaded and warmed up once a process; visitors that come together wait for one load.
+    """Return a bundle's network, loaded and warmed up once; visitors who come together wait for one load.
 
-    engine: the one that the bundle prefers unless another is asked for.
-    Its card is the one it was loaded by, whatever has happened to the name meanwhile. The pool is not Streamlit's cache
-    because the HTTP routes of this process ask it too. Raises BundleError.
+    It comes from the pool and not from Streamlit's cache, because the HTTP routes of this process use it too.
+
+    Args:
+        name: The bundle's name.
+        engine: The engine; None for the bundle's preferred one.
+
+    Raises:
+        BundleError: It cannot be loaded.
     """
     return POOL.get(name, engine)
 
 
 def is_warm(name: str, engine: str | None = None) -> bool:
-    """Whether an answer needs no loading any more."""
+    """Return whether the network is loaded already."""
     try:
         return POOL.ready(choose(name, engine)) is not None
     except BundleError:
@@ -83,15 +92,34 @@ def is_warm(name: str, engine: str | None = None) -> bool:
 
 
 def answer_for(content: bytes, classifier: Classifier) -> Answer:
-    """The answer for a file's bytes; the same bytes are worked on once by a network and in a language."""
-    key = "answer", hashlib.sha256(content).digest(), identity(classifier), current_language()
-    kept: Answer = WORKED_OUT.get(key, lambda: answer(content, classifier))
+    """Return the answer to a file's bytes, computed once for each network and language."""
+    kept: Answer = RESULTS.get(_answer_key(content, classifier), lambda: answer(content, classifier))
     return kept
+
+
+def answers_for(contents: Sequence[bytes], classifier: Classifier) -> Iterator[Answer]:
+    """Yield the same for many files in their order: those that are not there yet are computed with all cores."""
+    if len(contents) == 1:
+        yield answer_for(contents[0], classifier)
+        return
+    keys = [_answer_key(content, classifier) for content in contents]
+    known: list[Answer | None] = [RESULTS.peek(key) for key in keys]
+    missing = (content for content, answer in zip(contents, known, strict=True) if answer is None)
+    fresh = answers(missing, classifier)
+    for key, kept in zip(keys, known, strict=True):
+        if kept is None:
+            kept = next(fresh)
+            RESULTS.put(key, kept)
+        yield kept
+
+
+def _answer_key(content: bytes, classifier: Classifier) -> tuple[str, bytes, str, str]:
+    return "answer", hashlib.sha256(content).digest(), identity(classifier), current_language()
 
 
 @st.cache_data(show_spinner=False)
 def sample_thumbnails() -> dict[str, bytes]:
-    """A JPEG square of each sample by its key."""
+    """Return a square JPEG of each sample by its key."""
     return {sample.css_key: thumbnail(read_image(sample.path.read_bytes(), min_side=160)) for sample in list_samples()}
 
 
@@ -100,52 +128,52 @@ def _layers(network: str, _choice: Choice) -> list[Layer]:
     path = check_file(_choice.folder, _choice.card, file_of(_choice.card, _choice.engine))
     try:
         return list_layers(path)
-    except Exception as error:  # what is in the file is not ours: Keras and LiteRT raise nearly anything
+    except Exception as error:  # Keras and LiteRT raise nearly anything for a bad file
         raise BundleError(f"{path} cannot be read: {str(error).strip().partition(chr(10))[0]}") from error
 
 
-def layers(name: str) -> list[Layer]:
-    """A network's layers, read once. Raises BundleError."""
+def layer_table(name: str) -> list[Layer]:
+    """Return a network's layers, read once. Raises BundleError."""
     choice = choose(name)
     return _layers(fingerprint(choice.card), choice)
 
 
-def testset(name: str, folder: Path, size: PictureSize) -> PictureSet:
-    """A data folder's test pictures at a network's size, read once a process. Raises DataError."""
-    return TESTSETS.get((name, folder, size, folder_fingerprint(folder)), lambda: read_test_set(name, folder, size))
+def test_set(name: str, folder: Path, size: PictureSize) -> PictureSet:
+    """Return a data folder's test pictures at a network's input size, read once. Raises DataError."""
+    return TEST_SETS.get((name, folder, size, folder_fingerprint(folder)), lambda: read_test_set(name, folder, size))
 
 
-def why_broken(one: BrokenPicture) -> str:
-    """Why a test set's picture cannot be read, in the reader's language."""
+def broken_reason(one: BrokenPicture) -> str:
+    """Return why a test picture cannot be read, in the reader's language."""
     key = "broken", one, current_language()
-    kept: str = WORKED_OUT.get(key, lambda: read_error(one.path) or one.reason)
+    kept: str = RESULTS.get(key, lambda: read_error(one.path) or one.reason)
     return kept
 
 
 def measure_speed(classifier: Classifier) -> None:
-    """Find out how long one picture takes here, once a network."""
+    """Measure how long a picture takes here, once for each network."""
     network = fingerprint(classifier.card)
-    if SPEEDS.peek(network) is None:
+    if _SPEEDS.peek(network) is None:
         blank, times = np.zeros((1, *classifier.card.input_shape), np.uint8), []
-        for _ in range(SPEED_PASSES):
+        for _ in range(_SPEED_PASSES):
             start = time.perf_counter()
             classifier.probabilities(blank)
             times.append(time.perf_counter() - start)
-        SPEEDS.put(network, 1000 * float(np.median(times)))
+        _SPEEDS.put(network, 1000 * float(np.median(times)))
 
 
 def known_speed(card: Card) -> float | None:
-    """Milliseconds a picture, where they have been measured."""
-    return SPEEDS.peek(fingerprint(card))
+    """Return the milliseconds for a picture, if they are measured."""
+    return _SPEEDS.peek(fingerprint(card))
 
 
-def speed_key(name: str, engine: str) -> Key:
+def _speed_key(name: str, engine: str) -> Key:
     return choose(name, engine).key
 
 
 def known_speeds(networks: Sequence[tuple[str, str]]) -> list[float]:
-    """Milliseconds a picture of each network, by name and engine, where they were measured in turns; else none."""
-    return PAIRS.peek(tuple(speed_key(*network) for network in networks)) or []
+    """Return the milliseconds of each network, by name and engine; empty unless they were measured in turns."""
+    return PAIRED_SPEEDS.peek(tuple(_speed_key(*network) for network in networks)) or []
 
 
 def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
@@ -153,13 +181,14 @@ def measure_speeds(networks: Sequence[tuple[str, str]]) -> None:
     loaded = [POOL.get(*network) for network in networks]
     blanks = [np.zeros((1, *one.card.input_shape), np.uint8) for one in loaded]
     passes = [partial(one.probabilities, blank) for one, blank in zip(loaded, blanks, strict=True)]
-    PAIRS.put(tuple(speed_key(*network) for network in networks), median_times(passes))
+    PAIRED_SPEEDS.put(tuple(_speed_key(*network) for network in networks), median_times(passes))
 
 
-def converted(name: str, suffix: str) -> bytes:
-    """A network as a file of another kind, made once; the sample pictures set an int8 file's ranges.
+def converted_file(name: str, suffix: str) -> bytes:
+    """Return a network as another kind of file, made once; the sample pictures set an int8 file's ranges.
 
-    Raises BundleError.
+    Raises:
+        BundleError: It cannot be converted.
     """
     choice = choose(name)
 
@@ -168,27 +197,31 @@ def converted(name: str, suffix: str) -> bytes:
         pictures = [
             to_array(read_image(sample.path.read_bytes(), min_side=shape.longest), shape) for sample in list_samples()
         ]
-        return convert(choice.folder, choice.card, suffix, np.stack(pictures))
+        with CONVERSIONS.slot():
+            return convert(choice.folder, choice.card, suffix, np.stack(pictures))
 
-    kept: bytes = WORKED_OUT.get(("converted", fingerprint(choice.card), suffix), make)
+    kept: bytes = RESULTS.get(("converted", fingerprint(choice.card), suffix), make)
     return kept
 
 
 def warm_up() -> None:
-    """Make ready, in a thread of its own, what the first visitor would wait for: the page's modules, then the network.
+    """Prepare in a thread what the first visitor would wait for: the page's modules, the stand-in, then the network.
 
     Importing TensorFlow holds Python's lock for seconds, so a visitor who is already there gets the page first.
     """
     from dashboard.presenters.charts import empty_chart
 
     try:
-        name = default_name()
+        name, stands_in = default_name(), load_stand_in()
         empty_chart(card(name).classes)
         sample_thumbnails()
-        if PAGE_SHOWN.wait(VISITOR_SECONDS):
-            time.sleep(DRAWING_SECONDS)
+        if PAGE_SHOWN.wait(_VISITOR_SECONDS):
+            time.sleep(_ANSWERING_SECONDS if stands_in else _DRAWING_SECONDS)
         loaded = classifier(name)
+        drop_stand_in()
         answer(list_samples()[0].path.read_bytes(), loaded)
         measure_speed(loaded)
     except Exception:  # the page says what is wrong when somebody asks; the server must not end
-        log.exception("the network could not be warmed up")
+        _log.exception("the network could not be warmed up")
+    finally:
+        drop_stand_in()

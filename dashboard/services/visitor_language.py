@@ -8,44 +8,44 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from model.i18n import translations
 from model.i18n.translations import ENGLISH, LANGUAGES
 
-KEY = "lang"
+_KEY = "lang"
 
 
-def visitors() -> str:
-    """The language of the visitor whose page is being drawn; English where there is none, as for the HTTP routes."""
+def _visitor_language() -> str:
+    """Return the language of the visitor whose page is being drawn; English if there is none, as for HTTP routes."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return ENGLISH
-    chosen = st.session_state.get(KEY) or st.query_params.get(KEY)
-    return chosen if chosen in LANGUAGES else browsers(st.context.locale)
+    chosen = st.session_state.get(_KEY) or st.query_params.get(_KEY)
+    return chosen if chosen in LANGUAGES else match_language(st.context.locale)
 
 
-def browsers(locale: str | None) -> str:
-    """The one of our languages that a browser's `pt-BR` stands for."""
+def match_language(locale: str | None) -> str:
+    """Return our language for a browser's locale, such as `pt-BR`."""
     name = (locale or ENGLISH).replace("_", "-").partition("-")[0].lower()
     return name if name in LANGUAGES else ENGLISH
 
 
-def choose() -> None:
-    """The switch, which stands in the address once it is used."""
+def language_switch() -> None:
+    """Draw the language switch; a choice is written into the address."""
     st.segmented_control(
         translations.gettext("Language"),
         list(LANGUAGES),
-        default=browsers(st.context.locale),
+        default=match_language(st.context.locale),
         required=True,
-        key=KEY,
+        key=_KEY,
         bind="query-params",
         label_visibility="collapsed",
     )
-    # Screen readers pronounce by it. Only a key of LANGUAGES gets in.
-    st.html(f"<script>{script(translations.current_language())}</script>", unsafe_allow_javascript=True)
+    # For screen readers. It is always a key of LANGUAGES.
+    st.html(f"<script>{language_script(translations.current_language())}</script>", unsafe_allow_javascript=True)
 
 
-def script(name: str) -> str:
-    """Code that tells the browser the page's language.
+def language_script(name: str) -> str:
+    """Return code that sets the page's language.
 
-    dashboard/services/content_security_policy.py lets no other inline code run.
+    The Content-Security-Policy of the page allows no other inline code.
     """
     return f"document.documentElement.lang = '{name}'"
 
 
-translations.set_language_provider(visitors)
+translations.set_language_provider(_visitor_language)

@@ -1,4 +1,4 @@
-"""The pages, a file each, read from top to bottom.
+"""The pages: a file for each, to be read from top to bottom.
 
 `dashboard/main.py` lists them in the navigation.
 """

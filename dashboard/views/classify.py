@@ -1,4 +1,4 @@
-"""Drop pictures, see what the network makes of them."""
+"""Classify pictures: drop them, and see what the network predicts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         if source != "Camera":
             paste_button()
-        model, card = network_choice.use_model()
+        model, card = network_choice.choose_network()
 
-files = picture_sources.shoot() if source == "Camera" else picture_sources.drop_area(folder=source == "Folder")
+files = picture_sources.camera_picture() if source == "Camera" else picture_sources.drop_area(folder=source == "Folder")
 picture_sources.show_samples()
 opened = opened_picture(card)
 named = opened or picture_sources.chosen_sample()
@@ -42,11 +42,11 @@ if named:
 if not files:
     answer_details.show_waiting(card)
     st.stop()
-classifier = network_choice.warm(model, opened_engine(card) if opened else None)
+classifier = network_choice.load_or_stop(model, opened_engine(card) if opened else None)
 items = answer_details.answer_all(files, classifier)
 if len(items) == 1:
     item = replace(items[0], truth=canonical_name(named.truth, classifier.card.classes) if named else "")
     answer_details.show_answer(item, classifier)
     show_why(item, classifier)
 else:
-    show_many(items, classifier, picture_sources.clear)
+    show_many(items, classifier, picture_sources.clear_drop_area)

@@ -1,4 +1,4 @@
-"""The sample pictures, and whole test sets to look through: the true class beside the guess."""
+"""Browse the sample pictures and whole test sets: the true class beside the prediction."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
 from model.datasets.known_folders import known_folders
-from model.datasets.splits import DataError, Split
+from model.datasets.splits import DataError
 from model.datasets.test_set import PictureSet, match_labels
-from model.evaluation.test_set_predictions import PredictedTestSet, select
+from model.evaluation.test_set_predictions import select
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.samples import Sample, list_samples
@@ -32,19 +32,24 @@ SAMPLES = ":samples"
 
 
 def choose(name: str) -> None:
+    """Open a sample."""
     st.query_params["picture"] = name
 
 
 def show_grid(samples: list[Sample]) -> None:
+    """Draw the samples as a grid."""
     st.html(tile_style(resources.sample_thumbnails(), "132px"))
     with st.container(horizontal=True, gap="small"):
         for sample in samples:
-            label, name = phrases.plain(class_name(sample.truth, CIFAR10_CLASSES)), phrases.plain(sample.name)
+            label, name = (
+                phrases.escape_markdown(class_name(sample.truth, CIFAR10_CLASSES)),
+                phrases.escape_markdown(sample.name),
+            )
             st.button(label, key=sample.css_key, help=name, on_click=choose, args=(sample.name,))
 
 
 def show_samples(model: str) -> None:
-    """The pictures that come with Vitrine; one opens above the others."""
+    """Draw the samples; one opens above the others."""
     samples = list_samples()
     if not samples:
         st.info(_("There are no sample pictures: the folder sample_images/ is empty."))
@@ -57,7 +62,7 @@ def show_samples(model: str) -> None:
             )
         )
     else:
-        classifier = network_choice.warm(model)
+        classifier = network_choice.load_or_stop(model)
         (item,) = answer_details.answer_all([(chosen.name, chosen.path.read_bytes())], classifier)
         truth = canonical_name(chosen.truth, classifier.card.classes)
         answer_details.show_answer(replace(item, truth=truth), classifier)
@@ -68,17 +73,19 @@ def show_samples(model: str) -> None:
 
 
 def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: Filter) -> None:
-    """The pictures that the filter lets through; where there are no answers yet, those that need none."""
+    """Draw the pictures that the filter selects."""
     try:
         labels = match_labels(pictures.split.labels, pictures.classes, card.classes)
     except DataError as error:
-        st.caption(_("Shown without answers: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error)))))
+        st.caption(
+            _("Shown without answers: {reason}").format(reason=phrases.escape_markdown(roles.hide_paths(str(error))))
+        )
         show_plain(pictures, wanted)
         return
     rows = test_set_jobs.cached_predictions(card, engine, pictures)
     if rows is not None:
         test_set_picker.say_what_counts(card)
-        survey = PredictedTestSet(card.classes, Split(pictures.split.images, labels), rows)
+        survey = test_set_jobs.predicted(card, engine, pictures, labels, rows)
         places = select(survey, wanted.question(survey.classes))
         show_page(pictures, places, lambda shown: test_set_browser.answered_cells(pictures, survey, shown))
         return
@@ -86,18 +93,18 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     if not wanted.needs_answers:
         show_plain(pictures, wanted)
     with above:  # last, for it stays there until the answers have been computed
-        test_set_picker.ask(model, card, engine, pictures, wanted.needs_answers)
+        test_set_picker.predictions_or_progress(model, card, engine, pictures, wanted.needs_answers)
 
 
 def show_plain(pictures: PictureSet, wanted: Filter) -> None:
-    """The pictures of the true class that is wanted, whatever a network says."""
+    """Draw the pictures of the chosen true class, without predictions."""
     truth = pictures.classes.index(wanted.true) if wanted.true else -1
     places = np.flatnonzero((pictures.split.labels == truth) | (truth < 0))
     show_page(pictures, places, lambda shown: test_set_browser.plain_cells(pictures, shown))
 
 
 def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
-    """How many pictures there are, and one page of them."""
+    """Draw one page of the pictures, and say how many there are."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
         st.markdown(text.format(count=integer(len(places)), total=integer(len(pictures))), width="content")
@@ -114,7 +121,7 @@ folders = known_folders()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = test_set_picker.choose_set(folders, {SAMPLES: _("Vitrine's samples")}) if folders else SAMPLES
     wanted_place = st.container(horizontal=True, vertical_alignment="bottom", width="content")
-    model, card = network_choice.use_model()
+    model, card = network_choice.choose_network()
 if source == SAMPLES:
     show_samples(model)
     test_set_picker.offer_folders(folders)
@@ -124,7 +131,7 @@ else:
         folders
     )  # before anything that ends the page: a folder that cannot be read can be taken off
     with place:
-        pictures = test_set_picker.read(source, folders[source], card)
+        pictures = test_set_picker.read_or_stop(source, folders[source], card)
         test_set_picker.say_left_out(pictures)
     with wanted_place:
         wanted, engine = test_set_browser.choose_filter(pictures.classes, card)

@@ -1,4 +1,4 @@
-"""Answers that were kept: what was asked, what was said, and whether it was right."""
+"""The saved answers: what was asked, what was predicted, and whether it was right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.panels import answer_feedback
 from dashboard.presenters import phrases
-from dashboard.presenters.history_table import FILTERS, table_key, table_of, tally_lines
+from dashboard.presenters.history_table import FILTERS, answer_table, table_key, tally_lines
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.history import feedback, prediction_log
@@ -24,9 +24,9 @@ SHOWN = 1000  # answers in the table; the downloads have them all
 
 
 def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
-    """The table, and the answer whose row was chosen.
+    """Draw the table and return the answer in the selected row.
 
-    Streamlit keeps the number of the chosen row, whatever stands there now: another table asks for the answer itself.
+    Streamlit keeps only the row's number: if the table changes, the answer itself is looked up.
     """
     numbers = [answer.id for answer in answers]
     before = st.session_state.get("chosen_answer")
@@ -40,7 +40,7 @@ def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
         "when": st.column_config.DatetimeColumn(_("when"), format="D MMM YYYY, HH:mm"),
     }
     event = st.dataframe(
-        table_of(answers),
+        answer_table(answers),
         hide_index=True,
         row_height=56,
         column_config=columns,
@@ -56,12 +56,13 @@ def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
 
 
 def show_one(answer: KeptAnswer) -> None:
+    """Draw one answer."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.image(answer.thumbnail, width=120, alt=_("The picture, small"))
         with st.container():
             best = list(answer.probabilities.items())[:3]
             st.markdown(
-                phrases.plain(
+                phrases.escape_markdown(
                     ", ".join(f"{class_name(label, answer.probabilities)} {percentage(share)}" for label, share in best)
                 )
             )
@@ -69,9 +70,10 @@ def show_one(answer: KeptAnswer) -> None:
 
 
 def forget() -> None:
+    """Delete all answers."""
     try:
         roles.check_owner()
-        prediction_log.forget()
+        prediction_log.delete_all_answers()
     except BundleError as error:
         st.session_state.history_problem = str(error)
         return
@@ -80,22 +82,24 @@ def forget() -> None:
 
 
 def to_json() -> str:
-    return json.dumps(list(prediction_log.export()), indent=2, ensure_ascii=False)
+    """Return all answers as JSON."""
+    return json.dumps(list(prediction_log.export_answers()), indent=2, ensure_ascii=False)
 
 
 def to_zip() -> bytes:
+    """Return the pictures with feedback as a ZIP file."""
     file = io.BytesIO()
     feedback.write_zip(file)
     return file.getvalue()
 
 
 def show_downloads(classes: Sequence[str]) -> None:
-    """All answers as JSON, and the judged pictures as a data set; classes: the right ones that somebody said."""
+    """Draw the downloads: all answers as JSON, and the pictures with feedback as a data set."""
     save = ":material/download:"
     st.download_button(
         "JSON", roles.owner_only(to_json), "history.json", "application/json", icon=save, on_click="ignore"
     )
-    few = len(classes) < feedback.LEAST_CLASSES
+    few = len(classes) < feedback.MIN_CLASSES
     hint = _("A ZIP file with a folder of pictures for each right class; unpacked, it can be trained on.")
     st.download_button(
         _("Pictures by class"),
@@ -111,15 +115,15 @@ def show_downloads(classes: Sequence[str]) -> None:
 
 
 if problem := st.session_state.pop("history_problem", None):
-    st.error(phrases.plain(problem))
+    st.error(phrases.escape_markdown(problem))
 if not roles.is_owner():
     st.info(_("The answers that were kept here are not shown: they are for the owner."))
     st.stop()
-answer_feedback.switch()
+answer_feedback.history_switch()
 try:
-    tallies, classes = prediction_log.tally(), prediction_log.judged_classes()
+    tallies, classes = prediction_log.count_by_model(), prediction_log.judged_classes()
 except BundleError as error:
-    st.error(phrases.plain(_("The history cannot be read: {reason}").format(reason=error)))
+    st.error(phrases.escape_markdown(_("The history cannot be read: {reason}").format(reason=error)))
     st.stop()
 if not tallies:
     title = _("No answers are kept yet.")

@@ -1,4 +1,4 @@
-"""Every network there is: look at one, add one, name it, make it the default, take it away."""
+"""All networks: look at one, add one, rename it, make it the default, remove it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from model.registry.catalog import Entry, list_entries
 
 
 def show_card(entry: Entry, opened: bool) -> None:
-    """One network in a frame: how good, how large, how fast, what it knows."""
+    """Draw a network in a frame: accuracy, size, speed, classes."""
     with st.container(border=True, key=model_text.frame_key(entry.name, opened)):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{phrases.plain(entry.name)}**", width="content")
+            st.markdown(f"**{phrases.escape_markdown(entry.name)}**", width="content")
             if entry.default:
                 st.badge(_("default"), icon=":material/star:", color="primary")
             if entry.card is not None and entry.card.is_guess:
                 st.badge(_("pixels guessed"), icon=":material/help:", color="orange")
         if entry.card is None:
-            st.caption(f":material/error: {phrases.plain(roles.hide_paths(entry.problem))}")
+            st.caption(f":material/error: {phrases.escape_markdown(roles.hide_paths(entry.problem))}")
         else:
             show_figures(entry, entry.card)
         st.button(
@@ -40,17 +40,19 @@ def show_card(entry: Entry, opened: bool) -> None:
 
 
 def show_figures(entry: Entry, card: Card) -> None:
-    figure, measured_on = model_text.accuracy(card)
+    """Draw its figures."""
+    figure, measured_on = model_text.accuracy_text(card)
     st.metric(_("accuracy"), figure, label_visibility="collapsed")
-    speed = model_text.speed(resources.known_speed(card))
+    speed = model_text.speed_text(resources.known_speed(card))
     st.caption(
-        f"{phrases.plain(measured_on)}  \n{model_text.megabytes(card.bytes)} · {speed}  \n"
-        f"{model_text.class_list(card)}  \n{model_text.origin(entry)} · {phrases.plain(card.sha256[:12])}"
+        f"{phrases.escape_markdown(measured_on)}  \n{model_text.megabytes(card.bytes)} · {speed}  \n"
+        f"{model_text.class_list(card)}  \n{model_text.origin_text(entry)} · "
+        f"{phrases.escape_markdown(card.sha256[:12])}"
     )
 
 
 def show_details(entry: Entry, card: Card) -> None:
-    """One network in full: its facts, its classes, its layers."""
+    """Draw a network in full: facts, classes, layers."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
         rows = [(fact.title, fact.value) for fact in model_text.facts(card)]
@@ -68,7 +70,7 @@ def show_details(entry: Entry, card: Card) -> None:
         )
         st.dataframe(names, hide_index=True, height=220, alt=_("Every class with its number"))
     with right:
-        layers = resources.layers(entry.name)
+        layers = resources.layer_table(entry.name)
         table = pd.DataFrame([vars(layer) for layer in layers], columns=["name", "kind", "output", "parameters"])
         column = st.column_config.NumberColumn(_("parameters"), format="localized")
         st.dataframe(
@@ -83,7 +85,11 @@ def show_details(entry: Entry, card: Card) -> None:
 try:
     entries = list_entries()
 except BundleError as error:
-    st.error(_("The networks cannot be listed: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error)))))
+    st.error(
+        _("The networks cannot be listed: {reason}").format(
+            reason=phrases.escape_markdown(roles.hide_paths(str(error)))
+        )
+    )
     st.stop()
 owner = roles.is_owner()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -97,7 +103,7 @@ model_actions.show_messages()
 chosen = next((entry for entry in entries if entry.name == st.query_params.get("name")), None)
 grid = st.container()
 if chosen is not None:
-    st.subheader(phrases.plain(chosen.name), anchor=False)
+    st.subheader(phrases.escape_markdown(chosen.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         if owner:
             model_actions.show_changes(chosen)
@@ -108,12 +114,14 @@ if chosen is not None:
     if chosen.card is not None:
         try:
             with st.spinner(_("Reading the network, a few seconds the first time")):
-                resources.layers(chosen.name)
+                resources.layer_table(chosen.name)
                 resources.measure_speed(resources.classifier(chosen.name))
             show_details(chosen, chosen.card)
         except BundleError as error:
             st.error(
-                _("The network cannot be used: {reason}").format(reason=phrases.plain(roles.hide_paths(str(error))))
+                _("The network cannot be used: {reason}").format(
+                    reason=phrases.escape_markdown(roles.hide_paths(str(error)))
+                )
             )
 elif owner:
     st.caption(_("Open a network to see its layers, to download it or to choose it as the default."))

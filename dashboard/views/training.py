@@ -1,4 +1,4 @@
-"""How the networks were trained: runs, curves, recipes; a run starts here and is followed live."""
+"""How networks were trained: runs, curves, recipes; runs start here and are followed live."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.components.plotly_chart import draw
 from dashboard.panels import run_actions, run_form
-from dashboard.panels.run_monitor import follow
+from dashboard.panels.run_monitor import show_running
 from dashboard.presenters import charts, curves, phrases, run_table
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
@@ -19,6 +19,7 @@ from training.runs.run import Run, list_runs
 
 
 def show_overview(found: Sequence[Run]) -> None:
+    """Draw the table of runs."""
     columns = {
         key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(run_table.HELP[key]))
         if key in run_table.SHARES
@@ -35,7 +36,7 @@ def show_overview(found: Sequence[Run]) -> None:
 
 
 def choose_runs(found: Sequence[Run]) -> list[Run]:
-    """The runs to overlay: at first the first, and one just started. The choice stands in the address."""
+    """Return the runs to overlay; the choice is in the address."""
     by_name = {run.name: run for run in reversed(found)}
     names, state = list(by_name)[::-1], st.session_state
     wanted = kept = state.get("show")
@@ -52,12 +53,13 @@ def choose_runs(found: Sequence[Run]) -> list[Run]:
         default=names[:1] if wanted == kept else None,
         key="show",
         bind="query-params",
-        format_func=run_table.label,
+        format_func=run_table.button_label,
     )
     return [by_name[name] for name in chosen]
 
 
 def show_curves(chosen: Sequence[Run]) -> None:
+    """Draw the curves of the chosen runs."""
     measured = [run for run in chosen if len(run.history)]
     if not measured:
         st.info(_("No epoch has ended yet: curves appear after the first one."))
@@ -79,7 +81,7 @@ def show_curves(chosen: Sequence[Run]) -> None:
         config=charts.HOVER_CONFIG,
         key="curves",
         alt=_("Accuracy, loss and learning rate by epoch, training dotted and validation full. {runs}").format(
-            runs=curves.range_of(measured)
+            runs=curves.describe_curves(measured)
         ),
     )
     table = st.expander(_("As a table"), on_change="rerun", key="curves-table")
@@ -89,7 +91,7 @@ def show_curves(chosen: Sequence[Run]) -> None:
 
 
 def show_recipes(chosen: Sequence[Run]) -> None:
-    """Every value of the recipes side by side, a column a run, in an expander."""
+    """Draw all values of the recipes side by side, in an expander."""
     several = len(chosen) > 1
     frame = st.expander(
         _("What differs between these runs") if several else _("Its recipe"), on_change="rerun", key="recipes"
@@ -102,7 +104,11 @@ def show_recipes(chosen: Sequence[Run]) -> None:
         if table.empty:
             st.caption(_("Their recipes are the same."))
             return
-        style = table.style.apply(run_table.unlike_first, axis=None) if several else table.drop(columns=run_table.MARK)
+        style = (
+            table.style.apply(run_table.highlight_differences, axis=None)
+            if several
+            else table.drop(columns=run_table.MARK)
+        )
         st.dataframe(
             style,
             height="content" if len(table) < 16 else 560,
@@ -122,9 +128,9 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     count = ngettext("{count} run", "{count} runs", len(found)).format(count=len(found))
     st.markdown(f"**{count}**", width="content")
     if roles.is_owner():
-        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=run_form.ask)
+        st.button(_("Start a run"), icon=":material/add:", type="primary", key="start", on_click=run_form.open_form)
         run_form.show_form()
-follow()
+show_running()
 run_actions.show_undo()
 if not found:
     st.info(_("There are no runs yet. Train one: {command}").format(command="python -m training fit --data DIR"))
@@ -137,6 +143,6 @@ if not chosen:
 for position, run in enumerate(chosen):
     run_actions.show_run(run, charts.RUN_COLORS[position % len(charts.RUN_COLORS)])
 for sentence in compare_runs(chosen, found):
-    st.markdown(f":material/compare_arrows: {phrases.plain(sentence)}")
+    st.markdown(f":material/compare_arrows: {phrases.escape_markdown(sentence)}")
 show_curves(chosen)
 show_recipes(chosen)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from benchmarks.servers import ROOT, Server
 
 SAMPLES = ROOT / "sample_images"
-UPLOAD = 'input[type="file"]'
+UPLOAD = '[class*="st-key-upload-"] input[type="file"]'  # not a dialog's, which may still be on its way out
 BARS = ".js-plotly-plot .bartext"
 POLICY = "Content Security Policy"  # what the browser's console says of whatever it refuses
 PATIENCE = 240_000  # ms that a page may take: a busy machine is slow, which is no failure

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.servers import PAGES, Server, started, wait_until_ready
+from model.registry.resolution import DEFAULT
 from tests.api.clients import SAMPLES
 
 TOKEN = {"VITRINE_API_TOKEN": "sesame", "VITRINE_ENGINE": "int8"}
@@ -29,7 +30,8 @@ def test_the_same_network_answers_on_the_same_port(server: Server) -> None:
         assert json.load(response)["category"] == "frog"
     assert "<title>Streamlit</title>" in get(server.url)
     assert "swagger" in get(f"{server.url}/api/docs")
-    assert json.loads(get(f"{server.url}/api/models"))[0]["default"] is True
+    models = json.loads(get(f"{server.url}/api/models"))
+    assert [model["name"] for model in models if model["default"]] == [DEFAULT]
 
 
 def test_routes_are_counted_by_their_own_names(server: Server) -> None:

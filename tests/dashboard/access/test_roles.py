@@ -33,11 +33,14 @@ REFUSED = "Only the owner can do that"
 VISITING = "You are visiting: look and try."
 # What changes something, costs minutes or shows what others asked, as the page's code calls it.
 GUARDED = {
-    *("resolution.set_default", *(f"store.{name}" for name in ("rename", "remove", "restore", "add"))),
-    *("add_file", "resources.converted", "add_folder", "forget_folder", "prediction_log.forget"),
+    *(
+        "resolution.set_default",
+        *(f"store.{name}" for name in ("rename_model", "remove_models", "restore_models", "save_model")),
+    ),
+    *("add_file", "resources.converted_file", "add_folder", "forget_folder", "prediction_log.delete_all_answers"),
     *("start_run", "resume_run", "stop_run", "discard_start", "rename_run", "remove_run", "restore_run"),
 }
-GUARDS = {"attempt", "roles.check_owner", "roles.owner_only"}
+GUARDS = {"attempt", "_attempt", "roles.check_owner", "roles.owner_only"}
 PREDICTION = Prediction.from_probabilities([0.1, 0.7, 0.2], ("cat", "dog", "bird"), "mine", 2.5)
 
 
@@ -80,7 +83,7 @@ def mentions() -> Iterator[tuple[str, str, bool]]:
 
 def test_every_change_in_the_code_of_the_page_asks_who_is_there() -> None:
     found = list(mentions())
-    assert {name for _, name, _ in found} >= GUARDED - {"store.add"}  # the page adds by `add_file`
+    assert {name for _, name, _ in found} >= GUARDED - {"store.save_model"}  # the page adds by `add_file`
     assert [one for one in found if not one[2]] == []
 
 
@@ -132,7 +135,7 @@ def test_the_way_in_and_the_way_out_stand_on_every_page(become: Become, monkeypa
 
 
 def put(name: str) -> None:
-    store.add(FAST_INT8.read_bytes(), ".tflite", name, FAST_CARD)
+    store.save_model(FAST_INT8.read_bytes(), ".tflite", name, FAST_CARD)
 
 
 @pytest.mark.usefixtures("visitor")
@@ -257,14 +260,14 @@ def test_no_address_reads_a_folder(query: dict[str, str], tmp_path: Path, monkey
 
 @pytest.mark.usefixtures("visitor")
 def test_a_visitor_sees_none_of_what_others_asked() -> None:
-    prediction_log.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.save_answer(b"a", PREDICTION, "", b"small")
     test = visit_page("history")
     assert "they are for the owner" in texts(test)
     assert not test.dataframe and not test.button and not test.get("download_button")
 
 
 def test_the_history_is_forgotten_by_the_owner_alone(become: Become) -> None:
-    prediction_log.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.save_answer(b"a", PREDICTION, "", b"small")
     test = visit_page("history")
     become(Visitor(REMOTE))
     assert REFUSED in texts(click(test, "forget"))

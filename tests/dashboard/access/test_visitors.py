@@ -19,14 +19,13 @@ from dashboard.access.password import SESSIONS
 from dashboard.access.visitors import (
     FOREIGN,
     LOCAL,
-    LOCAL_OWNER,
     REMOTE,
     STANDING_HEADER,
-    LocalOwnerError,
     StandingMiddleware,
     Visitor,
     classify_connection,
 )
+from model.common.errors import SettingError
 from tests.dashboard.session import OWNERS, VISITORS, texts
 from tests.skips import NO_NAMESPACE
 
@@ -171,7 +170,7 @@ def test_the_password_makes_an_owner_of_a_page_of_ours_alone(monkeypatch: pytest
     assert not Visitor(REMOTE, token).owner
 
 
-@pytest.mark.parametrize(("name", "value"), [("VITRINE_SHARE", "1"), (LOCAL_OWNER, "0")])
+@pytest.mark.parametrize(("name", "value"), [("VITRINE_SHARE", "1"), ("VITRINE_LOCAL_OWNER", "0")])
 def test_nobody_is_the_owner_by_address_where_everybody_comes_from_this_machine(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
@@ -181,8 +180,8 @@ def test_nobody_is_the_owner_by_address_where_everybody_comes_from_this_machine(
 
 
 def test_a_typo_in_the_setting_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(LOCAL_OWNER, "no")
-    with pytest.raises(LocalOwnerError, match="VITRINE_LOCAL_OWNER is 'no'; it can be 1, or 0"):
+    monkeypatch.setenv("VITRINE_LOCAL_OWNER", "no")
+    with pytest.raises(SettingError, match="VITRINE_LOCAL_OWNER is 'no'; it can be 1"):
         _ = Visitor(LOCAL).owner
 
 

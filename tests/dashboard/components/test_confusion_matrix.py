@@ -20,7 +20,7 @@ def test_the_cells_that_hold_pictures_say_what_they_are_and_where_they_lead() ->
         "0,0": "8", "0,1": "2", "1,0": "1", "1,1": "6", "1,2": "3", "2,2": "10"
     }  # fmt: skip
     cell = found["1,2"]
-    assert cell["title"] == "3 of 10 pictures of dog are answered ship: 30.0%"
+    assert cell["title"] == "3 of 10 pictures of dog are predicted as ship: 30.0%"
     assert cell["href"] == "./evaluation?true=dog&answer=ship"
     assert cell["place"] == [1, 2]
 
@@ -32,8 +32,8 @@ def test_shares_are_of_the_row() -> None:
 
 def test_right_and_wrong_cells_have_colours_of_their_own() -> None:
     found = confusion_matrix.cells(CONFUSION, CLASSES, [0, 1, 2], shares=False, chosen=None)
-    assert found["2,2"]["color"] == f"{confusion_matrix.RIGHT}, {confusion_matrix.STRONG:.3f}"
-    assert found["1,2"]["color"] == f"{confusion_matrix.WRONG}, {confusion_matrix.STRONG:.3f}"
+    assert found["2,2"]["color"] == f"{confusion_matrix.RIGHT}, {confusion_matrix.MAX_OPACITY:.3f}"
+    assert found["1,2"]["color"] == f"{confusion_matrix.WRONG}, {confusion_matrix.MAX_OPACITY:.3f}"
     strengths = [float(found[place]["color"].split(", ")[-1]) for place in ("1,0", "0,1", "1,2")]
     assert strengths == sorted(strengths) and strengths[0] > 0.1
 
@@ -63,7 +63,7 @@ def test_numbers_are_readable_on_the_strongest_cells(theme: str) -> None:
     for color in (confusion_matrix.RIGHT, confusion_matrix.WRONG):
         under = [int(page[place : place + 2], 16) for place in (1, 3, 5)]
         mixed = [
-            confusion_matrix.STRONG * int(level) + (1 - confusion_matrix.STRONG) * ground
+            confusion_matrix.MAX_OPACITY * int(level) + (1 - confusion_matrix.MAX_OPACITY) * ground
             for level, ground in zip(color.split(", "), under, strict=True)
         ]
         cell = "#" + "".join(f"{round(level):02x}" for level in mixed)

@@ -6,8 +6,8 @@ from base64 import b64decode
 import numpy as np
 from PIL import Image
 
-from dashboard.components.contact_sheet import SIDE, small_url
-from dashboard.components.query_params import number
+from dashboard.components.contact_sheet import SIDE, thumbnail_url
+from dashboard.components.query_params import parse_number
 from dashboard.panels.test_set_browser import Filter
 from model.evaluation.test_set_predictions import PredictionFilter
 from tests.drawn import draw_images
@@ -19,20 +19,20 @@ def decoded(url: str) -> np.ndarray:
 
 def test_a_small_picture_keeps_its_pixels() -> None:
     image = draw_images(1)[0]
-    url = small_url(image)
+    url = thumbnail_url(image)
     assert url.startswith("data:image/png;base64,")
     np.testing.assert_array_equal(decoded(url), image)
 
 
 def test_a_large_picture_is_made_small() -> None:
-    url = small_url(draw_images(1, 224)[0])
+    url = thumbnail_url(draw_images(1, 224)[0])
     assert url.startswith("data:image/jpeg;base64,")
     assert decoded(url).shape == (SIDE, SIDE, 3)
 
 
 def test_grey_and_oblong_pictures_keep_their_form() -> None:
-    np.testing.assert_array_equal(decoded(small_url(draw_images(1)[0][..., :1])), draw_images(1)[0][..., 0])
-    assert decoded(small_url(draw_images(1, 224)[0][:56])).shape == (SIDE // 4, SIDE, 3)
+    np.testing.assert_array_equal(decoded(thumbnail_url(draw_images(1)[0][..., :1])), draw_images(1)[0][..., 0])
+    assert decoded(thumbnail_url(draw_images(1, 224)[0][:56])).shape == (SIDE // 4, SIDE, 3)
 
 
 def test_a_filter_becomes_a_question_to_the_survey() -> None:
@@ -54,4 +54,4 @@ def test_only_the_true_class_and_the_sets_own_order_need_no_answers() -> None:
 
 
 def test_numbers_of_the_address_are_taken_with_care() -> None:
-    assert [number(text, 9) for text in ("4", "12", "-1", "", "²", "1e3", "9" * 30)] == [4, 9, 0, 0, 0, 0, 0]
+    assert [parse_number(text, 9) for text in ("4", "12", "-1", "", "²", "1e3", "9" * 30)] == [4, 9, 0, 0, 0, 0, 0]

@@ -90,13 +90,6 @@ def test_the_setting_keeps_answers_and_the_switch_lasts_from_page_to_page(monkey
     assert test.toggle(key="keep").value is False
 
 
-def test_a_setting_with_a_typo_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VITRINE_HISTORY", "yes")
-    test = visit()
-    assert not test.exception
-    assert "VITRINE_HISTORY is 'yes'; it can be 1" in test.warning[0].value.replace("\\", "")
-
-
 def test_a_verdict_is_one_click_or_the_right_class() -> None:
     test = visit()
     test.toggle(key="keep").set_value(True).run()
@@ -113,8 +106,8 @@ def test_a_verdict_after_all_was_forgotten_elsewhere_keeps_its_answer_again() ->
     test.toggle(key="keep").set_value(True).run()
     upload(test)
     by_prefix(test.button, "right-").click().run()
-    prediction_log.forget()
-    prediction_log.keep(b"of another tab", PREDICTION, "", b"\xff\xd8small")
+    prediction_log.delete_all_answers()
+    prediction_log.save_answer(b"of another tab", PREDICTION, "", b"\xff\xd8small")
     by_prefix(test.selectbox, "truth-").set_value("deer").run()
     assert not test.exception
     assert not test.error
@@ -129,7 +122,7 @@ def test_what_was_said_of_a_forgotten_answer_is_not_said_of_the_next() -> None:
     upload(test)
     by_prefix(test.button, "right-").click().run()
     assert "Thank you, noted." in texts(test)
-    prediction_log.forget()
+    prediction_log.delete_all_answers()
     upload(test, "other.png", encode(picture(0), "PNG"))
     assert len(prediction_log.list_answers()) == 1
     assert "Thank you, noted." not in texts(test)
@@ -152,7 +145,7 @@ def test_the_history_page_says_how_to_begin() -> None:
 
 
 def test_the_history_page_shows_filters_and_forgets() -> None:
-    first, _ = (prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    first, _ = (prediction_log.save_answer(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
     judge(first, "cat")
     test = visit_page("history")
     assert not test.exception
@@ -170,7 +163,7 @@ def test_the_history_page_shows_filters_and_forgets() -> None:
 
 def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in (b"a", b"b", b"c"):
-        number = prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small")
+        number = prediction_log.save_answer(content, PREDICTION, "", b"\xff\xd8small")
         if content in b"ab":
             judge(number, "cat" if content == b"a" else "dog")
     whole = prediction_log.list_answers
@@ -187,7 +180,7 @@ def test_older_answers_than_the_table_shows_are_counted(monkeypatch: pytest.Monk
 
 
 def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
-    first, second = (prediction_log.keep(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
+    first, second = (prediction_log.save_answer(content, PREDICTION, "", b"\xff\xd8small") for content in (b"a", b"b"))
     judge(first, "cat")
     test = visit_page("history")
     assert test.get("download_button")[1].proto.disabled
@@ -197,7 +190,7 @@ def test_judged_pictures_can_be_had_once_two_classes_were_named() -> None:
 
 
 def test_an_answer_in_the_history_is_judged_again_where_it_stands() -> None:
-    number = prediction_log.keep(HORSE, PREDICTION, "")
+    number = prediction_log.save_answer(HORSE, PREDICTION, "")
     judge(number, "cat")
     test = visit_page("history")
     choose_row(test, 0)
@@ -214,10 +207,10 @@ def choose_row(test: AppTest, row: int) -> AppTest:
 
 
 def test_the_chosen_answer_stays_when_others_come_and_goes_when_it_leaves() -> None:
-    first, second = (prediction_log.keep(content, PREDICTION, "", HORSE) for content in (b"a", b"b"))
+    first, second = (prediction_log.save_answer(content, PREDICTION, "", HORSE) for content in (b"a", b"b"))
     test = choose_row(visit_page("history"), 1)
     assert by_prefix(test.button, "right-").key == f"right-{first}"
-    prediction_log.keep(b"c", PREDICTION, "", HORSE)
+    prediction_log.save_answer(b"c", PREDICTION, "", HORSE)
     test.run()
     assert by_prefix(test.button, "right-").key == f"right-{first}"
     test.segmented_control(key="history-filter").set_value("Not judged").run()
@@ -228,7 +221,7 @@ def test_the_chosen_answer_stays_when_others_come_and_goes_when_it_leaves() -> N
 
 
 def test_a_shared_page_does_not_show_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    prediction_log.keep(b"a", PREDICTION, "", b"small")
+    prediction_log.save_answer(b"a", PREDICTION, "", b"small")
     monkeypatch.setenv("VITRINE_SHARE", "1")
     test = visit_page("history")
     assert not test.dataframe

@@ -14,11 +14,12 @@ from model.explanation.saliency import NoMapError
 from model.i18n import translations
 from model.inference.classifier import Classifier
 from model.registry.card import INT8_FILE, KNOWN_FILE, read_card, write_card
-from model.registry.resolution import DEFAULT, find_bundle
+from model.registry.resolution import DEFAULT
 from tests.dashboard.page_visit import SAMPLES, texts, visit
 from tests.drawn import draw_cifar10, draw_folder
+from tests.shipped import FAST
 
-TABS = {"map": "Where it looked", "alike": "What it finds alike", "steady": "How steady it is"}
+TABS = {"map": "Where it looked", "alike": "Nearest training pictures", "steady": "Robustness"}
 TESTED = "frog-brown.png"
 
 
@@ -49,7 +50,7 @@ def chooser(test: AppTest) -> Any:
 
 
 def test_nothing_is_worked_out_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("map_of", "trials_of", "index_of"):
+    for name in ("saliency_map", "robustness_trials", "find_index"):
         monkeypatch.setattr(explanation_cache, name, lambda *_: pytest.fail("nobody asked"))
     test = visit(sample=TESTED)
     assert not test.exception
@@ -58,7 +59,7 @@ def test_nothing_is_worked_out_before_it_is_opened(monkeypatch: pytest.MonkeyPat
 
 def test_a_map_of_the_answer_or_of_any_class_by_either_method() -> None:
     test = opened()
-    assert "speaks for “frog”" in texts(test)
+    assert "evidence for “frog”" in texts(test)
     assert chooser(test).value == 6
     table = test.table[0].value
     assert table.shape == (3, 3)
@@ -95,7 +96,7 @@ def test_classes_with_other_capitals_are_the_networks(tmp_path: Path, monkeypatc
         for number in range(5):
             shutil.copy(SAMPLES / sample, tmp_path / "mine" / label / f"{number}.png")
     monkeypatch.setenv("VITRINE_DATA", str(tmp_path / "mine"))
-    assert "Of the 5 pictures of mine that the network finds most alike, 5 show “frog”" in texts(opened("alike"))
+    assert "Of the 5 pictures of mine that the network finds most similar, 5 show “frog”" in texts(opened("alike"))
 
 
 def test_training_pictures_that_do_not_read_are_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,10 +130,10 @@ def test_a_tflite_network_has_maps_and_steadiness(own_home: Path) -> None:
     folder = own_home / "bundles" / "mine"
     folder.mkdir(parents=True)
     for name in (INT8_FILE, KNOWN_FILE):
-        shutil.copy(find_bundle(DEFAULT) / name, folder)
-    write_card(folder, read_card(find_bundle(DEFAULT)))
+        shutil.copy(FAST / name, folder)
+    write_card(folder, read_card(FAST))
     test = opened(model="mine")
-    assert test.radio(key="why-method-answer").options == ["By covering parts (occlusion)"]
-    assert "speaks for “frog”" in texts(test)
+    assert test.radio(key="why-method-answer").options == ["Occlusion, by covering parts"]
+    assert "evidence for “frog”" in texts(test)
     assert "small changes" in texts(opened("steady", model="mine"))
-    assert "Only a Keras network" in opened("alike", model="mine").info[0].value
+    assert "Only Keras networks" in opened("alike", model="mine").info[0].value

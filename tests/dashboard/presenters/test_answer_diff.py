@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.presenters import answer_diff
-from dashboard.presenters.answer_diff import Contrast, Side, contrast_of
+from dashboard.presenters.answer_diff import AnswerDiff, NetworkChoice, diff_answers
 from model.inference.prediction import Prediction
 from model.registry.resolution import DEFAULT
 from tests.drawn import save_untrained
@@ -18,8 +18,8 @@ def predicted(*shares: float, classes: tuple[str, ...] = PETS) -> Prediction:
     return Prediction.from_probabilities(list(shares), classes, "mine", 1.0)
 
 
-def compared(first: Prediction, second: Prediction) -> Contrast:
-    return contrast_of(("one", "two"), first, second)
+def compared(first: Prediction, second: Prediction) -> AnswerDiff:
+    return diff_answers(("one", "two"), first, second)
 
 
 def test_two_that_agree_and_hardly_change() -> None:
@@ -45,7 +45,7 @@ def test_classes_that_do_not_exclude_each_other_are_all_said() -> None:
     assert answer_diff.sentences(compared(one, predicted(0.9, 0.1, 0.0)))[-1] == (
         "The classes of one do not exclude each other: each has its own probability."
     )
-    left, _right = answer_diff.charts(compared(one, two))
+    left, _right = answer_diff.diff_charts(compared(one, two))
     assert list(left.data[0].marker.opacity) == [0.4, 1.0, 1.0]
 
 
@@ -61,10 +61,19 @@ def test_two_that_disagree_and_the_largest_change() -> None:
     assert both_wrong[-1] == "Both are wrong: it is “frog”."
 
 
+def test_only_a_network_that_knows_the_class_is_right_or_wrong() -> None:
+    kinds = predicted(0.7, 0.3, classes=("tabby", "poodle"))
+    for name, said in (("cat", "right"), ("dog", "wrong")):
+        lines = answer_diff.sentences(compared(predicted(0.6, 0.3, 0.1), kinds), name)
+        assert lines[-1] == f"one is {said}: it is “{name}”."
+    lines = answer_diff.sentences(compared(predicted(0.6, 0.3, 0.1), kinds), "ship")
+    assert not any("ship" in line for line in lines)
+
+
 def test_networks_of_other_classes_are_compared_where_they_can_be() -> None:
     some = compared(predicted(0.6, 0.3, 0.1), predicted(0.2, 0.8, classes=("cat", "ship")))
     assert "They have 1 of 4 classes in common." in answer_diff.sentences(some)
-    table = answer_diff.table(some).set_index("class")
+    table = answer_diff.diff_table(some).set_index("class")
     assert table.loc["cat", "change"] == -40.0
     assert table.loc["ship", ["first", "change"]].isna().all()
     none = compared(predicted(0.6, 0.3, 0.1), predicted(0.2, 0.8, classes=("car", "ship")))
@@ -78,11 +87,11 @@ def test_classes_that_differ_in_capitals_are_the_same() -> None:
     assert lines[0] == "Both say “cat”"
     assert lines[3:] == ["The largest change: “cat” goes from 90.0% to 80.0%.", "Both are right."]
     apart = compared(predicted(0.9, 0.08, 0.02), predicted(0.8, 0.1, 0.1, classes=("Cat", "cat", "dog")))
-    assert sorted(apart.shares()) == ["Cat", "cat", "dog", "frog"]
+    assert sorted(apart.probabilities()) == ["Cat", "cat", "dog", "frog"]
 
 
 def test_both_charts_have_the_classes_in_one_order_and_colour() -> None:
-    first, second = answer_diff.charts(compared(predicted(0.6, 0.3, 0.1), predicted(0.05, 0.7, 0.25)))
+    first, second = answer_diff.diff_charts(compared(predicted(0.6, 0.3, 0.1), predicted(0.05, 0.7, 0.25)))
     one, two = first.data[0], second.data[0]
     assert list(one.y) == list(two.y) == ["frog", "cat", "dog"]
     assert list(one.x) == [0.1, 0.6, 0.3] and list(two.x) == [0.25, 0.05, 0.7]
@@ -99,21 +108,21 @@ def test_both_charts_have_the_classes_in_one_order_and_colour() -> None:
     ],
 )
 def test_speed_is_spoken_of_where_it_differs(times: tuple[float, float], said: str) -> None:
-    assert answer_diff.pace(("one", "two"), times) == said
+    assert answer_diff.compare_speed(("one", "two"), times) == said
 
 
 def test_the_default_is_compared_with_another_network_or_else_with_another_file_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
-    options = answer_diff.sides()
+    options = answer_diff.list_choices()
     assert list(options)[:2] == [f"{DEFAULT}:keras", f"{DEFAULT}:int8"]
     if len({side.name for side in options.values()}) == 1:
-        assert answer_diff.second_choice(options) == f"{DEFAULT}:int8"
+        assert answer_diff.default_second_choice(options) == f"{DEFAULT}:int8"
     save_untrained(tmp_path / "bundles" / "mine")
     (tmp_path / "bundles" / "broken").mkdir()
     (tmp_path / "bundles" / "broken" / "card.json").write_text("{")
-    options = answer_diff.sides()
-    assert options["mine:keras"] == Side("mine", "keras")
+    options = answer_diff.list_choices()
+    assert options["mine:keras"] == NetworkChoice("mine", "keras")
     assert "broken:keras" not in options
-    assert options[answer_diff.second_choice(options)].name != DEFAULT
+    assert options[answer_diff.default_second_choice(options)].name != DEFAULT

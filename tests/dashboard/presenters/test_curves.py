@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.presenters.curves import POINTS, curves_chart, range_of, smooth
+from dashboard.presenters.curves import MAX_POINTS, curves_chart, describe_curves, smooth
 from model.i18n.translations import use_language
 from training.runs.history import History
 from training.runs.run import Run
@@ -66,7 +66,7 @@ def test_numbers_are_written_in_the_readers_language() -> None:
 
 
 def test_a_very_long_run_is_thinned() -> None:
-    assert len(curves_chart([run("a", 10 * POINTS)]).data[0].x) <= POINTS
+    assert len(curves_chart([run("a", 10 * MAX_POINTS)]).data[0].x) <= MAX_POINTS
 
 
 def test_smooth_is_a_mean_whose_first_values_are_not_drawn_to_zero() -> None:
@@ -83,6 +83,6 @@ def test_smooth_passes_over_what_was_not_measured() -> None:
 
 
 def test_curves_in_words() -> None:
-    assert range_of([run("a", 1), run("b", 3, validated=False)]) == (
+    assert describe_curves([run("a", 1), run("b", 3, validated=False)]) == (
         "a: 1 epoch, best validation accuracy 100.0%; b: 3 epochs"
     )

@@ -3,10 +3,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 from dashboard.presenters.downloads import to_csv, to_json
 from dashboard.presenters.file_answers import Answer, Item
-from model.inference.prediction import Prediction
+from model.inference.prediction import ClassScore, Prediction
 
 GOOD = Item("cat.jpg", Answer(prediction=Prediction.from_probabilities([0.25, 0.75], ("dog", "cat"), "m", 2.0, "int8")))
 BAD = Item("=HYPERLINK(1)", Answer(error="This file is empty."))
@@ -58,6 +59,16 @@ def test_the_columns_are_the_fields_of_the_json_object_then_the_classes() -> Non
     record = json.loads(to_json([GOOD]))[0]
     columns = next(csv.reader(read([BAD, GOOD])))
     assert columns == [*(name for name in record if name != "predictions"), "note", "error", "dog", "cat"]
+
+
+def test_what_a_picture_looks_like_and_its_set_are_columns() -> None:
+    prediction = GOOD.answer.prediction
+    assert prediction
+    like = replace(
+        prediction, looks_like=ClassScore("tabby", 281, 0.5), prediction_set=prediction.scores, set_coverage=0.95
+    )
+    row = next(csv.DictReader(read([Item("cat.jpg", Answer(prediction=like)), BAD])))
+    assert (row["looks_like"], row["looks_like_probability"], row["prediction_set"]) == ("tabby", "0.5", "cat, dog")
 
 
 def test_a_name_that_begins_like_a_formula_is_text_in_a_spreadsheet() -> None:

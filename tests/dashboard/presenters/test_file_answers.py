@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.presenters.file_answers import PREVIEW, Answer, answer
+from dashboard.presenters.file_answers import PREVIEW, Answer, answer, answers
 from model.images.thumbnails import THUMBNAIL_SIDE
 from model.inference.classifier import Classifier
 from model.registry.store import without_known
-from tests.drawn import encode
+from tests.drawn import encode, picture
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_page_pictures_are_our_own_and_small(classifier: Classifier) -> None:
     assert b"secret" in given
     assert b"secret" not in result.preview
     assert Image.open(io.BytesIO(result.thumbnail)).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    assert Image.open(io.BytesIO(result.seen)).size == (32, 32)
+    assert Image.open(io.BytesIO(result.seen)).size == (classifier.card.input_size,) * 2
 
 
 def test_seen_is_exactly_what_the_network_got(classifier: Classifier) -> None:
@@ -41,11 +41,24 @@ def test_a_bad_file_is_a_sentence(classifier: Classifier) -> None:
     assert answer(b"", classifier) == Answer(error="This file is empty.")
 
 
+def test_many_files_get_the_answers_that_each_gets_alone(classifier: Classifier) -> None:
+    contents = [encode(picture(number), "PNG") for number in range(20)]
+    contents[7] = b""
+    found = list(answers(contents, classifier))
+    for content, given in zip(contents, found, strict=True):
+        alone = answer(content, classifier)
+        assert (given.preview, given.thumbnail, given.seen) == (alone.preview, alone.thumbnail, alone.seen)
+        assert given.error == alone.error
+        if alone.prediction:
+            assert given.prediction is not None
+            assert given.prediction.scores == alone.prediction.scores
+
+
 def test_numbers_that_are_no_probabilities_are_a_sentence(classifier: Classifier) -> None:
     broken = Classifier(
         without_known(classifier.card), "int8", lambda images: np.full((len(images), 10), np.nan, np.float32)
     )
-    sentence = f"model {classifier.card.name!r} gave something else than probabilities for this picture"
+    sentence = f"model {classifier.card.name!r} returned something other than probabilities for this picture"
     assert answer(encode(Image.new("RGB", (8, 8)), "PNG"), broken) == Answer(error=sentence)
 
 

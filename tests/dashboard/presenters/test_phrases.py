@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dashboard.presenters.phrases import JOINER, certainty, headline, percent, plain, plain_certainty
+from dashboard.presenters.phrases import JOINER, certainty, certainty_markdown, escape_markdown, headline, percent
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.display_names import class_name
 from model.i18n.translations import use_language
@@ -49,7 +49,7 @@ def test_a_picture_of_none_of_the_classes_is_said_to_be_that() -> None:
     assert headline(unknown) == "Probably none of the 3 classes"
     assert certainty(unknown) == "looks most like dog"
     umbrella = dataclasses.replace(unknown, looks_like=ClassScore("umbrella", 879, 0.83))
-    assert plain_certainty(umbrella) == "Looks like\\: umbrella, 83%"
+    assert certainty_markdown(umbrella) == "Looks like\\: umbrella, 83%"
     unsure = dataclasses.replace(unknown, known_score=0.4, verdict="unsure")
     assert headline(unsure) == "Dog"
     assert certainty(unsure) == "very likely, 85% sure; perhaps none of its classes"
@@ -59,7 +59,7 @@ def test_many_such_classes_are_counted() -> None:
     names = ("a_b", *"bcdef")
     prediction = Prediction.from_probabilities([0.9] * 6, names, "m", 1.0, exclusive=False)
     assert headline(prediction) == "A_b, b, c, d and 2 more"
-    assert plain_certainty(prediction).startswith(r"A\_b 90%, b 90%")
+    assert certainty_markdown(prediction).startswith(r"A\_b 90%, b 90%")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_percent_never_rounds_a_doubt_away(share: float, text: str) -> None:
 
 
 def test_a_file_name_cannot_be_markdown() -> None:
-    assert plain("*a* [b](c) $d$ <i>") == r"\*a\* \[b\]\(c\) \$d\$ \<i\>"
+    assert escape_markdown("*a* [b](c) $d$ <i>") == r"\*a\* \[b\]\(c\) \$d\$ \<i\>"
 
 
 def test_a_class_is_called_what_its_owner_calls_it() -> None:
@@ -85,5 +85,5 @@ def test_a_class_is_called_what_its_owner_calls_it() -> None:
 
 @pytest.mark.parametrize("name", ["mine@2", "fast-1@12", "a b@c", "10:30", "www", "x @y.z"])
 def test_a_name_that_makes_no_link_can_be_copied_as_it_stands(name: str) -> None:
-    assert JOINER not in plain(name)
-    assert JOINER in plain(f"{name}@example.org")
+    assert JOINER not in escape_markdown(name)
+    assert JOINER in escape_markdown(f"{name}@example.org")

@@ -44,13 +44,15 @@ def test_an_answer_that_others_do_not_exclude_holds_while_it_is_likelier_than_no
         "“cat” stays likelier than not in 8 of 17 small changes."
     )
     signs = [
-        sign for trace in robustness_text.chart(told, 0, CLASSES, exclusive=False).data for sign in trace.marker.symbol
+        sign
+        for trace in robustness_text.change_chart(told, 0, CLASSES, exclusive=False).data
+        for sign in trace.marker.symbol
     ]
     assert signs.count("circle") == 8
 
 
 def test_the_table_names_every_change_once_with_its_picture() -> None:
-    table = robustness_text.table(found(unsteady), 0, CLASSES)
+    table = robustness_text.change_table(found(unsteady), 0, CLASSES)
     assert len(table) == 17 == table["change"].nunique() == table["picture"].nunique()
     assert {"turned 20° to the right", "moved 4 pixels to the left", "as a JPEG of quality 20"} <= set(table["change"])
     assert set(table["answer"]) == {"cat", "dog"}
@@ -58,7 +60,7 @@ def test_the_table_names_every_change_once_with_its_picture() -> None:
 
 
 def test_the_chart_crosses_out_where_another_class_won() -> None:
-    figure = robustness_text.chart(found(unsteady), 0, CLASSES)
+    figure = robustness_text.change_chart(found(unsteady), 0, CLASSES)
     signs = [sign for trace in figure.data for sign in trace.marker.symbol]
     shares = [share for trace in figure.data for share in trace.x]
     assert len(signs) == 17

@@ -9,13 +9,13 @@ import pytest
 
 from dashboard.presenters.run_table import (
     MARK,
-    doing,
-    label,
+    button_label,
+    current_activity,
+    fraction_done,
+    highlight_differences,
     network_of,
     overview,
     recipe_table,
-    share_done,
-    unlike_first,
 )
 from model.registry.card import Card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
@@ -48,7 +48,7 @@ def test_values_that_differ_are_marked_and_can_be_had_alone() -> None:
     assert table.loc["epochs"].tolist() == ["", "5", "5"]
     assert table.loc["name", MARK] == ""  # every run has its own name
     assert recipe_table(runs, only_differing=True).index.tolist() == ["model.depth", "new"]
-    style = unlike_first(table)
+    style = highlight_differences(table)
     assert style.loc["model.depth"].astype(bool).tolist() == [False, False, True]
     assert not style.loc["epochs"].any()
 
@@ -71,11 +71,11 @@ def test_overview_leaves_out_what_no_run_has() -> None:
 
 def test_progress_is_a_share_and_words() -> None:
     running = run("a", {"epochs": 4}, **PROGRESS)
-    assert share_done(running) == 15 / 40
-    assert doing(running) == "epoch 2 of 4, about 12 min left"
-    assert doing(run("a", {"epochs": 4}, step=1)) == "gets ready for its first epoch"
+    assert fraction_done(running) == 15 / 40
+    assert current_activity(running) == "epoch 2 of 4, about 12 min left"
+    assert current_activity(run("a", {"epochs": 4}, step=1)) == "gets ready for its first epoch"
     done = replace(running, history=History(*[(1.0, 2.0, 3.0, 4.0)] * 7))
-    assert doing(done) == "has had its last epoch; its network is written and measured"
+    assert current_activity(done) == "has had its last epoch; its network is written and measured"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_progress_is_a_share_and_words() -> None:
 )
 def test_progress_of_rubbish_is_unknown(change: dict[str, Any]) -> None:
     broken = run("a", {"epochs": 4}, **PROGRESS | change)
-    assert share_done(broken) is None
-    assert doing(broken) == "gets ready for its first epoch"
+    assert fraction_done(broken) is None
+    assert current_activity(broken) == "gets ready for its first epoch"
 
 
 def bundle(home: Path, name: str) -> None:
@@ -110,8 +110,8 @@ def test_no_run_takes_the_shipped_network_for_its_own(home: Path) -> None:
 
 
 def test_a_name_is_a_label_that_markdown_leaves_alone() -> None:
-    assert label("vgg3-batch_norm.1") == "vgg3-batch_norm.1"
-    assert label("**bold**") == r"\*\*bold\*\*"
+    assert button_label("vgg3-batch_norm.1") == "vgg3-batch_norm.1"
+    assert button_label("**bold**") == r"\*\*bold\*\*"
 
 
 def test_a_run_with_odd_metrics_is_listed(home: Path) -> None:

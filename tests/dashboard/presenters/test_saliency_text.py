@@ -17,20 +17,20 @@ def marked(*spots: tuple[int, int]) -> np.ndarray:
 @pytest.mark.parametrize(
     ("spots", "sentence"),
     [
-        ([(0, 0)], "Most of what speaks for “frog” stands at the upper left."),
-        ([(1, 1), (2, 1)], "Most of what speaks for “frog” stands in the middle."),
-        ([], "No part of the picture speaks for “frog”."),
+        ([(0, 0)], "Most of the evidence for “frog” is at the upper left."),
+        ([(1, 1), (2, 1)], "Most of the evidence for “frog” is in the middle."),
+        ([], "No part of the picture is evidence for “frog”."),
         (
             [(row, column) for row in range(3) for column in range(3)],
-            "What speaks for “frog” is spread over the whole picture.",
+            "The evidence for “frog” is spread over the whole picture.",
         ),
     ],
 )
 def test_a_map_in_words(spots: list[tuple[int, int]], sentence: str) -> None:
-    assert saliency_text.where(marked(*spots), "frog") == sentence
+    assert saliency_text.describe_map(marked(*spots), "frog") == sentence
 
 
 def test_a_map_as_a_table_of_shares() -> None:
-    table = saliency_text.table(marked((0, 0), (0, 0), (2, 2)))
+    table = saliency_text.map_table(marked((0, 0), (0, 0), (2, 2)))
     assert table.loc["top", "left"] == 0.5 == table.loc["bottom", "right"]
     assert table.to_numpy().sum() == 1.0

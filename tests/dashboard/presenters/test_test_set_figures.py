@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from dashboard.components.plotly_chart import INKS, inked
-from dashboard.presenters.test_set_figures import change_chart, class_bars, signed_points
+from dashboard.components.plotly_chart import INK_COLORS, with_readable_text
+from dashboard.presenters.test_set_figures import class_bars, gain_chart, signed_points
 from model.evaluation.metrics import class_metrics, worst_first
 from tests.dashboard.color_contrast import PAGES, contrast
 
@@ -29,7 +29,7 @@ def test_classes_come_worst_first_and_one_without_pictures_last() -> None:
 
 
 def test_a_change_is_drawn_to_both_sides() -> None:
-    chart = change_chart(["cat", "dog"], [-0.02, 0.031], [0, 1])
+    chart = gain_chart(["cat", "dog"], [-0.02, 0.031], [0, 1])
     assert list(chart.data[0].text) == ["−2.0", "+3.1"]
     low, high = chart.layout.xaxis.range
     assert low == -high and high > 0.031
@@ -37,11 +37,11 @@ def test_a_change_is_drawn_to_both_sides() -> None:
 
 
 def test_no_change_at_all_is_a_chart_too() -> None:
-    assert change_chart(["cat"], [0.0], [0]).layout.xaxis.range[1] > 0
+    assert gain_chart(["cat"], [0.0], [0]).layout.xaxis.range[1] > 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_words_are_readable_in_both_themes(theme: str) -> None:
-    figure = inked(change_chart(["cat"], [0.1], [0]), theme)
-    assert {figure.layout.yaxis.tickfont.color, figure.data[0].textfont.color} == {INKS[theme]}
-    assert contrast(INKS[theme], PAGES[theme]) >= 4.5
+    figure = with_readable_text(gain_chart(["cat"], [0.1], [0]), theme)
+    assert {figure.layout.yaxis.tickfont.color, figure.data[0].textfont.color} == {INK_COLORS[theme]}
+    assert contrast(INK_COLORS[theme], PAGES[theme]) >= 4.5

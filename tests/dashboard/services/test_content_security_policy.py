@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from benchmarks.browser import FLAGS, find_chromium
 from benchmarks.servers import PAGES, Server, started
 from dashboard.services import content_security_policy, visitor_language
-from tests.dashboard.browser_page import POLICY, open_page
+from model.common.settings import read_settings
+from tests.dashboard.browser_page import POLICY, open_page, wait_until_at_rest
 
 FILMING = """() => {
   const video = document.querySelector("video")
@@ -30,16 +31,11 @@ FILMING = """() => {
         ("https://*.example.org", "'self' https://*.example.org"),
     ],
 )
-def test_other_pages_may_show_it_where_the_setting_names_them(given: str, frames: str) -> None:
-    assert content_security_policy.frames(given) == frames
-
-
-@pytest.mark.parametrize(
-    "given", ["example.org", "https://a; script-src *", "https://a b", "'none'", "https://a/path", "https://a\nX: y"]
-)
-def test_what_is_no_origin_is_refused_with_a_sentence(given: str) -> None:
-    with pytest.raises(content_security_policy.EmbedError, match=r"takes origins such as https://example\.org"):
-        content_security_policy.frames(given)
+def test_other_pages_may_show_it_where_the_setting_names_them(
+    given: str, frames: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_EMBED", given)
+    assert content_security_policy.frame_ancestors(read_settings("embed").embed) == frames
 
 
 def test_a_server_with_a_wrong_origin_says_so_and_does_not_start() -> None:
@@ -84,6 +80,7 @@ def test_the_camera_takes_a_picture_under_the_policy(browser: Browser, server: S
         page.on("console", lambda message: refused.append(message.text) if POLICY in message.text else None)
         open_page(page, server)
         page.get_by_text("Camera", exact=True).click()
+        wait_until_at_rest(page)  # the page is drawn again while it starts, and forgets a shot of that moment
         page.wait_for_function(FILMING)  # before the camera's first picture, the button takes none
         page.get_by_role("button", name="Take Photo").click()
         expect(page.get_by_text("What the network sees")).to_be_visible()

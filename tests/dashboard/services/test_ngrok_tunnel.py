@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.servers import free_port, started
 from dashboard.services import ngrok_agents, ngrok_tunnel
-from dashboard.services.ngrok_tunnel import OPEN, public_link
+from dashboard.services.ngrok_tunnel import OPEN_API, public_link
 from model.common import extras
 
 AGENT = Path(__file__).parents[1] / "ngrok_agent.py"
@@ -156,7 +156,7 @@ def test_a_link_names_the_path_that_the_pages_stand_under(
 
 
 def test_a_link_without_an_api_token_warns(page: str, binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert f"Warning: {OPEN}." in shared_once(page, capfd, token=False)
+    assert f"Warning: {OPEN_API}." in shared_once(page, capfd, token=False)
 
 
 def test_agents_that_killed_servers_left_make_room_and_others_stay(
@@ -182,7 +182,7 @@ def test_an_agent_of_another_folder_is_left_alone(
 
 
 def test_a_process_that_only_names_an_agents_file_is_not_ended(binary: Path) -> None:
-    file = ngrok_agents.agent_settings(2**22 + 1)  # the largest number that Linux gives is 2**22
+    file = ngrok_agents.agent_config_file(2**22 + 1)  # the largest number that Linux gives is 2**22
     file.parent.mkdir()
     file.touch()
     with subprocess.Popen([sys.executable, "-c", "input()", "--config", file], stdin=subprocess.PIPE) as other:
@@ -193,7 +193,7 @@ def test_a_process_that_only_names_an_agents_file_is_not_ended(binary: Path) -> 
 
 
 def test_only_files_of_agents_are_removed(binary: Path) -> None:
-    file = ngrok_agents.agent_settings(1)
+    file = ngrok_agents.agent_config_file(1)
     file.parent.mkdir()
     others = [file, file.with_name("ngrok-.yml"), file.with_name("ngrok-mine.yml"), file.with_name("ngrok.yml")]
     for other in others:
@@ -207,7 +207,7 @@ def test_only_files_of_agents_are_removed(binary: Path) -> None:
     [
         ("offline", ngrok_tunnel.WITHOUT_NETWORK),
         ("refused", ngrok_tunnel.REFUSED),
-        ("silent", ngrok_tunnel.SLOW),
+        ("silent", ngrok_tunnel.TIMED_OUT),
     ],
 )
 def test_an_agent_that_does_not_connect_is_one_sentence(

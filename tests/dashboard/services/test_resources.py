@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +33,16 @@ def answer_of(number: int, side: int) -> Answer:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Cache[object]:
     cache: Cache[object] = Cache(8 * MEGA)
-    monkeypatch.setattr(resources, "WORKED_OUT", cache)
-    monkeypatch.setattr(explanation_cache, "WORKED_OUT", cache)
+    monkeypatch.setattr(resources, "RESULTS", cache)
+    monkeypatch.setattr(explanation_cache, "RESULTS", cache)
     return cache
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        explanation_cache.trials_of,
-        lambda answer, classifier: explanation_cache.map_of(answer, classifier, 1, explanation_cache.OCCLUSION),
+        explanation_cache.robustness_trials,
+        lambda answer, classifier: explanation_cache.saliency_map(answer, classifier, 1, explanation_cache.OCCLUSION),
     ],
     ids=["trials", "maps"],
 )
@@ -54,7 +54,7 @@ def test_large_pictures_leave_no_more_than_the_budget(
     classifier.probabilities = flat  # type: ignore[method-assign]
     first = ask(answer_of(0, 256), classifier)
     assert ask(answer_of(0, 256), classifier) is first
-    for number in range(1, 8 if ask is explanation_cache.trials_of else 60):
+    for number in range(1, 8 if ask is explanation_cache.robustness_trials else 60):
         ask(answer_of(number, 256), classifier)
         assert kept.total <= 8 * MEGA
     assert len(kept) > 0
@@ -70,9 +70,29 @@ def test_answers_count_by_their_pictures(kept: Cache[object], monkeypatch: pytes
 
 def test_test_sets_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sets: Cache[object] = Cache(250_000)
-    monkeypatch.setattr(resources, "TESTSETS", sets)
+    monkeypatch.setattr(resources, "TEST_SETS", sets)
     for number in range(4):
         folder = draw_folder(tmp_path / f"set-{number}", 10)
-        found = resources.testset("mine", folder, 32)
-        assert len(found) and resources.testset("mine", folder, 32) is found
+        found = resources.test_set("mine", folder, 32)
+        assert len(found) and resources.test_set("mine", folder, 32) is found
     assert 0 < len(sets) < 4
+
+
+def test_of_many_files_only_those_are_computed_that_are_not_there_yet(
+    kept: Cache[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[bytes] = []
+
+    def compute(contents: Iterable[bytes], _classifier: Classifier) -> Iterator[Answer]:
+        for content in contents:
+            computed.append(content)
+            yield Answer(error=content.decode())
+
+    monkeypatch.setattr(resources, "answers", compute)
+    monkeypatch.setattr(resources, "answer", lambda content, classifier: Answer(error=content.decode()))
+    classifier = Classifier(FAST_CARD, "int8", flat)
+    assert resources.answer_for(b"2", classifier).error == "2"
+    for _ in range(2):
+        found = resources.answers_for([b"1", b"2", b"3", b"1"], classifier)
+        assert [answer.error for answer in found] == ["1", "2", "3", "1"]
+    assert computed == [b"1", b"3", b"1"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dashboard.services import test_set_jobs
-from dashboard.services.test_set_jobs import Job, duration
+from dashboard.services.jobs import WHOLE_SETS
 from model.datasets.test_set import PictureSet, read_test_set
 from model.evaluation.test_set_predictions import predictions_file, save_predictions
 from model.inference.pool import POOL
@@ -30,7 +29,7 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Card,
 def test_a_survey_is_taken_once_kept_and_heard_of(subject: tuple[str, Card, str, PictureSet]) -> None:
     name, card, engine, pictures = subject
     assert test_set_jobs.cached_predictions(card, engine, pictures) is None
-    with test_set_jobs.RUN_LOCK:
+    with WHOLE_SETS.slot():
         first, second = test_set_jobs.start_job(*subject), test_set_jobs.start_job(*subject)
         assert first is second is test_set_jobs.find_job(card, engine, pictures)
         assert first.progress() == "Waiting for another test set to be done"
@@ -46,7 +45,7 @@ def test_nothing_that_is_kept_is_asked_again(
     subject: tuple[str, Card, str, PictureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name, card, engine, pictures = subject
-    with test_set_jobs.RUN_LOCK:
+    with WHOLE_SETS.slot():
         job = test_set_jobs.start_job(*subject)  # from a page that was drawn before
         save_predictions(predictions_file(card, engine, pictures.key), np.full((150, 3), 1 / 3, np.float32))
         monkeypatch.setattr(test_set_jobs, "predict_all", lambda *_: pytest.fail("the answers are kept"))
@@ -73,15 +72,3 @@ def test_a_failure_stays_until_somebody_tries_again(
     assert again is not job
     assert again.ended.wait(120)
     assert again.error == "" and test_set_jobs.cached_predictions(card, engine, pictures) is not None
-
-
-def test_progress_in_words() -> None:
-    job = Job(10_000, 2_500, started=time.monotonic() - 10)
-    assert job.progress() == "2,500 of 10,000 pictures, 30 seconds left"
-    assert Job(10, started=time.monotonic()).progress() == "Warming up the network"
-    assert [duration(seconds) for seconds in (1, 45, 100, 3600)] == [
-        "1 second",
-        "45 seconds",
-        "2 minutes",
-        "60 minutes",
-    ]

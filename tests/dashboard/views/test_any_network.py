@@ -62,15 +62,15 @@ def test_why_a_network_of_another_shape_answers(bundles: Path, shape: InputShape
     classifier = resources.classifier("mine")
     found = answer(encode(halves(up=True), "PNG"), classifier)
     assert found.prediction is not None and found.prediction.best.label == "up"
-    assert explanation_cache.seen_by(found).shape == shape
+    assert explanation_cache.model_input(found).shape == shape
     for method in (GRADIENT, OCCLUSION):
-        marks = explanation_cache.map_of(found, classifier, 0, method)
+        marks = explanation_cache.saliency_map(found, classifier, 0, method)
         assert marks.shape == shape[:2]
         assert marks[: shape.height // 3].mean() > marks[-shape.height // 3 :].mean()
-    assert {trial.image.shape for trial in explanation_cache.trials_of(found, classifier)} == {tuple(shape)}
+    assert {trial.image.shape for trial in explanation_cache.robustness_trials(found, classifier)} == {tuple(shape)}
     assert facts(read_card(bundles / "mine"))[0].value == shape.pixels
     if shape == STRIP:  # a process of its own, for seconds
-        assert resources.converted("mine", ".tflite")
+        assert resources.converted_file("mine", ".tflite")
 
 
 def test_the_page_says_and_shows_what_such_a_network_sees(bundles: Path) -> None:
@@ -100,4 +100,4 @@ def test_the_page_says_that_they_do_not(bundles: Path) -> None:
 def test_a_grey_picture_is_shown_grey(bundles: Path) -> None:
     bundle(bundles / "mine", telling_halves(GREY), card_of(GREY))
     found = answer(encode(Image.new("RGB", (80, 80), (255, 0, 0)), "PNG"), resources.classifier("mine"))
-    assert (explanation_cache.seen_by(found) == 76).all()  # the luminance of red
+    assert (explanation_cache.model_input(found) == 76).all()  # the luminance of red

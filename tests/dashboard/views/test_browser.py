@@ -18,7 +18,7 @@ def test_dropped_photo_shows_its_class_and_ten_bars(page: Page, server: Server) 
     expect(page.get_by_role("heading", name="Horse")).to_be_visible()
     expect(page.locator(BARS)).to_have_count(10)
     expect(page.get_by_alt_text("The picture horse-zaniskari.jpg")).to_be_visible()
-    expect(page.get_by_alt_text("The same picture at 32 by 32 pixels")).to_be_visible()
+    expect(page.get_by_alt_text("The same picture at 160 by 160 pixels")).to_be_visible()
 
 
 def test_sample_on_the_classify_page_is_classified_and_stands_in_the_address(page: Page, server: Server) -> None:
@@ -80,6 +80,21 @@ def test_a_strange_file_name_is_shown_as_it_is(page: Page, server: Server, tmp_p
     open_page(page, server)
     upload(page, path)
     expect(page.get_by_alt_text(f"The picture {name}")).to_be_visible()
+
+
+def test_on_a_phone_the_answer_comes_before_the_picture(browser: Browser, server: Server) -> None:
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    open_phone(phone, server, "/?sample=horse-zaniskari.jpg")
+    places = [
+        phone.get_by_role("heading", name="Horse"),
+        phone.get_by_alt_text("The picture horse-zaniskari.jpg"),
+        phone.locator(".js-plotly-plot").first,
+        phone.get_by_alt_text("The same picture at"),
+    ]
+    tops = [box["y"] for place in places if (box := place.bounding_box())]
+    assert len(tops) == 4 and tops == sorted(tops)
+    assert tops[0] < 700  # the words are seen without scrolling
+    phone.close()
 
 
 def test_the_page_fits_a_phone(browser: Browser, server: Server) -> None:

@@ -48,18 +48,18 @@ def test_why_shows_a_map_whose_slider_blends_at_once(page: Page, server: Server)
     open_page(page, server, "/?sample=frog-brown.png")
     page.get_by_text("Why this answer").click()
     expect(page.locator("figure .picture")).to_have_js_property("complete", True)
-    expect(page.get_by_text("speaks for “frog”")).to_be_visible()
+    expect(page.get_by_text("evidence for “frog”")).to_be_visible()
     before = opacity(page)
     slider = page.get_by_role("slider", name="Strength of the map")
     slider.focus()
     page.keyboard.press("End")
     assert opacity(page) == "1" != before
-    page.get_by_text("By covering parts (occlusion)").click()
+    page.get_by_text("Occlusion, by covering parts").click()
     expect(page.get_by_text("covering this part with grey")).to_be_visible()
     assert opacity(page) == "1"  # another map is blended as the visitor left it
-    page.get_by_role("tab", name="How steady it is").click()
+    page.get_by_role("tab", name="Robustness").click()
     expect(page.get_by_text("small changes")).to_be_visible()
-    page.get_by_role("tab", name="What it finds alike").click()
+    page.get_by_role("tab", name="Nearest training pictures").click()
     expect(page.get_by_text("Set VITRINE_DATA to their folder")).to_be_visible()
 
 
@@ -90,7 +90,7 @@ def test_a_clipboard_without_a_picture_is_a_sentence(page: Page, server: Server)
     page.get_by_role("button", name="Paste").wait_for()
     copied(page, b"just words", "text/plain")
     page.locator("body").press("Control+v")
-    expect(page.get_by_text("The clipboard holds no picture.")).to_be_visible()
+    expect(page.get_by_text("There is no picture in the clipboard.")).to_be_visible()
 
 
 def test_two_networks_answer_a_dropped_picture(page: Page, server: Server) -> None:

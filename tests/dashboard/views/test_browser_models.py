@@ -33,7 +33,7 @@ def only_what_ships(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setenv("VITRINE_HOME", str(server.home))
     monkeypatch.delenv("VITRINE_DATABASE", raising=False)
     for name in {model.name for model in store.list_models()}:
-        store.remove(name, for_good=True)
+        store.remove_models(name, for_good=True)
 
 
 def test_a_network_is_added_used_renamed_removed_and_brought_back(page: Page, server: Server, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.servers import Server, serve
+from tests.dashboard.browser_page import upload
 from tests.drawn import draw_folder
 from training.recipes.recipe_file import load_recipe, to_toml
 from training.runs.run import read_run
@@ -146,7 +147,7 @@ def test_start_follow_stop_go_on_and_use(page: Page, server: Server, runs: Path,
 
     page.get_by_role("link", name="Use its network").click()
     expect(page.get_by_text("What will it be?")).to_be_visible(timeout=SECONDS)
-    page.locator('input[type="file"]').first.set_input_files(str(next((data / "circle").iterdir())))
+    upload(page, next((data / "circle").iterdir()))
     expect(page.get_by_text(re.compile(r"ms · begun"))).to_be_visible(timeout=SECONDS)
 
 

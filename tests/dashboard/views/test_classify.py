@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.presenters.phrases import plain
-from model.registry.card import KERAS_FILE, read_card, write_card
+from dashboard.presenters.phrases import escape_markdown
+from model.inference.classifier import Classifier
+from model.registry.card import KERAS_FILE, KnownRule, SetRule, read_card, write_card
 from model.registry.resolution import DEFAULT
 from tests.dashboard.page_visit import SAMPLES, texts, tiles, visit, visit_page
 from tests.drawn import encode, picture
@@ -36,7 +37,7 @@ def test_the_empty_page_waits_for_a_picture() -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"model": "nobody"}, "There is no network 'nobody' here: the default answers, best."),
+        ({"model": "nobody"}, f"There is no network 'nobody' here: the default answers, {DEFAULT}."),
         ({"sample": "../../etc/passwd"}, "There is no sample '../../etc/passwd' here; choose one of these."),
     ],
 )
@@ -57,11 +58,21 @@ def test_one_upload_shows_headline_words_and_number() -> None:
     assert f" ms · {DEFAULT}" in texts(test)
 
 
+def test_of_a_thousand_classes_ten_are_drawn_and_none_is_called_wrong_by_another_name() -> None:
+    test = visit(model="imagenet", sample="horse-zaniskari.jpg")
+    assert not test.exception
+    shown = texts(test)
+    assert "sorrel horse" in test.subheader[0].value
+    assert "it is a horse" in shown and "wrong" not in shown
+    assert "The 10 likeliest classes; the table has all 1,000." in shown
+    assert len(test.dataframe[0].value) == 1000
+
+
 def test_a_picture_that_was_brightened_says_so() -> None:
     test, dim = visit(), encode(Image.fromarray(np.full((40, 40), 3000, np.uint16)), "PNG")
     test.file_uploader[0].upload("microscope.png", dim).run()
     assert [warning.value for warning in test.warning] == [
-        plain("No value in this 16-bit file is above 3000: it was brightened as a picture of 12 bits.")
+        escape_markdown("No value in this 16-bit file is above 3000: it was brightened as a picture of 12 bits.")
     ]
     test = visit()
     test.file_uploader[0].upload("microscope.png", dim)
@@ -107,10 +118,35 @@ def test_every_bad_file_gets_its_sentence_and_every_odd_one_an_answer() -> None:
     test.run()
     assert not test.exception
     shown = texts(test)
-    assert [words for _, words in BAD if plain(words) not in shown] == []
+    assert [words for _, words in BAD if escape_markdown(words) not in shown] == []
     table = test.dataframe[-1].value.set_index("file")
     assert table.loc[list(odd()), "problem"].isna().all()
     assert table.loc[list(odd()), "class"].notna().all()
+
+
+def test_pictures_of_none_of_the_classes_are_a_group_of_their_own(own_home: Path) -> None:
+    horse, noise = (SAMPLES / "horse-zaniskari.jpg").read_bytes(), encode(picture(1), "PNG")
+    sure, unsure = sorted(
+        (Classifier.load(FAST).classify(content).prediction.best.probability for content in (horse, noise)),
+        reverse=True,
+    )
+    between = (sure + unsure) / 2
+    folder = own_home / "bundles" / "mine"
+    shutil.copytree(FAST, folder)
+    rule = KnownRule("probability", between, between - (between - unsure) / 2)
+    write_card(folder, replace(FAST_CARD, name="mine", known=rule))
+    test = visit(model="mine")
+    for name, content in (("horse.jpg", horse), ("noise.png", noise)):
+        test.file_uploader[0].upload(name, content)
+    test.run()
+    assert not test.exception
+    group = test.segmented_control(key="group")
+    assert group.options == ["All 2", "1 of the classes", "1 probably of none"]
+    assert [tile.startswith("none? like ") for tile in tiles(test, "tile-many-")] == [False, True]
+    for chosen, none in (("known", False), ("unknown", True)):
+        test.segmented_control(key="group").set_value(chosen).run()
+        (tile,) = tiles(test, "tile-many-")
+        assert tile.startswith("none? like ") is none
 
 
 def test_clear_empties_the_page() -> None:
@@ -166,3 +202,24 @@ def test_a_network_trained_again_under_its_name_answers_at_once(own_home: Path) 
     write_card(folder, read_card(folder))
     test.run()
     assert "Not sure" in test.subheader[0].value  # without weights, every class is as probable as the others
+
+
+def test_prediction_sets_are_shown_where_they_are_wanted(own_home: Path) -> None:
+    folder = own_home / "bundles" / "mine"
+    shutil.copytree(FAST, folder)
+    thresholds = tuple(0.0 if name in ("cat", "dog") else 1.1 for name in FAST_CARD.classes)
+    figures = {"n": 1000, "keras": 0.948, "keras classes": 1.25}
+    rule = SetRule(0.95, thresholds, 1000, {"cifar10 test, first 1,000": figures})
+    write_card(folder, replace(read_card(FAST), name="mine", sets=rule))
+    test = visit(model="mine", sample="cat-chelsea.png")
+    assert "With 95" not in texts(test)
+    test.toggle(key="sets").set_value(True).run()
+    assert not test.exception
+    (line,) = [
+        element for element in test.markdown if element.value == escape_markdown("With 95% confidence: cat or dog")
+    ]
+    assert "Fitted on 1,000 held-out pictures" in line.help
+    assert "94.8% of the sets, of 1.25 classes on average" in line.help
+    write_card(folder, replace(read_card(FAST), name="mine", sets=None))
+    test.run()
+    assert "This network has no prediction sets." in texts(test)

@@ -41,7 +41,7 @@ def test_the_answers_stand_where_the_speeds_cannot_be_measured(monkeypatch: pyte
     def fail(*_given: object) -> None:
         raise BundleError("the file is gone")
 
-    monkeypatch.setattr(resources, "PAIRS", Cache(2**20))
+    monkeypatch.setattr(resources, "PAIRED_SPEEDS", Cache(2**20))
     monkeypatch.setattr(resources, "measure_speeds", fail)
     test = visit_page("compare", sample="horse-zaniskari.jpg", first="fast:keras", second="fast:int8")
     assert not test.exception
@@ -68,8 +68,8 @@ def test_rubbish_in_the_address_and_in_the_file() -> None:
     test = visit_page("compare", first="../x", second="nothing:keras", sample="../../etc/passwd")
     assert not test.exception
     said = [toast.value.replace("\\", "") for toast in test.toast]
-    assert said[0].startswith("First network: there is no '../x' here. In its place: ")
-    assert said[1].startswith("Second network: there is no 'nothing:keras' here.")
+    assert said[0].startswith("First network: there is no '../x' here; showing ")
+    assert said[1].startswith("Second network: there is no 'nothing:keras' here; ")
     assert not {"first", "second"} & set(test.query_params)
     test.file_uploader[0].upload("horse.jpg", b"<svg onload=alert(1)>").run()
     assert not test.exception

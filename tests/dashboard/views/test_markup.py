@@ -18,9 +18,9 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.servers import ROOT
 from dashboard.presenters import robustness_text
-from dashboard.presenters.charts import literal
-from dashboard.presenters.phrases import plain
-from dashboard.presenters.test_set_figures import change_chart
+from dashboard.presenters.charts import escape_for_plotly
+from dashboard.presenters.phrases import escape_markdown
+from dashboard.presenters.test_set_figures import gain_chart
 from model.explanation.robustness import Trial
 from model.history import prediction_log
 from model.inference.prediction import Prediction
@@ -147,37 +147,37 @@ def test_a_picture_and_its_answer() -> None:
     test = visit()
     assert raw(test) == []
     test.file_uploader[0].upload(f"{MARKUP}.png", encode(picture(0), "PNG")).run()
-    assert says(test, plain(MARKUP))
+    assert says(test, escape_markdown(MARKUP))
     assert raw(test) == []
     test.file_uploader[0].upload(f"{MARKUP}2.png", encode(picture(1), "PNG"))
     test.file_uploader[0].upload(f"{MARKUP}3.png", b"").run()
-    assert says(test, plain(f"{MARKUP}3.png"))
+    assert says(test, escape_markdown(f"{MARKUP}3.png"))
     assert raw(test) == []
 
 
 def test_a_run() -> None:
     test = visit("training")
-    assert says(test, f"**{plain(named(2))}** · {plain(MARKUP)}")  # its name, its status
+    assert says(test, f"**{escape_markdown(named(2))}** · {escape_markdown(MARKUP)}")  # its name, its status
     assert raw(test) == []
 
 
 def test_a_run_that_is_gone() -> None:
     test = visit("training")
     test.button(key=f"remove-{named(2)}").click().run()
-    assert says(test, plain(named(2)))
+    assert says(test, escape_markdown(named(2)))
     assert raw(test) == []
 
 
 def test_a_network() -> None:
     test = visit("models", name=NETWORK)
-    assert says(test, plain(named(0)[:40]))  # a class
-    assert says(test, plain(f"right on {MARKUP}")[:20])
+    assert says(test, escape_markdown(named(0)[:40]))  # a class
+    assert says(test, escape_markdown(f"right on {MARKUP}")[:20])
     assert raw(test) == []
 
 
 def test_two_networks() -> None:
     test = visit("compare", first=f"{NETWORK}:int8", second="fast:int8", sample="frog-brown.png")
-    assert says(test, plain(NETWORK))
+    assert says(test, escape_markdown(NETWORK))
     assert raw(test) == []
 
 
@@ -186,24 +186,24 @@ def test_a_data_folder(view: str) -> None:
     test = visit(view, set=named(30))
     assert raw(test) == []
     asking = next(button for button in test.button if (button.key or "").startswith("ask-"))
-    assert plain(NETWORK) in asking.label
+    assert escape_markdown(NETWORK) in asking.label
     asking.click().run()
     assert raw(test) == []
 
 
 def test_a_data_folder_whose_classes_are_others() -> None:
     test = visit("evaluation", set=named(30), model="fast")
-    assert says(test, plain(named(30)))
+    assert says(test, escape_markdown(named(30)))
     assert raw(test) == []
 
 
 def test_what_was_kept() -> None:
     prediction = Prediction.from_probabilities([0.75, 0.25], (named(0), named(1)), MARKUP, 1.0)
     content = encode(picture(0), "PNG")
-    number = prediction_log.keep(content, prediction, "")
-    prediction_log.judge(number, hashlib.sha256(content).hexdigest(), named(1))
+    number = prediction_log.save_answer(content, prediction, "")
+    prediction_log.record_feedback(number, hashlib.sha256(content).hexdigest(), named(1))
     test = visit("history")
-    assert says(test, f"**{plain(MARKUP)}**")
+    assert says(test, f"**{escape_markdown(MARKUP)}**")
     assert raw(test) == []
 
 
@@ -217,23 +217,23 @@ def test_an_address(query: dict[str, str]) -> None:
 def test_figures() -> None:
     classes = (named(0), named(1))
     trial = Trial("moved", 0.1, np.zeros((8, 8, 3), np.uint8), np.array([0.25, 0.75]))
-    figures = (change_chart(classes, [0.1, -0.1], [0, 1]), robustness_text.chart([trial], 0, classes))
+    figures = (gain_chart(classes, [0.1, -0.1], [0, 1]), robustness_text.change_chart([trial], 0, classes))
     assert [figure.to_json() for figure in figures if TAG.search(figure.to_json())] == []
 
 
 def test_what_plotly_would_read_is_spelled_out() -> None:
-    assert literal("<b>&amp; %{y}") == "&lt;b&gt;&amp;amp; %&#123;y}"
+    assert escape_for_plotly("<b>&amp; %{y}") == "&lt;b&gt;&amp;amp; %&#123;y}"
 
 
 @pytest.mark.parametrize("text", ["http://a.b", "HTTPS://a.b", "www.a.b", "me@a.b", ":smile:", ":material/a:", ":+1:"])
 def test_what_is_made_of_a_text_once_markdown_is_read_is_not_made_of_a_name(text: str) -> None:
     """The patterns are those of the page's own script, which looks for them in text that no backslash is left in."""
     made = re.compile(r"(?i)(https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+\.[-\w]+|:material[_/]\w+:|:[\w+-]+:")
-    unescaped = re.sub(r"\\(.)", r"\1", plain(f"a {text} b"))
+    unescaped = re.sub(r"\\(.)", r"\1", escape_markdown(f"a {text} b"))
     assert made.search(f"a {text} b")
     assert not made.search(unescaped)
     assert unescaped.replace("\u2060", "") == f"a {text} b"
 
 
 def test_a_name_stays_on_one_line() -> None:
-    assert plain("a\n\n# b\r\n- c") == r"a  \# b \- c"
+    assert escape_markdown("a\n\n# b\r\n- c") == r"a  \# b \- c"

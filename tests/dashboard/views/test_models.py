@@ -32,7 +32,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(name: str, content: bytes = b"") -> None:
     """A stored network that answers like the shipped one, told apart by bytes after its end."""
-    store.add(FAST_INT8.read_bytes() + content, ".tflite", name, FAST_CARD)
+    store.save_model(FAST_INT8.read_bytes() + content, ".tflite", name, FAST_CARD)
 
 
 def keys(test: AppTest) -> set[str]:
@@ -59,8 +59,8 @@ def test_every_network_has_a_card_with_its_figures() -> None:
     assert FAST_CARD.sha256[:12] in shown
     assert "added by you" in shown
     measured = [read_card(find_bundle(name)) for name in NAMES] + [FAST_CARD]
-    shares = [card.accuracy["cifar10 test, all 10,000"]["keras"] for card in measured]
-    assert [metric.value for metric in test.metric] == [f"{share:.1%}" for share in shares]
+    shares = [card.accuracy["cifar10 test, all 10,000"]["keras"] if card.accuracy else None for card in measured]
+    assert [metric.value for metric in test.metric] == ["–" if share is None else f"{share:.1%}" for share in shares]
     assert {"open-fast", "open-mine", "add"} <= keys(test)
     assert not any(key.startswith("remove-") for key in keys(test))
 
@@ -99,7 +99,7 @@ def test_a_stored_one_gets_a_name_becomes_the_default_goes_and_comes_back() -> N
 
 def test_a_guess_stands_on_the_page_until_somebody_confirms_or_changes_it() -> None:
     guessed = replace(FAST_CARD, scaling="none", scaling_from="guessed", scaling_why="nothing says")
-    store.add(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
+    store.save_model(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
     assert "pixels guessed" in texts(visit_page("models"))
     test = opened("mine")
     assert "is a guess: 0 to 255, as they are (nothing says)" in test.warning[0].value
@@ -120,7 +120,7 @@ def test_a_guess_stands_on_the_page_until_somebody_confirms_or_changes_it() -> N
 
 def test_a_visitor_sees_a_guess_and_cannot_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
     guessed = replace(FAST_CARD, scaling_from="guessed", scaling_why="nothing says")
-    store.add(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
+    store.save_model(FAST_INT8.read_bytes(), ".tflite", "mine", guessed)
     monkeypatch.setenv("VITRINE_SHARE", "1")
     test = opened("mine")
     assert "is a guess" in test.warning[0].value
@@ -184,7 +184,7 @@ def test_a_size_can_be_said_as_height_and_width() -> None:
     assert "it takes pictures of 32 x 32 pixels, not of 24 x 48" in test.error[0].value.replace("\\", "")
     test.text_input(key="network-size").set_value("large").run()
     test.button(key="network-add").click().run()
-    assert "'large' is no size of pictures; one is written 64, or 24x48" in test.error[0].value.replace("\\", "")
+    assert "'large' is not a size in pixels; write 64, or 24x48" in test.error[0].value.replace("\\", "")
 
 
 def test_classes_can_be_named_by_a_file() -> None:
@@ -245,7 +245,7 @@ def test_a_file_is_made_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_damaged_network_is_a_sentence_and_can_be_removed(own_home: Path) -> None:
     card = FAST_CARD
-    store.add(b"no network at all", ".keras", "broken", card)
+    store.save_model(b"no network at all", ".keras", "broken", card)
     test = opened("broken")
     assert not test.exception
     assert "The network cannot be used" in test.error[0].value
@@ -288,7 +288,7 @@ def test_a_switch_takes_effect_in_a_page_that_is_open() -> None:
     test.run()
     assert test.selectbox(key="model").value == DEFAULT  # the visitor's own choice stays
     test.selectbox(key="model").set_value("mine").run()
-    store.remove("mine")
+    store.remove_models("mine")
     test.run()
     assert not test.exception
     put("other", b"other")
@@ -316,7 +316,7 @@ def test_the_same_bytes_with_other_classes_answer_with_their_names() -> None:
     """The answers kept in memory are told apart by more than a picture and a file."""
     content = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
     for classes, expected in ((LETTERS, "H"), (LETTERS.upper().replace("H", "Horse"), "Horse")):
-        store.remove("mine", for_good=True) if store.list_models() else None
+        store.remove_models("mine", for_good=True) if store.list_models() else None
         add_file(FAST_INT8, ModelOptions("mine", classes))
         test = visit(model="mine")
         test.file_uploader[0].upload("horse.jpg", content).run()
