@@ -3,4 +3,4 @@
 Servers and browsers in here are the tests' and the screenshots' as well.
 """
 
-__all__ = ["browser", "servers"]
+__all__ = ["browser", "latency", "load", "machine", "page", "plot", "servers", "training"]

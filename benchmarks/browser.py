@@ -1,8 +1,9 @@
-"""A real browser, for benchmarks, screenshots and the browser tests."""
+"""A real browser for benchmarks, screenshots and browser tests."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright
@@ -14,18 +15,21 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 def find_chromium() -> str | None:
-    """The path of a system Chromium or Chrome, or None: then Playwright's own may be there."""
+    """Return the path of a system Chromium or Chrome, or None; Playwright may have its own."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 def launch(playwright: Playwright) -> Browser:
-    """A headless Chromium: the system's, else Playwright's own. Raises playwright's Error when there is none."""
+    """Launch a headless Chromium: the system's, else Playwright's own. Raises Playwright's Error if there is none."""
     return playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
 
 
-# Resolves to the milliseconds from the next drop on the page until the bars of its answer are drawn.
-WATCH = """() => { window.answered = new Promise((resolve, reject) => {
-  const drawn = () => [...document.querySelectorAll('.js-plotly-plot .bartext')].map((text) => text.textContent).join();
+# What of an answer is drawn, as a text; nothing while there is none.
+BARS = "[...document.querySelectorAll('.js-plotly-plot .bartext')].map((text) => text.textContent).join()"
+
+# Resolves to the milliseconds from the next drop on the page until what is drawn is another.
+_WATCH_SCRIPT = """() => { window.answered = new Promise((resolve, reject) => {
+  const drawn = () => DRAWN;
   const before = drawn();
   document.addEventListener('drop', () => {
     const start = performance.now();
@@ -40,20 +44,30 @@ WATCH = """() => { window.answered = new Promise((resolve, reject) => {
 }); }"""
 
 
-def drop(page: Page, path: Path) -> float:
-    """Drag a file from outside onto the page's drop area, as a mouse does; milliseconds until its bars are drawn."""
-    page.evaluate(WATCH)
-    drag(page, path)
+def drop(page: Page, *paths: Path, area: str = DROPZONE, drawn: str = BARS) -> float:
+    """Drag files onto a drop area, as a mouse does.
+
+    Args:
+        page: The page.
+        paths: The files.
+        area: The drop area's CSS selector.
+        drawn: A JavaScript expression: what of the answer is drawn, as a text.
+
+    Returns:
+        The milliseconds from the drop until the answer is drawn.
+    """
+    page.evaluate(_WATCH_SCRIPT.replace("DRAWN", drawn))
+    _drag(page, paths, area)
     return float(page.evaluate("window.answered"))
 
 
-def drag(page: Page, path: Path) -> None:
-    """Drag a file onto the drop area and let go, through the browser's own input, so that every event is a real one."""
-    box = page.locator(DROPZONE).bounding_box()
+def _drag(page: Page, paths: Sequence[Path], area: str) -> None:
+    """Drag files onto the drop area and release them, through the browser's own input, so that all events are real."""
+    box = page.locator(area).first.bounding_box()
     if box is None:
         raise RuntimeError("the page has no drop area")
     place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     session = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
         session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})

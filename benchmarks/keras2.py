@@ -26,19 +26,19 @@ from model.common.errors import UnsafeModelError
 from model.inference.classifier import read_network
 from model.intake.add_model import suffix_of
 
-SAVER = Path(__file__).parent / "keras2_save.py"
-SUFFIXES = (".h5", ".keras")
-FAITHFUL = 1e-3  # of the spread of the answers; float32 in another order makes about 1e-6 of it
+_SAVER_SCRIPT = Path(__file__).parent / "keras2_save.py"
+_SUFFIXES = (".h5", ".keras")
+_TOLERANCE = 1e-3  # of the spread of the answers; float32 in another order makes about 1e-6 of it
 
 
-class Saver:
+class _Saver:
     """An old Keras in a process of its own, which saves networks into a folder by name."""
 
     def __init__(self, python: str, folder: Path) -> None:
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         environment.pop("PYTHONPATH", None)
         self.process = subprocess.Popen(
-            [python, str(SAVER), str(folder)],
+            [python, str(_SAVER_SCRIPT), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -47,6 +47,7 @@ class Saver:
         )
 
     def ask(self, line: str) -> dict[str, Any]:
+        """Send a line, and return the answer."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
@@ -57,8 +58,8 @@ class Saver:
         raise RuntimeError(f"the other Python ended at {line}")
 
 
-def compare(path: Path) -> str:
-    """The largest difference of the answers, as a part of their spread, or why the file is refused."""
+def _compare(path: Path) -> str:
+    """Return the largest difference of the outputs, relative to their spread, or why the file is refused."""
     saved = np.load(path.with_suffix(".npz"))
     suffix = suffix_of(path.read_bytes(), path)  # what 2.12 saves as .keras is an HDF5 file
     path = path.rename(path.with_name(f"{path.stem}-read{suffix}"))
@@ -66,16 +67,22 @@ def compare(path: Path) -> str:
         answers = np.asarray(read_network(path)(saved["pictures"], training=False))
     except UnsafeModelError as error:
         return f"refused: {error}"
-    difference = float(np.abs(answers - saved["answers"]).max() / np.ptp(saved["answers"]))
-    return f"{difference:.0e}" if difference < FAITHFUL else f"**{difference:.0e}**"
+    difference = _difference(answers, saved["answers"])
+    own = _difference(saved["brighter"], saved["answers"])
+    return f"{difference:.0e}" if difference < _TOLERANCE else f"**{difference:.0e}** (own: {own:.0e})"
+
+
+def _difference(answers: np.ndarray, right: np.ndarray) -> float:
+    return float(np.abs(answers - right).max() / np.ptp(right))
 
 
 def main() -> None:
+    """Print a row for each network."""
     with TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        saver = Saver(sys.argv[1], Path(folder))
+        saver = _Saver(sys.argv[1], Path(folder))
         for name in sys.argv[2:] or saver.ask("list")["names"]:
             about = saver.ask(name)
-            found = [compare(Path(folder) / f"{name}{suffix}") for suffix in SUFFIXES]
+            found = [_compare(Path(folder) / f"{name}{suffix}") for suffix in _SUFFIXES]
             cells = [about["version"], name, f"{about['side']}", f"{about['parameters'] / 1e6:.1f}", *found]
             print(f"| {' | '.join(cells)} |", flush=True)
             keras.backend.clear_session()

@@ -1,8 +1,9 @@
-"""Networks of keras.applications, saved by whichever Keras runs this: PYTHON keras2_save.py FOLDER
+"""Save networks of keras.applications with whichever Keras runs this: PYTHON keras2_save.py FOLDER.
 
 It stands alone, for it is run in the environment of an old TensorFlow. It reads names of networks, one a line, and
-puts NAME.h5, NAME.keras and NAME.npz into FOLDER: pictures of noise, and the network's answers to them. After each it
-prints a line of JSON. The name `list` prints all that this version has.
+puts NAME.h5, NAME.keras and NAME.npz into FOLDER: pictures of noise, the network's answers to them, and its answers
+when every pixel is one float32 step brighter. After each it prints a line of JSON. The name `list` prints all that this
+version has.
 """
 
 from __future__ import annotations
@@ -16,28 +17,34 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-CLASSES, PICTURES = 10, 4
-SIDE = 64  # pixels: small, so that it is quick
-LARGER = {"NASNetLarge", "NASNetMobile", "InceptionV3", "InceptionResNetV2", "Xception"}  # these want at least 71 or 75
+_CLASSES, _PICTURES = 10, 4
+_SIDE = 64  # pixels: small, so that it is quick
+_LARGER = {
+    "NASNetLarge",
+    "NASNetMobile",
+    "InceptionV3",
+    "InceptionResNetV2",
+    "Xception",
+}  # these want at least 71 or 75
 
 
 def names() -> list[str]:
-    """The networks that this version of Keras has."""
+    """Return the networks that this version of Keras has."""
     return sorted(name for name in dir(tf.keras.applications) if name[0].isupper())
 
 
 def version() -> str:
-    """That of TensorFlow, and whether its Keras is tf_keras, the Keras 2 that goes on beside Keras 3."""
+    """Return TensorFlow's version, and whether its Keras is tf_keras, the Keras 2 that is maintained beside Keras 3."""
     own = tf.keras.layers.Dense.__module__.startswith("tf_keras")
     return f"{tf.__version__}, tf_keras" if own else str(tf.__version__)
 
 
-def build(name: str) -> tuple[Any, np.ndarray]:
-    """The network with random weights everywhere, and pictures of noise: its logits depend on all of both."""
-    side = 96 if name in LARGER else SIDE
+def _build(name: str) -> tuple[Any, np.ndarray]:
+    """Build a network with random weights, and images of noise: its logits depend on all of both."""
+    side = 96 if name in _LARGER else _SIDE
     make = getattr(tf.keras.applications, name)
-    network = make(weights=None, input_shape=(side, side, 3), classes=CLASSES, classifier_activation=None)
-    pictures = np.random.default_rng(1).uniform(0, 255, (PICTURES, side, side, 3)).astype(np.float32)
+    network = make(weights=None, input_shape=(side, side, 3), classes=_CLASSES, classifier_activation=None)
+    pictures = np.random.default_rng(1).uniform(0, 255, (_PICTURES, side, side, 3)).astype(np.float32)
     rng = np.random.default_rng(0)
     for weight in network.weights:
         if len(weight.shape) == 1:  # scales, offsets, means and variances, most of which begin as 0 and 1
@@ -46,12 +53,12 @@ def build(name: str) -> tuple[Any, np.ndarray]:
     for layer in network.layers:
         if isinstance(layer, tf.keras.layers.Normalization):
             layer.finalize_state()  # it calculates with a copy of its mean and variance
-    settle(network, pictures)
+    _set_statistics(network, pictures)
     return network, pictures
 
 
-def settle(network: Any, pictures: np.ndarray) -> None:
-    """Give batch normalisation the statistics of these pictures; with others, numbers die out or grow without end."""
+def _set_statistics(network: Any, pictures: np.ndarray) -> None:
+    """Give batch normalization the statistics of these images; with others, numbers vanish or explode."""
     layers = [layer for layer in network.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -61,22 +68,25 @@ def settle(network: Any, pictures: np.ndarray) -> None:
         layer.momentum = momentum
 
 
-def save(name: str, folder: Path) -> dict[str, Any]:
-    network, pictures = build(name)
+def _save(name: str, folder: Path) -> dict[str, Any]:
+    """Save a network and its logits."""
+    network, pictures = _build(name)
     answers = np.asarray(network(pictures, training=False), np.float32)
     network.save(str(folder / (name + ".h5")))
     network.save(str(folder / (name + ".keras")))
-    np.savez(str(folder / (name + ".npz")), pictures=pictures, answers=answers)
+    brighter = np.asarray(network(np.nextafter(pictures, np.float32(np.inf)), training=False), np.float32)
+    np.savez(str(folder / (name + ".npz")), pictures=pictures, answers=answers, brighter=brighter)
     return {"parameters": int(network.count_params()), "side": pictures.shape[1]}
 
 
 def main(folder: Path) -> None:
+    """Save the networks named on stdin."""
     for line in sys.stdin:
         name = line.strip()
         tf.keras.backend.clear_session()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of .h5, which Keras calls a legacy format
-            said = {"names": names()} if name == "list" else save(name, folder)
+            said = {"names": names()} if name == "list" else _save(name, folder)
         print(json.dumps({"version": version(), **said}), flush=True)
 
 

@@ -1,4 +1,7 @@
-"""Clients on keep-alive connections, a process of them: python -m benchmarks.load URL CLIENTS SECONDS PICTURE"""
+"""Clients on keep-alive connections, in one process: python -m benchmarks.load URL CLIENTS SECONDS PICTURE [KIND].
+
+KIND is how the server wants a picture: form (a file in a form), json (base64) or gradio (upload, call, events).
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,56 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
-BOUNDARY = b"vitrine-benchmark"
-WARM_UP = 2.0  # seconds whose requests do not count
+import httpx2
+
+_BOUNDARY = b"vitrine-benchmark"
+_WARM_UP_SECONDS = 2.0  # seconds whose requests do not count
 
 
 def form_request(url: str, picture: bytes) -> bytes:
-    """A POST of one picture in a form, head and body, as it goes over the wire."""
-    parts = urlsplit(url)
+    """Return a POST of one picture in a form, head and body, as it is sent."""
     body = (
-        b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + picture + b"\r\n--" + BOUNDARY + b"--\r\n"
+        b"--" + _BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n" + picture + b"\r\n--" + _BOUNDARY + b"--\r\n"
     )
+    return _post(url, f"multipart/form-data; boundary={_BOUNDARY.decode()}", body)
+
+
+def _json_request(url: str, picture: bytes) -> bytes:
+    """Return a POST of one picture as base64 in JSON, head and body."""
+    return _post(url, "application/json", json.dumps({"image": b64encode(picture).decode()}).encode())
+
+
+def _post(url: str, kind: str, body: bytes) -> bytes:
+    parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(body)}\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(body)}\r\nContent-Type: {kind}\r\n\r\n"
     )
     return head.encode() + body
 
 
-class Client:
-    """One keep-alive connection; a server that closes it after an answer is connected to again."""
+class Asks(Protocol):
+    """A client that asks again and again."""
 
-    def __init__(self, url: str, picture: bytes) -> None:
-        self.parts, self.request = urlsplit(url), form_request(url, picture)
+    async def ask(self) -> bytes:
+        """Return the body of an answer."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class Client:
+    """A keep-alive connection; if the server closes it after a response, it connects again."""
+
+    def __init__(self, url: str, picture: bytes, write: Callable[[str, bytes], bytes] = form_request) -> None:
+        self.parts, self.request = urlsplit(url), write(url, picture)
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> bytes:
@@ -52,34 +77,67 @@ class Client:
             self.close()
         return body
 
-    async def keep_asking(self, start: float, end: float) -> list[float]:
-        """Milliseconds of each request begun after `start`; the next one follows each answer at once."""
-        times = []
-        while (began := time.monotonic()) < end:
-            await self.ask()
-            if began >= start:
-                times.append((time.monotonic() - began) * 1000)
-        self.close()
-        return times
-
     def close(self) -> None:
+        """Close the connection."""
         if self.streams is not None:
             self.streams[1].close()
         self.streams = None
 
 
-async def load(url: str, clients: int, seconds: float, picture: bytes) -> dict[str, object]:
-    """Requests a second that all clients got together, and the milliseconds of each."""
-    start = time.monotonic() + WARM_UP
-    everyone = [Client(url, picture) for _ in range(clients)]
-    lists = await asyncio.gather(*(one.keep_asking(start, start + seconds) for one in everyone))
+class GradioClient:
+    """Gradio's API as its documentation describes it: upload the file, call, read the events until the answer."""
+
+    def __init__(self, url: str, picture: bytes) -> None:
+        self.url, self.picture = url, picture
+        self.http: httpx2.AsyncClient | None = None
+
+    async def ask(self) -> bytes:
+        """The answer's data. Raises RuntimeError when the events end without one."""
+        self.http = self.http or httpx2.AsyncClient(base_url=self.url, timeout=60)
+        upload = await self.http.post("/gradio_api/upload", files={"files": ("photo.jpg", self.picture, "image/jpeg")})
+        data = {"data": [{"path": upload.json()[0], "meta": {"_type": "gradio.FileData"}}]}
+        call = await self.http.post("/gradio_api/call/classify", json=data)
+        events = await self.http.get(f"/gradio_api/call/classify/{call.json()['event_id']}")
+        lines = events.text.splitlines()
+        if "event: complete" not in lines:
+            raise RuntimeError(f"the server answered {events.text[:200]!r}")
+        return lines[lines.index("event: complete") + 1].removeprefix("data: ").encode()
+
+    def close(self) -> None:
+        """Leave the connections to the end of the process."""
+
+
+def client_of(kind: str, url: str, picture: bytes) -> Asks:
+    """Return a client for a kind of server: form, json or gradio."""
+    if kind == "gradio":
+        return GradioClient(url, picture)
+    return Client(url, picture, _json_request if kind == "json" else form_request)
+
+
+async def _keep_asking(client: Asks, start: float, end: float) -> list[float]:
+    """Milliseconds of each request begun after `start`; the next one follows each answer at once."""
+    times = []
+    while (began := time.monotonic()) < end:
+        await client.ask()
+        if began >= start:
+            times.append((time.monotonic() - began) * 1000)
+    client.close()
+    return times
+
+
+async def load(url: str, clients: int, seconds: float, picture: bytes, kind: str) -> dict[str, object]:
+    """Return the requests per second of all clients together, and the milliseconds of each request."""
+    start = time.monotonic() + _WARM_UP_SECONDS
+    everyone = [client_of(kind, url, picture) for _ in range(clients)]
+    lists = await asyncio.gather(*(_keep_asking(one, start, start + seconds) for one in everyone))
     times = [one for times in lists for one in times]
     return {"rate": len(times) / (time.monotonic() - start), "milliseconds": times}
 
 
 def main(arguments: Sequence[str]) -> None:
-    url, clients, seconds, picture = arguments
-    print(json.dumps(asyncio.run(load(url, int(clients), float(seconds), Path(picture).read_bytes()))))
+    """Print the result as JSON."""
+    url, clients, seconds, picture, kind = [*arguments, "form"][:5]
+    print(json.dumps(asyncio.run(load(url, int(clients), float(seconds), Path(picture).read_bytes(), kind))))
 
 
 if __name__ == "__main__":

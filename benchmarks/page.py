@@ -1,4 +1,4 @@
-"""How long a visitor waits, in a real Chromium: python -m benchmarks.page"""
+"""Time how long a visitor waits, in a real Chromium: python -m benchmarks.page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.browser import DROPZONE, drop, launch
 from benchmarks.latency import PHOTO
-from benchmarks.machine import machine, row
+from benchmarks.machine import describe_machine, format_row
 from benchmarks.screenshots import PAGES
 from benchmarks.servers import Server, serve
 
 
-def photos(folder: Path, n: int) -> list[Path]:
-    """n different 640x480 JPEGs of one photograph, so that no answer comes out of a cache."""
+def make_photos(folder: Path, n: int) -> list[Path]:
+    """Write n different 640x480 JPEGs of one photograph, so that no answer comes from a cache."""
     picture = Image.open(PHOTO).convert("RGB")
     paths = []
     for index in range(n):
@@ -32,20 +32,21 @@ def photos(folder: Path, n: int) -> list[Path]:
     return paths
 
 
-def clear(page: Page) -> None:
-    """Take the dropped file away and wait for the empty page."""
+def clear_page(page: Page) -> None:
+    """Remove the dropped file and wait for the empty page."""
     page.get_by_role("button", name="Remove photo-").click()
     page.get_by_text("What will it be?").wait_for()
     page.wait_for_timeout(400)
 
 
 def open_page(page: Page, url: str) -> None:
+    """Open a page and wait until it can be used."""
     page.goto(url)
     page.locator(DROPZONE).wait_for()
 
 
-def cold(server: Server, page: Page, photo: Path) -> tuple[float, float]:
-    """Seconds from the start of the process to an interactive page, and to the first possible answer."""
+def _time_cold_start(server: Server, page: Page, photo: Path) -> tuple[float, float]:
+    """Return the seconds from the start of the process to an interactive page, and to the first possible answer."""
     while True:
         try:
             page.goto(server.url)
@@ -62,21 +63,21 @@ def cold(server: Server, page: Page, photo: Path) -> tuple[float, float]:
     return interactive, answered
 
 
-def warm_drops(page: Page, url: str, pictures: list[Path], n: int) -> list[float]:
-    """Milliseconds of n drops on one page, each into the empty drop area."""
+def time_drops(page: Page, url: str, pictures: list[Path], n: int) -> list[float]:
+    """Return the milliseconds of n drops on one page, each into the empty drop area."""
     open_page(page, url)
     page.wait_for_timeout(2000)
     drop(page, pictures.pop())
     times = []
     for _ in range(n):
-        clear(page)
+        clear_page(page)
         times.append(drop(page, pictures.pop()))
     page.close()
     return times
 
 
-def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
-    """Milliseconds until a page is interactive, and of the first drop on it."""
+def _time_first_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
+    """Return the milliseconds until a page is interactive, and of the first drop on it."""
     start = time.monotonic()
     open_page(page, url)
     opened = (time.monotonic() - start) * 1000
@@ -86,10 +87,10 @@ def fresh_drop(page: Page, url: str, picture: Path) -> tuple[float, float]:
     return opened, answered
 
 
-STATES = {"empty", "why"}  # of Classify, no pages of their own
+_STATES = {"empty", "why"}  # of Classify, no pages of their own
 
 # Resolves to performance.now() once the page at an address stands there and can be used.
-SETTLED = """(path) => new Promise((resolve, reject) => {
+_SETTLED_SCRIPT = """(path) => new Promise((resolve, reject) => {
   const state = () => document.querySelector('[data-test-script-state]')?.getAttribute('data-test-script-state');
   const limit = performance.now() + 30000;
   const look = () => {
@@ -104,61 +105,62 @@ SETTLED = """(path) => new Promise((resolve, reject) => {
 })"""
 
 
-def loaded(page: Page, url: str) -> float:
-    """Milliseconds from asking for an address to the page that can be used, in a browser that knows the site."""
+def _time_load(page: Page, url: str) -> float:
+    """Return the milliseconds from opening an address to a usable page, in a browser that knows the site."""
     page.goto(url, wait_until="commit")
-    return float(page.evaluate(SETTLED, urlsplit(url).path))
+    return float(page.evaluate(_SETTLED_SCRIPT, urlsplit(url).path))
 
 
-def switched(page: Page, name: str) -> float:
-    """Milliseconds from a click in the navigation to the other page that can be used."""
+def time_switch(page: Page, name: str) -> float:
+    """Return the milliseconds from a click in the navigation to the other usable page."""
     link = page.get_by_role("link", name=name.capitalize(), exact=True)
     link.hover()
     path = urlsplit(str(link.get_attribute("href"))).path
-    page.evaluate(f"void (window.settled = ({SETTLED})({path!r}))")
+    page.evaluate(f"void (window.settled = ({_SETTLED_SCRIPT})({path!r}))")
     start = float(page.evaluate("performance.now()"))
     link.click()
     return float(page.evaluate("window.settled")) - start
 
 
 def pages(browser: Browser, url: str, n: int = 5) -> list[str]:
-    """How long each page takes to be there: from its address, and from a click on another page."""
+    """Return how long each page takes: from its address, and from a click on another page."""
     rows = []
     page = browser.new_page()
-    addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name not in STATES}
+    addresses = {name: path.partition("?")[0] for name, path in PAGES.items() if name not in _STATES}
     for name, path in addresses.items():
         other = "models" if name != "models" else "classify"
         loads, clicks = [], []
         for _ in range(n + 1):  # the first one fills the browser's cache
-            loads.append(loaded(page, url + path))
-            switched(page, other)
+            loads.append(_time_load(page, url + path))
+            time_switch(page, other)
             page.wait_for_timeout(1500)
-            clicks.append(switched(page, name))
-        rows += [row(f"{name}: from its address", loads[1:]), row(f"{name}: from a click", clicks[1:])]
+            clicks.append(time_switch(page, name))
+        rows += [format_row(f"{name}: from its address", loads[1:]), format_row(f"{name}: from a click", clicks[1:])]
     page.close()
     return rows
 
 
 def main(n: int = 20, starts: int = 3) -> None:
+    """Print the tables."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        pictures = photos(Path(folder), n + starts + 20)
+        pictures = make_photos(Path(folder), n + starts + 20)
         browser = launch(playwright)
         colds = []
         for _ in range(starts):
             with serve(wait=False) as server:
-                colds.append(cold(server, browser.new_page(), pictures.pop()))
+                colds.append(_time_cold_start(server, browser.new_page(), pictures.pop()))
         with serve() as server:
-            warm = warm_drops(browser.new_page(), server.url, pictures, n)
-            fresh = [fresh_drop(browser.new_page(), server.url, pictures.pop()) for _ in range(10)]
+            warm = time_drops(browser.new_page(), server.url, pictures, n)
+            fresh = [_time_first_drop(browser.new_page(), server.url, pictures.pop()) for _ in range(10)]
             memory = server.memory()
             opened = pages(browser, server.url)
-        print(f"{machine()}, Chromium {browser.version}")
+        print(f"{describe_machine()}, Chromium {browser.version}")
         browser.close()
-    print(row("drop to chart drawn, warm page", warm))
-    print(row("first drop of a fresh page", [answered for _, answered in fresh]))
-    print(row("page opened to interactive, warm server", [opened for opened, _ in fresh]))
-    print(row("start of the server to interactive page", [1000 * interactive for interactive, _ in colds]))
-    print(row("start of the server to the first answer", [1000 * answered for _, answered in colds]))
+    print(format_row("drop to chart drawn, warm page", warm))
+    print(format_row("first drop of a fresh page", [answered for _, answered in fresh]))
+    print(format_row("page opened to interactive, warm server", [opened for opened, _ in fresh]))
+    print(format_row("start of the server to interactive page", [1000 * interactive for interactive, _ in colds]))
+    print(format_row("start of the server to the first answer", [1000 * answered for _, answered in colds]))
     print("\n".join(opened))
     print(f"{'memory of the server':<44} n     1   {memory:.0f} MB")
 

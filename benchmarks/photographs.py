@@ -1,4 +1,4 @@
-"""How right a network is on photographs, and whether it knows strangers: python -m benchmarks.photographs DIR
+"""Measure a network on photographs, known and unknown: python -m benchmarks.photographs DIR.
 
 DIR holds ten/<class>/ with photographs of the classes, and none/<thing>/ with photographs of other things: near-<thing>
 for what is easily taken for one of the classes, far-<thing> for the rest.
@@ -13,20 +13,20 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from model.evaluation.scores import calibration_error
 from model.images.decoder import read_image, to_array
 from model.inference.classifier import Classifier
-from model.signature.rows import KNOWN_ROW, PROBABILITIES
+from model.signature.rows import IMAGENET, PROBABILITIES
 from model.signature.shapes import InputShape
 
 
 @dataclass(frozen=True)
-class Figures:
+class _Figures:
     """Of the classes' photographs: accuracy, its mean over the classes, expected calibration error.
 
-    Of all: the area under the ROC curve that tells them from those of near, far and all other things, 0 to 1, and the
-    share of the others that passes where 95 % of the classes' photographs do.
+    Of all, by how known they are: the area under the ROC curve that tells them from those of near, far and all other
+    things, 0 to 1, and the share of the others that passes where 95 % of the classes' photographs do.
     """
 
     photographs: int
@@ -40,7 +40,7 @@ class Figures:
     passing: float
 
 
-def read_folder(folder: Path, shape: InputShape) -> tuple[np.ndarray, list[str]]:
+def _read_folder(folder: Path, shape: InputShape) -> tuple[np.ndarray, list[str]]:
     """Return uint8 (n, height, width, channels), and the name of each photograph's folder."""
     paths = sorted(path for path in folder.glob("*/*") if path.is_file())
     images = [to_array(read_image(path.read_bytes(), shape.longest), shape) for path in paths]
@@ -54,18 +54,18 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     return float(below.mean() / 2 / len(outside))
 
 
-def measure(classifier: Classifier, folder: Path) -> Figures:
+def measure(classifier: Classifier, folder: Path) -> _Figures:
+    """Measure a classifier on a folder."""
     shape, classes = classifier.card.input_shape, classifier.card.classes
-    images, names = read_folder(folder / "ten", shape)
-    strangers, things = read_folder(folder / "none", shape)
+    images, names = _read_folder(folder / "ten", shape)
+    strangers, things = _read_folder(folder / "none", shape)
     labels = np.array([classes.index(name) for name in names])
-    of_classes, of_others = classifier.rows(images), classifier.rows(strangers)
-    rows = of_classes[PROBABILITIES]
+    (rows, inside), (others, outside) = classifier.answers(images), classifier.answers(strangers)
     right = rows.argmax(axis=1) == labels
-    score = KNOWN_ROW if KNOWN_ROW in of_classes else PROBABILITIES
-    inside, outside = of_classes[score].max(axis=1), of_others[score].max(axis=1)
+    if inside is None or outside is None:  # it cannot tell: the largest probability has to do
+        inside, outside = rows.max(axis=1), others.max(axis=1)
     near = np.array([name.startswith("near") for name in things])
-    return Figures(
+    return _Figures(
         photographs=len(labels),
         others=len(things),
         accuracy=float(right.mean()),
@@ -78,13 +78,27 @@ def measure(classifier: Classifier, folder: Path) -> Figures:
     )
 
 
+def same_of_imagenet(folder: Path, names: tuple[str, str], engine: str) -> tuple[int, int]:
+    """Return how many photographs two networks find most like the same of ImageNet's thousand classes, and of all."""
+    found = []
+    for name in names:
+        classifier = Classifier.load(name, engine)
+        images = np.concatenate(
+            [_read_folder(folder / part, classifier.card.input_shape)[0] for part in ("ten", "none")]
+        )
+        rows = classifier.rows(images)
+        found.append(rows.get(IMAGENET, rows[PROBABILITIES]).argmax(axis=1))
+    return int((found[0] == found[1]).sum()), len(found[0])
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="Photographs in ten/<class>/ and none/<thing>/.")],
     model: Annotated[list[str] | None, typer.Option(help="A model; may be given more than once.")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="keras or int8; both if none is given.")] = None,
+    imagenet: Annotated[bool, typer.Option(help="Compare photo's thousand classes with imagenet's, too.")] = False,
 ) -> None:
     """Print a row of a table for each model and engine."""
-    typer.echo(machine())
+    typer.echo(describe_machine())
     typer.echo("| model | engine | n | right | balanced | ECE | others | AUROC near | far | all | passing at 95 % |")
     typer.echo("| --- | --- |" + " ---: |" * 9)
     for name in model or ["default"]:
@@ -95,6 +109,12 @@ def main(
             counts = f"{found.photographs}", f"{found.others}"
             cells = [name, chosen, counts[0], *shares, counts[1], *areas, f"{found.passing:.1%}"]
             typer.echo(f"| {' | '.join(cells)} |")
+    for chosen in engine or ["keras", "int8"] if imagenet else ():
+        same, count = same_of_imagenet(folder, ("photo", "imagenet"), chosen)
+        typer.echo(
+            f"photo and imagenet ({chosen}) name the same of ImageNet's classes on {same} of {count} photographs, "
+            f"{same / count:.1%}"
+        )
 
 
 if __name__ == "__main__":

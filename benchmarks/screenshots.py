@@ -1,4 +1,4 @@
-"""Pictures of the real pages for README and for looking at: python -m benchmarks.screenshots"""
+"""Take screenshots of the real pages for README and for review: python -m benchmarks.screenshots."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.browser import launch
 from benchmarks.servers import ROOT, serve
 
-FOLDER = ROOT / "docs"
+_FOLDER = ROOT / "docs"
 PAGES = {
     "classify": "/?sample=horse-zaniskari.jpg",
     "why": "/?sample=cat-chelsea.png",
+    "teach": "/teach",
     "gallery": "/gallery",
     "compare": "/compare?sample=bird-kingfisher.jpg",
     "evaluation": "/evaluation",
@@ -24,20 +25,21 @@ PAGES = {
     "history": "/history",
     "empty": "/",
 }
-CHARTED = {"classify", "why", "training", "empty"}
-SAMPLES = ROOT / "sample_images"
-SHAPES = {"desktop": (1280, 900), "phone": (390, 844)}
+_CHARTED = {"classify", "why", "training", "empty"}
+_SAMPLES = ROOT / "sample_images"
+_SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
-def sample_set(folder: Path) -> None:
-    """The sample pictures as a data set, a sub-folder a class: a set whose pictures may be shown."""
-    for path in (*SAMPLES.glob("*.jpg"), *SAMPLES.glob("*.png")):
+def _make_sample_set(folder: Path) -> None:
+    """Write the sample pictures as a data set with a sub-folder for each class, whose pictures may be shown."""
+    for path in (*_SAMPLES.glob("*.jpg"), *_SAMPLES.glob("*.png")):
         of_class = folder / path.stem.partition("-")[0]
         of_class.mkdir(exist_ok=True)
         shutil.copy(path, of_class)
 
 
-def explain(page: Page) -> None:
+def _open_explanation(page: Page) -> None:
+    """Open the explanation of an answer."""
     page.get_by_text("Why this answer").click()
     page.get_by_text("Strength of the map").wait_for()
     page.wait_for_timeout(1000)
@@ -45,6 +47,7 @@ def explain(page: Page) -> None:
 
 
 def evaluate(page: Page) -> None:
+    """Choose what to evaluate."""
     ask = page.get_by_role("button", name="Ask ")
     page.get_by_text("calibration error").or_(ask).first.wait_for()
     if ask.is_visible():
@@ -53,8 +56,8 @@ def evaluate(page: Page) -> None:
     page.locator(".matrix a").first.wait_for()
 
 
-def ask(page: Page) -> None:
-    """Let the network answer the set, so that the pictures have answers."""
+def _predict_test_set(page: Page) -> None:
+    """Let the network predict the set, so that the pictures have predictions."""
     button = page.get_by_role("button", name="Ask ")
     page.get_by_text("pictures").first.wait_for()
     if button.is_visible():
@@ -63,40 +66,47 @@ def ask(page: Page) -> None:
 
 
 # What a person would do first on a page.
-STEPS: dict[str, Callable[[Page], None]] = {"why": explain, "gallery": ask, "evaluation": evaluate}
+_STEPS: dict[str, Callable[[Page], None]] = {
+    "why": _open_explanation,
+    "gallery": _predict_test_set,
+    "evaluation": evaluate,
+}
 
 
-def take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None:
-    width, height = SHAPES[shape]
+def _take(browser: Browser, url: str, name: str, scheme: str, shape: str) -> None:
+    """Take one screenshot."""
+    width, height = _SIZES[shape]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(url + PAGES[name])
-    if name in CHARTED:
+    if name in _CHARTED:
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    if name in STEPS:
-        STEPS[name](page)
+    if name in _STEPS:
+        _STEPS[name](page)
     page.locator('[data-test-script-state="notRunning"]').wait_for()
     page.wait_for_timeout(1500)  # fonts and thumbnails
-    page.screenshot(path=FOLDER / f"{name}-{shape}-{scheme}.png")
+    page.screenshot(path=_FOLDER / f"{name}-{shape}-{scheme}.png")
     context.close()
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
+    """Take all screenshots."""
+    _FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         photographs = Path(folder) / "photographs"
         photographs.mkdir()
-        sample_set(photographs)
-        take_all({"VITRINE_DATA": str(photographs)})
+        _make_sample_set(photographs)
+        _take_all({"VITRINE_DATA": str(photographs)})
 
 
-def take_all(environment: dict[str, str]) -> None:
+def _take_all(environment: dict[str, str]) -> None:
+    """Take all screenshots of a server with this environment."""
     with sync_playwright() as playwright, serve(environment) as server:
         browser = launch(playwright)
         for name in PAGES:
             for scheme in ("light", "dark"):
-                for shape in SHAPES:
-                    take(browser, server.url, name, scheme, shape)
+                for shape in _SIZES:
+                    _take(browser, server.url, name, scheme, shape)
                     print(f"docs/{name}-{shape}-{scheme}.png")
         browser.close()
 

@@ -14,6 +14,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
 ROOT = Path(__file__).parent.parent
 ADDRESS = "127.0.0.1"
 API = ["-m", "api", "--host", ADDRESS, "--port", "PORT"]
@@ -36,12 +39,29 @@ class Server:
     ready: float
 
     def memory(self) -> float:
-        """Resident memory in MB."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
+        """Return the resident memory in MB, that of its workers included."""
+        process = psutil.Process(self.process.pid)
+        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 2**20
+
+    def metric(self, name: str) -> dict[str, float]:
+        """Return the samples of a metric that Prometheus would read, by the values of their labels."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=60) as response:
+            families = list(text_string_to_metric_families(response.read().decode()))
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return {",".join(sample.labels.values()): sample.value for sample in samples}
+
+    def wait_for_workers(self, count: int, seconds: float = 90) -> None:
+        """Wait until so many workers answer. Raises RuntimeError with the log if they do not."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.metric("vitrine_ready") == {"": count}:
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"there are no {count} workers:\n{self.log.read_text()}")
 
 
 def free_port() -> int:
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((ADDRESS, 0))
         return int(probe.getsockname()[1])
@@ -79,11 +99,11 @@ def started(
                 wait_until_ready(f"{url}{asked}", process, log)
             yield Server(url, port, process, log, Path(variables["VITRINE_HOME"]), begin, time.monotonic() - begin)
         finally:
-            end(process)
+            terminate(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it after a while."""
+def terminate(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and kill it after a while."""
     process.terminate()
     try:
         process.wait(10)
@@ -93,7 +113,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 90) -> None:
-    """Return once the address answers with success. Raises RuntimeError with the log when that does not happen."""
+    """Wait until an address answers with success.
+
+    Args:
+        url: The address.
+        process: The server.
+        log: Its log.
+        seconds: How long to wait.
+
+    Raises:
+        RuntimeError: It does not; the message is the log.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""How large the light part is and how soon it answers, once installed: python -m benchmarks.wheel
+"""Measure the size and the start of the installed light part: python -m benchmarks.wheel.
 
 It needs the package index: the wheel is installed into a fresh environment as a user would, without extras.
 """
@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from benchmarks.servers import ADDRESS, ROOT, started
 
-PICTURE = ROOT / "sample_images" / "frog-brown.png"
-STARTS = 20
-OURS = ("api", "dashboard", "model", "sample_images", "training", "vitrine")
+_PICTURE = ROOT / "sample_images" / "frog-brown.png"
+_STARTS = 20
+_OUR_PACKAGES = ("api", "dashboard", "model", "sample_images", "training", "vitrine")
 
 
 def install(folder: Path) -> Path:
-    """The repository's wheel in a fresh environment in `folder`; returns where its packages are."""
+    """Install the repository's wheel in a fresh environment in `folder`, and return where its packages are."""
     pip("wheel", "--no-deps", "--wheel-dir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
@@ -34,28 +34,31 @@ def install(folder: Path) -> Path:
 
 
 def pip(*words: str | Path) -> None:
-    """pip, which must not find on PYTHONPATH what it is to install."""
+    """Run pip, which must not find on PYTHONPATH what it is to install."""
     options = {"PYTHONPATH": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "2"}
     subprocess.run([sys.executable, "-m", "pip", *words], env=os.environ | options, check=True)
 
 
-def megabytes(folder: Path) -> float:
+def _megabytes(folder: Path) -> float:
+    """Return the size of a folder in MB."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def measured(work: Callable[[], float]) -> tuple[float, float]:
-    """Seconds on the clock, as `work` returns them, and seconds of the processor in the processes that it ended."""
+def _time_process(work: Callable[[], float]) -> tuple[float, float]:
+    """Return the seconds that `work` returns, and the processor seconds of the processes it ended."""
     before = os.times()
     clock, after = work(), os.times()
     return clock, after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def row(title: str, times: list[tuple[float, float]]) -> str:
+def _format_row(title: str, times: list[tuple[float, float]]) -> str:
+    """Format a row."""
     clock, processor = np.median(times, axis=0)
     return f"{title:<44} n {len(times):>3}   median {clock:.2f} s, of the processor {processor:.2f} s"
 
 
 def main() -> None:
+    """Print the tables."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         packages = install(folder)
@@ -63,7 +66,7 @@ def main() -> None:
         environment = {"PYTHONPATH": "", "VITRINE_HOME": str(folder / "home")}
 
         def predict() -> float:
-            command = [str(program), "predict", str(PICTURE)]
+            command = [str(program), "predict", str(_PICTURE)]
             start = time.monotonic()
             subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
             return time.monotonic() - start
@@ -74,11 +77,11 @@ def main() -> None:
                 return server.ready
 
         predict()  # modules are compiled and files are in memory
-        own = sum(megabytes(packages / part) for part in OURS)
-        print(machine())
-        print(f"installed without extras: {megabytes(packages):.0f} MB, {own:.0f} MB of them Vitrine and its networks")
-        print(row("vitrine predict, one picture", [measured(predict) for _ in range(STARTS)]))
-        print(row("vitrine api, until it answers", [measured(serve) for _ in range(STARTS)]))
+        own = sum(_megabytes(packages / part) for part in _OUR_PACKAGES)
+        print(describe_machine())
+        print(f"installed without extras: {_megabytes(packages):.0f} MB, {own:.0f} MB of them Vitrine and its networks")
+        print(_format_row("vitrine predict, one picture", [_time_process(predict) for _ in range(_STARTS)]))
+        print(_format_row("vitrine api, until it answers", [_time_process(serve) for _ in range(_STARTS)]))
 
 
 if __name__ == "__main__":
