@@ -6,7 +6,7 @@ SHARE ?=
 PYTHON := .venv/bin/python
 SHARED := $(filter-out 0 no,$(SHARE))
 
-.PHONY: run test coverage lint audit bench screenshots translations requirements
+.PHONY: run test coverage lint audit bench screenshots translations tables requirements
 
 run:
 	@scripts/setup.sh $(if $(SHARED),share,run)
@@ -32,10 +32,8 @@ audit:
 
 bench:
 	@scripts/setup.sh test
-	@$(PYTHON) -m benchmarks.latency
-	@$(PYTHON) -m benchmarks.page
-	@$(PYTHON) -m benchmarks.serving
-	@$(PYTHON) -m benchmarks.training
+	@scripts/peers.sh
+	@$(PYTHON) -m benchmarks.results
 
 screenshots:
 	@scripts/setup.sh test
@@ -50,10 +48,15 @@ translations:
 	@$(PYTHON) -m babel.messages.frontend update -N -l pt -i .vitrine/vitrine.pot -o $(CATALOGUE) --ignore-obsolete --omit-header -w 120
 	@cat .vitrine/head.po $(CATALOGUE) > .vitrine/whole.po && mv .vitrine/whole.po $(CATALOGUE)
 
+# Writes the tables of settings in the documents, in both languages, from the code.
+tables:
+	@scripts/setup.sh test
+	@$(PYTHON) -m tests.settings_tables
+
 # Pins every package, the indirect ones too, for every system; the project itself comes last.
 requirements:
 	@test -x .venv/bin/uv || scripts/setup.sh test
-	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra keras --extra page pyproject.toml -o requirements.txt
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra keras --extra page --extra scale pyproject.toml -o requirements.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --extra share -c requirements.txt pyproject.toml -o requirements-share.txt
 	@echo '-e .' >> requirements.txt

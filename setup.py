@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: every package there is, Streamlit's settings among them, and no leftovers."""
+"""What pyproject.toml cannot say: all packages, Streamlit's settings among them, and no leftovers of earlier builds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from setuptools.command.build import build
 
 
 class CleanBuild(build):
-    """A build that starts empty: setuptools would pack modules of an earlier one that are gone by now."""
+    """A build that starts empty: setuptools would include modules of an earlier build that are gone by now."""
 
     def run(self) -> None:
+        """Build after deleting the earlier build."""
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
 

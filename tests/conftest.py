@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from benchmarks.browser import launch
 from benchmarks.servers import Server, serve
+from model.common.settings import read_settings
 from tests.dashboard.browser_page import PATIENCE, POLICY
 from tests.fake_server import Handler, Stand
 from tests.server_log import without_traceback
@@ -76,7 +76,7 @@ def browser() -> Iterator[Browser]:
         try:
             launched = launch(playwright)
         except Error as error:
-            if os.environ.get("VITRINE_REQUIRE_BROWSER"):
+            if read_settings("require_browser").require_browser:
                 raise
             pytest.skip(f"{NO_BROWSER}: {error}")
         yield launched

@@ -8,4 +8,4 @@ from model.history import prediction_log
 def judge(number: int, truth: str) -> None:
     """Judge a kept answer, whatever its picture."""
     picture = next(answer.picture_sha256 for answer in prediction_log.list_answers() if answer.id == number)
-    prediction_log.judge(number, picture, truth)
+    prediction_log.record_feedback(number, picture, truth)

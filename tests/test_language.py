@@ -218,9 +218,9 @@ def test_a_file_looked_at_in_another_process_is_refused_in_portuguese(tmp_path: 
     [("pt-BR", "pt"), ("pt", "pt"), ("PT_pt", "pt"), ("en-GB", "en"), ("de-DE", "en"), ("", "en"), (None, "en")],
 )
 def test_the_browsers_language_is_followed_where_it_is_ours(locale: str | None, expected: str) -> None:
-    from dashboard.services.visitor_language import browsers
+    from dashboard.services.visitor_language import match_language
 
-    assert browsers(locale) == expected
+    assert match_language(locale) == expected
 
 
 def test_a_language_that_is_not_ours_is_english(monkeypatch: pytest.MonkeyPatch) -> None:

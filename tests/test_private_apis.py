@@ -12,7 +12,8 @@ import pytest
 from tests import unpromised
 from tests.unpromised import sources
 
-PROMISED = {"_mapping", "_replace"}  # of SQLAlchemy's rows and of named tuples: their makers document them
+# Of SQLAlchemy's rows, of named tuples and of os: their makers document them.
+PROMISED = {"_mapping", "_replace", "_exit"}
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,12 @@ class Private:
 
 TABLE = {
     "_keras_history": Private(
-        ("model.formats.class_output", "model.networks.backbones", "training.engine.holding"),
+        ("model.formats.class_output", "model.networks.backbones", "training.engine.learning_without_forgetting"),
         "the way back from a network's answer to its last activation, and from its logits to its features",
         unpromised.keras_history,
+    ),
+    "_objects.phil": Private(
+        ("model.common.keras_import",), "h5py's lock, which a process takes before it ends", unpromised.h5py_lock
     ),
     "_inbound_nodes": Private(
         ("model.formats.class_output", "model.networks.flops"), "what an operation was given", unpromised.inbound_nodes
@@ -92,7 +96,7 @@ TABLE = {
         unpromised.in_streamlits_page("`stFileUploaderDropzoneInput`"),
     ),
     ".stMainBlockContainer": Private(
-        ("dashboard.components.css",),
+        ("dashboard.components.css", "dashboard.views.teach"),
         "the page's width",
         unpromised.in_streamlits_page(r"className:`stMainBlockContainer\b"),
     ),
@@ -165,10 +169,12 @@ def test_no_other_is_used() -> None:
 def defined(tree: ast.Module) -> Iterator[str]:
     """The names that our code gives."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+            yield node.attr
 
 
 def private(tree: ast.Module) -> set[str]:

@@ -14,6 +14,8 @@ WHERE = {
     "model.export.feature_output": "the same, for an output more",
     "training.engine.fused_layers": "kernels that do in one pass what Keras's layers do in several",
     "training.engine.optimizer": "what a GPU is capable of",
+    "training.engine.mirrored": "copies of one network on several GPUs are TensorFlow's own",
+    "benchmarks.peers.network": "runs without Vitrine, in the environment of the servers that it is compared with",
     "benchmarks.keras2_save": "runs with a TensorFlow of its own, which has Keras 2",
 }
 

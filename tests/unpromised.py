@@ -41,6 +41,17 @@ def dense() -> Any:
     return keras.Model(inputs, inner(keras.layers.BatchNormalization()(inputs)))
 
 
+def h5py_lock() -> None:
+    """Every object of h5py takes it, also to be freed; a thread may take it twice."""
+    import h5py
+
+    lock = h5py._objects.phil
+    assert lock.acquire()
+    assert lock.acquire()
+    lock.release()
+    lock.release()
+
+
 def keras_history() -> None:
     network = dense()
     history = network.outputs[0]._keras_history
@@ -189,7 +200,7 @@ def agents_command_line() -> None:
     from pyngrok import process
     from pyngrok.conf import PyngrokConfig
 
-    from dashboard.services.ngrok_agents import STARTED
+    from dashboard.services.ngrok_agents import AGENT_ARGUMENTS
     from dashboard.services.ngrok_tunnel import CONFIG
 
     started: list[list[str]] = []
@@ -204,7 +215,7 @@ def agents_command_line() -> None:
         patch.setattr(subprocess, "Popen", popen)
         with suppress(FileNotFoundError):
             process.get_process(PyngrokConfig(__file__, str(file), config_version="2"))
-    assert started[0][1:] == [*STARTED, str(file)]
+    assert started[0][1:] == [*AGENT_ARGUMENTS, str(file)]
 
 
 def tile() -> None:

@@ -1,4 +1,4 @@
-"""python -m training fit | evaluate | recipes | runs"""
+"""The command line `python -m training`: fit, ablate, sweep, evaluate, recipes, runs, teach and projects."""
 
 from __future__ import annotations
 

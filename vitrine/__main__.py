@@ -1,4 +1,4 @@
-"""vitrine run | predict | train | api, or python -m vitrine"""
+"""The command line `vitrine`: run, predict, train, teach and api."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from vitrine.cli import build_app
 
 
 def main() -> None:
+    """Run the command line `vitrine`."""
     build_app(sys.argv[1:])(prog_name="vitrine")
 
 

@@ -1,4 +1,4 @@
-"""`vitrine run`: the page, as `streamlit run dashboard/app.py` serves it in the root of the repository."""
+"""The command `vitrine run`: serve the page, as `streamlit run dashboard/app.py` does in the repository."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import typer
 from model.common.extras import NotInstalled, require
 
 ROOT = Path(__file__).parent.parent
-CAPITAL = re.compile("(?=[A-Z])")
-# Streamlit's settings, where the wheel has them and where the repository has them.
+_CAPITAL = re.compile("(?=[A-Z])")
+# Streamlit's settings: in the wheel, and in the repository.
 SETTINGS = (Path(__file__).parent / "streamlit" / "config.toml", ROOT / ".streamlit" / "config.toml")
 
 
@@ -38,22 +38,22 @@ def run(
     given = ["--server.address", host, "--server.port", str(port)]
     if share:
         os.environ["VITRINE_SHARE"] = "1"
-        given += ["--server.maxUploadSize", str(MAX_BYTES // 2**20)]  # strangers add no networks
+        given += ["--server.maxUploadSize", str(MAX_BYTES // 2**20)]  # visitors add no networks
     for name, value in settings():
         os.environ.setdefault(name, value)
     cli.main(["run", str(ROOT / "dashboard" / "app.py"), *given, *context.args], prog_name="streamlit")
 
 
 def settings() -> Iterator[tuple[str, str]]:
-    """The page's settings, as Streamlit reads them in the environment: they hold in whichever folder it is started."""
+    """Yield the page's Streamlit settings as environment variables, so that they apply in any folder."""
     path = next(path for path in SETTINGS if path.is_file())
     return variables("STREAMLIT", tomllib.loads(path.read_text("utf-8")))
 
 
 def variables(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each value of a table and of those in it by its variable: `server.maxUploadSize` is SERVER_MAX_UPLOAD_SIZE."""
+    """Yield each value of a nested table with its variable: `server.maxUploadSize` is SERVER_MAX_UPLOAD_SIZE."""
     for key, value in table.items():
-        name = f"{prefix}_{CAPITAL.sub('_', key).upper()}"
+        name = f"{prefix}_{_CAPITAL.sub('_', key).upper()}"
         if isinstance(value, Mapping):
             yield from variables(name, value)
         else:

@@ -56,3 +56,10 @@ def test_training_prepares_its_process_first(monkeypatch: pytest.MonkeyPatch) ->
     run = CliRunner().invoke(build_app(["train"]), ["train"])
     assert run.output == 'error: Keras is not installed; pip install "vitrine[keras]" installs it\n'
     assert (done, run.exit_code) == (["prepared", "keras"], 1)
+
+
+def test_a_sweep_is_part_of_train_and_starts_no_run_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.engine.process_environment.prepare_process", lambda: None)
+    words = ["train", "sweep", "epochs=1,0"]
+    run = CliRunner().invoke(build_app(words), words)
+    assert (run.output, run.exit_code) == ("error: epochs is 0; it can be 1 to 100000\n", 1)
