@@ -26,14 +26,21 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m does not want
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that drive a browser, so that `-m "not browser"` leaves them out."""
+    """Mark the tests that drive a browser, so that `-m "not browser"` leaves them out.
+
+    What a browser does depends on the machine's load, so these are tried a second time; the summary names each that was.
+    """
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A loud line at the end when tests were skipped for what this machine lacks."""
+    """At the end, why tests were tried again, and a loud line when some were skipped for what this machine lacks."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_sep("_", f"{report.nodeid}, first try", yellow=True)
+        terminalreporter.write_line(report.longreprtext)
     for missing, line in SKIPPED.items():
         skipped = [report for report in terminalreporter.stats.get("skipped", []) if missing in str(report.longrepr)]
         if skipped:

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.components.heat_map import show_overlay
 from dashboard.components.plotly_chart import draw
+from dashboard.panels import network_choice
 from dashboard.presenters import phrases, robustness_text, saliency_text
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import explanation_cache
@@ -40,6 +41,7 @@ def show_why(item: Item, classifier: Classifier, key: str = "answer", narrow: bo
     if not panel.open:
         return
     with panel:
+        network_choice.replace_stand_in(classifier)
         names = [_("Where it looked"), _("Nearest training pictures"), _("Robustness")]
         looked, alike, steady = st.tabs(names, key=f"why-tabs-{key}", on_change="rerun")
     try:

@@ -11,7 +11,7 @@ from dashboard.access import roles
 from dashboard.panels import answer_details, answer_feedback
 from dashboard.presenters import phrases
 from dashboard.services import resources
-from dashboard.services.stand_in import stand_in_for
+from dashboard.services.stand_in import stand_in_for, stands_in_for
 from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
@@ -38,10 +38,28 @@ def load_or_stop(model: str, engine: str | None = None) -> Classifier:
             return resources.classifier(model, engine)
         if engine is None and (ready := stand_in_for(model)):
             return ready
-        with st.spinner(_("Warming up the network, a few seconds the first time")):
-            return resources.classifier(model, engine)
+        return _load(model, engine)
     except BundleError as error:
         stop_with_error(error)
+
+
+def replace_stand_in(classifier: Classifier) -> None:
+    """If the network's int8 file stands in, wait for the Keras file and draw the page again with its answer.
+
+    Explanations need what only the Keras file has, such as features, and must be about the answer that is shown.
+    """
+    if name := stands_in_for(classifier):
+        try:
+            _load(name, None)
+        except BundleError as error:
+            stop_with_error(error)
+        st.rerun()
+
+
+def _load(model: str, engine: str | None) -> Classifier:
+    """Load a network with a quiet line. Raises BundleError."""
+    with st.spinner(_("Warming up the network, a few seconds the first time")):
+        return resources.classifier(model, engine)
 
 
 def stop_with_error(error: BundleError) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooSlow
+from weakref import WeakKeyDictionary
 
 from model.common.errors import BundleError
 from model.inference.classifier import Classifier, loses_at_most
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 _MAY_LOSE = 0.005  # of the accuracy, 0 to 1: it answers for seconds only, and each answer names its engine
 _SECONDS = 5.0  # that a picture waits for the stand-in; it is there before a browser has drawn the page
 _loading: Future[Classifier | None] | None = None
+_names: WeakKeyDictionary[Classifier, str] = WeakKeyDictionary()  # of the networks that stand-ins belong to
 
 
 def load_stand_in() -> bool:
@@ -23,9 +25,11 @@ def load_stand_in() -> bool:
     _loading = Future()
     loaded = None
     try:
-        choice = choose(default_name())
+        name = default_name()
+        choice = choose(name)
         if choice.engine == "keras" and loses_at_most(choice.card, _MAY_LOSE):
             loaded = Classifier.load(choice.folder, "int8")
+            _names[loaded] = name
     except BundleError as error:  # the Keras file may do, and the page says so if it does not
         _log.warning("%s", error)
     finally:
@@ -53,3 +57,8 @@ def stand_in_for(name: str) -> Classifier | None:
     except TooSlow:
         return None
     return found if found and found.card.files == choose(name).card.files else None
+
+
+def stands_in_for(classifier: Classifier) -> str | None:
+    """Return the name of the network that a classifier stands in for, or did; None if it is no stand-in."""
+    return _names.get(classifier)

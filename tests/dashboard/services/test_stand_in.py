@@ -45,6 +45,19 @@ def test_the_first_picture_is_answered_by_int8_and_the_next_by_keras() -> None:
     assert f" ms · {DEFAULT}" in texts(test) and "int8" not in texts(test)
 
 
+@pytest.mark.usefixtures("nothing_loaded")
+def test_an_explanation_waits_for_keras_and_explains_its_answer() -> None:
+    assert load_stand_in()
+    content = (SAMPLES / "horse-zaniskari.jpg").read_bytes()
+    test = visit()
+    test.file_uploader[0].upload("horse.jpg", content).run()
+    assert "\\(int8\\)" in texts(test)
+    test.session_state["why-answer"] = True
+    test.run()
+    assert f" ms · {DEFAULT}" in texts(test) and "int8" not in texts(test)
+    assert "evidence for “horse”" in texts(test)
+
+
 def test_only_the_default_has_a_stand_in_and_only_while_the_server_starts() -> None:
     assert stand_in_for(DEFAULT) is None
     load_stand_in()
