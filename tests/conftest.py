@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that drive a browser, so that `-m "not browser"` leaves them out.
 
-    What a browser does depends on the machine's load, so these are tried a second time; the summary names each that was.
+    What a browser does depends on the machine's load, so one that fails is tried once more, and the summary says why.
     """
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
