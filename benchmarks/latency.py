@@ -33,19 +33,21 @@ def main(n: int = 500) -> None:
     classifier = Classifier.load("default")
     int8 = Classifier.load("default", "int8")
     network = keras.models.load_model(find_bundle("default") / KERAS_FILE, compile=False)
-    picture = read_image(content, min_side=32)
-    one = to_array(picture, 32)[None]
+    shape = classifier.card.input_shape
+    picture = read_image(content, min_side=shape.longest)
+    one = to_array(picture, shape)[None]
 
     print(describe_machine())
     print(f"640x480 JPEG of {len(content) // 1024} KB, model {classifier.card.name}")
-    print(format_row("read_image: bytes to RGB", time_calls(lambda: read_image(content, min_side=32), n)))
-    print(format_row("to_array: crop and resize", time_calls(lambda: to_array(picture, 32), n)))
+    print(format_row("read_image: bytes to RGB", time_calls(lambda: read_image(content, min_side=shape.longest), n)))
+    print(format_row("to_array: crop and resize", time_calls(lambda: to_array(picture, shape), n)))
     model_step = time_calls(lambda: classifier.probabilities(one), n)
     print(format_row("probabilities, keras", model_step))
     print(format_row("probabilities, int8", time_calls(lambda: int8.probabilities(one), n)))
     for other in sorted({path.parent.name for path in BUNDLES.glob(f"*/{CARD_FILE}")} - {classifier.card.name}):
         for engine in ("keras", "int8"):
-            alone = partial(Classifier.load(other, engine).probabilities, one)
+            loaded = Classifier.load(other, engine)
+            alone = partial(loaded.probabilities, to_array(picture, loaded.card.input_shape)[None])
             print(format_row(f"probabilities, {engine}, of {other}", time_calls(alone, n)))
     print(format_row("classify: bytes to Prediction, keras", time_calls(lambda: classifier.classify(content), n)))
     print(format_row("classify: bytes to Prediction, int8", time_calls(lambda: int8.classify(content), n)))
