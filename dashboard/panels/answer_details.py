@@ -57,15 +57,17 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
     if answer.prediction is None:
         show_failure(item)
         return
+    best, count = answer.prediction.best, len(answer.prediction.scores)
     with st.container(key=f"{'narrow' if narrow else 'wide'}-answer-{key}"):
-        left, right = (st.container(), st.container()) if narrow else st.columns([2, 3], gap="medium")
-    with left:
-        _show_pictures(item, card, key)
+        if narrow:  # as on a phone, the answer in words comes first
+            words, left, right, below = (st.container() for _place in range(4))
+        else:
+            left, right = st.columns([2, 3], gap="medium")
+            words, below = right, left
+    with words, st.container(key=f"headline-{key}"):
+        st.subheader(phrases.escape_markdown(phrases.headline(answer.prediction)), anchor=False)
+        st.markdown(f"**{phrases.certainty_markdown(answer.prediction)}**{verdict(item)}")
     with right:
-        best, count = answer.prediction.best, len(answer.prediction.scores)
-        with st.container(key=f"headline-{key}"):
-            st.subheader(phrases.escape_markdown(phrases.headline(answer.prediction)), anchor=False)
-            st.markdown(f"**{phrases.certainty_markdown(answer.prediction)}**{verdict(item)}")
         if not card.exclusive:
             st.caption(_(phrases.INCLUSIVE))
         say_set(answer.prediction, card)
@@ -81,6 +83,12 @@ def show_answer(item: Item, classifier: Classifier, key: str = "answer", narrow:
             ),
         )
         say_how_many(count)
+    # After the chart, which a browser takes longest to draw.
+    with left, st.container(key=f"picture-{key}"):
+        st.image(answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
+    with below:
+        _show_seen(answer, card, key)
+    with right:
         if not item.truth:
             answer_feedback.ask_about(item, card)
         else:
@@ -153,14 +161,12 @@ def _article(label: str) -> str:
     )
 
 
-def _show_pictures(item: Item, card: Card, key: str) -> None:
-    """Draw the picture as it came, and the small one that the network sees."""
+def _show_seen(answer: Answer, card: Card, key: str) -> None:
+    """Draw the small picture that the network sees."""
     shape = card.input_shape
-    with st.container(key=f"picture-{key}"):
-        st.image(item.answer.preview, width="stretch", alt=_("The picture {name}").format(name=item.name))
     with st.container(horizontal=True, vertical_alignment="center", key=f"seen-{key}"):
         alt = _("The same picture at {height} by {width} pixels").format(height=shape.height, width=shape.width)
-        st.image(item.answer.seen, width=max(1, round(96 * shape.width / shape.longest)), alt=alt)
+        st.image(answer.seen, width=max(1, round(96 * shape.width / shape.longest)), alt=alt)
         title = _("What the network sees:")
         cut = (
             _("{pixels}, cut to the centre square") if shape.height == shape.width else _("{pixels}, cut at the centre")
