@@ -94,7 +94,7 @@ def _cases(home: Path, pictures: Path, out: Path) -> list[_Case]:
         _Case("teach", lambda turn: ["training", "teach", str(pictures)], taught, _PICTURES, (home / "teach",)),
         _Case(
             "fit",
-            lambda turn: [*fit, "--resume"] if epochs() else fit,
+            lambda turn: [*fit, "--resume"] if (home / "runs" / "killed").exists() else fit,
             epochs,
             _EPOCHS,
             (home / "runs", home / "bundles"),
