@@ -62,5 +62,7 @@ def fail(error: BaseException) -> typer.Exit:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         full = _("the disk is full; make room, then continue with --resume: what was saved so far is complete")
         text = f"{full} ({error.filename})" if error.filename else full
+    elif isinstance(error, OSError) and error.filename and error.strerror:
+        text = _("{path} cannot be used: {reason}").format(path=error.filename, reason=error.strerror)
     typer.echo(f"error: {text}", err=True)
     return typer.Exit(1)

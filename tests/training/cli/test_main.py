@@ -52,6 +52,14 @@ def complaint(*arguments: object) -> str:
     return result.stderr
 
 
+def test_a_home_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "file"))
+    pictures = draw_folder(tmp_path / "pictures", 3)
+    wanted = tmp_path / "file" / "teach" / "pictures"
+    assert complaint("teach", pictures) == f"error: {wanted} cannot be used: Not a directory\n"
+
+
 @pytest.fixture(scope="module")
 def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_cifar10(tmp_path_factory.mktemp("data"), 10, tests=1010)
