@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +54,22 @@ def _changed_at(folder: Path) -> float:
 
 
 def create_project(name: str) -> Project:
-    """Create an empty project. Raises ProjectError if there is one of that name, BundleError for a bad name."""
+    """Create an empty project.
+
+    Raises:
+        ProjectError: There is one of that name, or it cannot be written.
+        BundleError: The name is bad.
+    """
     folder = projects_folder() / check_name(name)
     if folder.exists():
         raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=name))
-    folder.mkdir(parents=True)
-    connect(folder / _FILE).close()
+    with _told(name):
+        folder.mkdir(parents=True)
+        try:
+            connect(folder / _FILE).close()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half a project would keep its name taken
+            raise
     return open_project(name)
 
 
@@ -75,7 +87,7 @@ def open_project(name: str) -> Project:
 
 
 def open_or_create(name: str) -> Project:
-    """Open a project, or create it. Raises BundleError for a bad name."""
+    """Open a project, or create it. Raises ProjectError if it cannot be written, BundleError for a bad name."""
     try:
         return open_project(name)
     except UnknownProject:
@@ -83,11 +95,12 @@ def open_or_create(name: str) -> Project:
 
 
 def rename_project(old: str, new: str) -> Project:
-    """Give a project another name. Raises ProjectError if that is taken."""
+    """Give a project another name. Raises ProjectError if that is taken or the disk refuses."""
     open_project(old)
     if (projects_folder() / check_name(new)).exists():
         raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=new))
-    os.replace(projects_folder() / old, projects_folder() / new)
+    with _told(old):
+        os.replace(projects_folder() / old, projects_folder() / new)
     return open_project(new)
 
 
@@ -95,10 +108,11 @@ def remove_project(name: str) -> Removed:
     """Remove a project; for a day, `restore_project` brings it back. Raises ProjectError."""
     open_project(name)
     trash = projects_folder() / _TRASH
-    trash.mkdir(exist_ok=True)
-    _empty(trash)
     removed = Removed(name, trash / f"{name}-{time.time_ns()}")
-    os.replace(projects_folder() / name, removed.folder)
+    with _told(name):
+        trash.mkdir(exist_ok=True)
+        _empty(trash)
+        os.replace(projects_folder() / name, removed.folder)
     return removed
 
 
@@ -109,11 +123,26 @@ def restore_project(removed: Removed) -> Project:
         raise ProjectError(
             _("there is a project {name!r} already; open it or choose another name").format(name=removed.name)
         )
-    try:
-        os.replace(removed.folder, target)
-    except FileNotFoundError:
-        raise ProjectError(_("the project {name!r} has been removed for good").format(name=removed.name)) from None
+    with _told(removed.name):
+        try:
+            os.replace(removed.folder, target)
+        except FileNotFoundError:
+            raise ProjectError(_("the project {name!r} has been removed for good").format(name=removed.name)) from None
     return open_project(removed.name)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what the disk refuses into a sentence. Raises ProjectError."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"{error.strerror} ({error.filename})"
+        raise ProjectError(
+            _("the project {name!r} cannot be used: {reason}").format(name=name, reason=reason)
+        ) from error
 
 
 def _empty(trash: Path) -> None:

@@ -57,7 +57,8 @@ def test_a_home_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "file"))
     pictures = draw_folder(tmp_path / "pictures", 3)
     wanted = tmp_path / "file" / "teach" / "pictures"
-    assert complaint("teach", pictures) == f"error: {wanted} cannot be used: Not a directory\n"
+    assert complaint("teach", pictures) == f"error: the project 'pictures' cannot be used: Not a directory ({wanted})\n"
+    assert " cannot be used: Not a directory" in call("fit", "--recipe", "fast", "--data", pictures).stderr
 
 
 @pytest.fixture(scope="module")

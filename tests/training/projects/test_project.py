@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from model.images.decoder import read_image
 from tests.drawn import draw_folder, encode, picture
 from training.projects import project as projects
+from training.projects import shelf
 from training.projects.archive import add_class_folder, add_folder, add_zip, write_zip
 from training.projects.project import ADDED, KNOWN, REFUSED, Project
 from training.projects.schema import ProjectError
@@ -183,6 +185,23 @@ def test_a_damaged_file_says_so(home: Path) -> None:
     (home / "teach" / "one" / "project.sqlite").write_bytes(b"nonsense" * 1000)
     with pytest.raises(ProjectError, match="cannot be used"):
         project.classes()
+
+
+def test_a_home_that_is_no_folder_says_so(home: Path) -> None:
+    (home / "teach").write_text("no folder")
+    with pytest.raises(ProjectError, match="'pets' cannot be used: Not a directory"):
+        create_project("pets")
+
+
+def test_half_a_project_does_not_keep_its_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as context:
+        context.setattr(shelf, "connect", full)
+        with pytest.raises(ProjectError, match="'pets' cannot be used: database or disk is full"):
+            create_project("pets")
+    assert create_project("pets").classes() == []
 
 
 def test_a_zip_keeps_all_of_a_project(project: Project, tmp_path: Path) -> None:
