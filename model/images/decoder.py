@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import threading
@@ -31,6 +32,8 @@ from model.images.truncated_files import (
 )
 from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
+# What is wrong with a file is said in our own sentence. With no handler, Python prints Pillow's line beside it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF")

@@ -122,7 +122,8 @@ def _connection(writes: bool) -> Iterator[Connection]:
                 connection.execute(select(VERSION.c.number).with_for_update())
             yield connection
     except (exc.SQLAlchemyError, OSError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+        reason = str(cause).strip().partition("\n")[0]
         raise StoreError(
             _("the store {url} cannot be used: {reason}").format(url=url.render_as_string(), reason=reason)
         ) from error

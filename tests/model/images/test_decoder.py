@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -268,3 +270,14 @@ def test_a_tiff_of_far_more_strips_than_rows_is_refused_before_they_are_read() -
     assert read_image(strips(30)).size == (40, 30)
     with pytest.raises(InvalidImage, match="This TIFF picture is damaged or cut off"):
         read_image(strips(MAX_TILES + 1))
+
+
+def test_pillow_prints_nothing_beside_our_sentence(tmp_path: Path) -> None:
+    content = bytearray(encode(picture(), "TIFF"))
+    place = content.index(struct.pack("<HHI", 277, 3, 1)) + 8  # samples per pixel
+    content[place : place + 2] = struct.pack("<H", 1025)
+    (tmp_path / "wrong.tif").write_bytes(content)
+    # In a process of its own: pytest listens to all loggers, and so keeps Python from printing.
+    code = "import sys; from model.images.decoder import read_image; read_image(open(sys.argv[1], 'rb').read())"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "wrong.tif"], capture_output=True, text=True)
+    assert done.stderr.startswith("Traceback") and "InvalidImage: This file is not an image" in done.stderr
