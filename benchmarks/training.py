@@ -44,9 +44,9 @@ def noise(recipe: Recipe) -> Dataset:
 def _recipe_rates(recipe: Recipe, dataset: Dataset) -> list[float]:
     """Return the images per second of each epoch, with all the recipe does: augmentation, averaging, checkpoints."""
     with tempfile.TemporaryDirectory() as folder:
-        network = starting_network(recipe, dataset, dtype_policy(recipe))
+        _network, trained = starting_network(recipe, dataset, dtype_policy(recipe))
         batches = TrainingBatches(dataset.train, len(dataset.classes), recipe)
-        TrainingLoop(network, recipe, dataset.validation, batches, Path(folder)).run(False, print)
+        TrainingLoop(trained, recipe, dataset.validation, batches, Path(folder)).run(False, print)
         seconds = read_history(Path(folder) / "history.csv").seconds
     return [len(dataset.train) / value for value in seconds[1:]]
 

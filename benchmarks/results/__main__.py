@@ -19,10 +19,10 @@ from model.common.files import write_atomic
 _DOCUMENT = ROOT / "benchmarks" / "RESULTS.md"
 _HEAD = """# Results
 
-What `make bench` printed, each part in one run on the machine that its first line names. Nothing else ran meanwhile,
-but timings are noisy: compare within a part. n is the number of measurements; p50 and p99 are the median and the 99th
-percentile. The others run in an environment of their own (`scripts/peers.sh`), with the same network file and the same
-photographs, and the answers are checked to agree.
+What `make bench` printed, each part in one run on the machine that its first line names. Nothing else ran beside what
+is timed, but timings are noisy: compare within a part. n is the number of measurements; p50 and p99 are the median and
+the 99th percentile. The others run in an environment of their own (`scripts/peers.sh`), with the same network file and
+the same photographs, and the answers are checked to agree.
 """
 
 

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, async_playwright
 from benchmarks.browser import FLAGS, find_chromium
 from benchmarks.machine import describe_machine
 from benchmarks.servers import ROOT, serve
+from dashboard.presenters import phrases
 from model.inference.classifier import Classifier
 
 _PATIENCE = 120_000  # milliseconds
@@ -26,7 +27,7 @@ _ROUNDS = 3
 
 
 def _make_pictures(folder: Path, n: int) -> list[tuple[Path, str]]:
-    """Write n different pictures of the samples; return each with the class that the network gives it."""
+    """Write n different pictures of the samples; return each with the headline of the network's answer."""
     samples = [path for path in sorted((ROOT / "sample_images").iterdir()) if path.suffix in (".jpg", ".png")]
     classifier = Classifier.load("default")
     made = []
@@ -36,7 +37,7 @@ def _make_pictures(folder: Path, n: int) -> list[tuple[Path, str]]:
         side = 10 * (index // len(samples))
         path = folder / f"{sample.stem}-{index}.jpg"
         picture.crop((side, side, picture.width - side, picture.height - side)).save(path, quality=90)
-        made.append((path, classifier.classify(path.read_bytes()).prediction.best.label))
+        made.append((path, phrases.headline(classifier.classify(path.read_bytes()).prediction)))
     return made
 
 
@@ -49,15 +50,15 @@ async def _visit(browser: Browser, url: str, pictures: list[tuple[Path, str]], s
     field = page.locator("[data-testid=stFileUploaderDropzoneInput]").first
     await field.wait_for(state="attached")
     times = []
-    for path, label in pictures:
+    for path, headline in pictures:
         await start.wait()
         begun = time.perf_counter()
         await field.set_input_files(str(path))
         await page.get_by_alt_text(f"The picture {path.name}").wait_for()
         times.append(1000 * (time.perf_counter() - begun))
         heading = await page.locator(".st-key-headline-answer h3").inner_text()
-        if label not in heading.lower():
-            raise RuntimeError(f"{path.name}: the page says {heading!r}, the network {label!r}")
+        if heading != headline:
+            raise RuntimeError(f"{path.name}: the page says {heading!r}, the network {headline!r}")
         await page.get_by_role("button", name=f"Remove {path.name}").click()
         await page.get_by_text("What will it be?").wait_for()
     await context.close()
