@@ -11,7 +11,7 @@ from dashboard.access import roles
 from dashboard.panels import answer_details, answer_feedback
 from dashboard.presenters import phrases
 from dashboard.services import resources
-from dashboard.services.stand_in import stand_in_for, stands_in_for
+from dashboard.services.stand_in import replaced_network, stand_in_for
 from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
@@ -48,7 +48,7 @@ def replace_stand_in(classifier: Classifier) -> None:
 
     Explanations need what only the Keras file has, such as features, and must be about the answer that is shown.
     """
-    if name := stands_in_for(classifier):
+    if name := replaced_network(classifier):
         try:
             _load(name, None)
         except BundleError as error:

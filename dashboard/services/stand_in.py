@@ -59,6 +59,6 @@ def stand_in_for(name: str) -> Classifier | None:
     return found if found and found.card.files == choose(name).card.files else None
 
 
-def stands_in_for(classifier: Classifier) -> str | None:
+def replaced_network(classifier: Classifier) -> str | None:
     """Return the name of the network that a classifier stands in for, or did; None if it is no stand-in."""
     return _names.get(classifier)

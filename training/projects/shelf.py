@@ -63,7 +63,7 @@ def create_project(name: str) -> Project:
     folder = projects_folder() / check_name(name)
     if folder.exists():
         raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=name))
-    with _told(name):
+    with _disk_errors_as_sentences(name):
         folder.mkdir(parents=True)
         try:
             connect(folder / _FILE).close()
@@ -99,7 +99,7 @@ def rename_project(old: str, new: str) -> Project:
     open_project(old)
     if (projects_folder() / check_name(new)).exists():
         raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=new))
-    with _told(old):
+    with _disk_errors_as_sentences(old):
         os.replace(projects_folder() / old, projects_folder() / new)
     return open_project(new)
 
@@ -109,7 +109,7 @@ def remove_project(name: str) -> Removed:
     open_project(name)
     trash = projects_folder() / _TRASH
     removed = Removed(name, trash / f"{name}-{time.time_ns()}")
-    with _told(name):
+    with _disk_errors_as_sentences(name):
         trash.mkdir(exist_ok=True)
         _empty(trash)
         os.replace(projects_folder() / name, removed.folder)
@@ -123,7 +123,7 @@ def restore_project(removed: Removed) -> Project:
         raise ProjectError(
             _("there is a project {name!r} already; open it or choose another name").format(name=removed.name)
         )
-    with _told(removed.name):
+    with _disk_errors_as_sentences(removed.name):
         try:
             os.replace(removed.folder, target)
         except FileNotFoundError:
@@ -132,7 +132,7 @@ def restore_project(removed: Removed) -> Project:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _disk_errors_as_sentences(name: str) -> Iterator[None]:
     """Turn what the disk refuses into a sentence. Raises ProjectError."""
     try:
         yield
