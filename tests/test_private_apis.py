@@ -75,7 +75,7 @@ TABLE = {
     "flatbuffer_utils": Private(
         ("model.export.feature_output", "model.export.float_tail"),
         "reads and writes a .tflite file as objects",
-        unpromised.flatbuffers,
+        unpromised.flatbuffer_files,
     ),
     "schema_py_generated": Private(
         (

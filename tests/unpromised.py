@@ -140,11 +140,14 @@ def quantizer() -> None:
     )
 
 
-def flatbuffers() -> None:
+def flatbuffer_files() -> None:
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as full
     from tensorflow.lite.tools import flatbuffer_utils
 
     assert callable(flatbuffer_utils.convert_bytearray_to_object)
-    assert callable(flatbuffer_utils.convert_object_to_bytearray)
+    assert callable(flatbuffers.Builder.CreateNumpyVector)
+    assert "CreateNumpyVector" in inspect.getsource(full.QuantizationParametersT.Pack)
 
 
 def schema() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.common.errors import UnsafeModelError
 from model.export.float_tail import operation_name, read_step
+from model.export.packing import pack
 from model.formats.class_output import FEATURES_TENSOR
 from model.formats.tflite_operations import WITH_WEIGHTS
 from model.i18n.translations import gettext as _
@@ -29,7 +30,7 @@ def add_feature_output(content: bytes, classes: int) -> bytes:
         UnsafeModelError: There is no such layer, or its input is not a row of float32 numbers.
     """
     from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
+    from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
     model = convert_bytearray_to_object(content)
     graph = model.subgraphs[0]
@@ -45,7 +46,7 @@ def add_feature_output(content: bytes, classes: int) -> bytes:
         entry = schema.TensorMapT()
         entry.name, entry.tensorIndex = _OUTPUT_NAME, tensor
         signature.outputs.append(entry)
-    return bytes(convert_object_to_bytearray(model))
+    return pack(model)
 
 
 def _logits_input(model: Any, classes: int) -> int:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from model.export.packing import pack
 from model.formats.tflite_operations import WITH_WEIGHTS
 
 # A convolution with more than one position is computed in float32 up to this many multiplications, or up to this share
 # of all.
 FREE_MULTIPLICATIONS, _FREE_SHARE = 2**20, 0.05
-MAX_FLOAT_WEIGHTS = 2**15  # a layer with more weights than this (128 KB) stores them as int8
+MAX_FLOAT_WEIGHTS = 2**10  # a layer with more weights than this (4 KB) stores them as int8
 _INT8_LIMIT = 127  # largest int8 weight; weights have no zero point
 
 
@@ -95,38 +96,32 @@ def operation_name(operator: Any, model: Any) -> str:
 
 def refine(content: bytes) -> bytes:
     """Return a quantized .tflite file whose float32 tail is neither rounded in between nor large."""
-    from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object, convert_object_to_bytearray
+    from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
     model = convert_bytearray_to_object(content)
-    changes = _skip_rounding(model) + _store_as_int8(model) + _restore_output_order(model)
-    return bytes(convert_object_to_bytearray(model)) if changes else content
+    _skip_rounding(model)
+    _store_as_int8(model)
+    _restore_output_order(model)
+    return pack(model)
 
 
-def _restore_output_order(model: Any) -> int:
+def _restore_output_order(model: Any) -> None:
     """Put a file's outputs into the network's own order, which the converter keeps only in their names.
 
     It calls them `output_0`, `output_1` and so on.
-
-    Returns:
-        How many outputs changed their position.
     """
     graph = model.subgraphs[0]
     if len(graph.outputs) < 2:
-        return 0
+        return
     named = {int(entry.tensorIndex): entry.name.decode() for entry in model.signatureDefs[0].outputs}
-    before = list(map(int, graph.outputs))
-    after = sorted(before, key=lambda tensor: int(named[tensor].rpartition("_")[2]))
-    graph.outputs = np.array(after, np.int32)
-    return sum(old != new for old, new in zip(before, after, strict=True))
+    ordered = sorted(map(int, graph.outputs), key=lambda tensor: int(named[tensor].rpartition("_")[2]))
+    graph.outputs = np.array(ordered, np.int32)
 
 
-def _skip_rounding(model: Any) -> int:
+def _skip_rounding(model: Any) -> None:
     """Pass float32 results on directly where the converter makes them int8 and then float32 again.
 
     It does so between two float32 operations if the first has a fixed range of results, such as a sigmoid.
-
-    Returns:
-        How many results were rounded before.
     """
     from tensorflow.lite.python.schema_py_generated import TensorType
 
@@ -152,24 +147,19 @@ def _skip_rounding(model: Any) -> int:
             for operator in graph.operators
             if operation_name(operator, model) != kind or int(operator.outputs[0]) in needed
         ]
-    return len(exact)
 
 
-def _store_as_int8(model: Any) -> int:
+def _store_as_int8(model: Any) -> None:
     """Store the weights of large float32 layers as int8, with a scale for each row.
 
     Such a layer's inputs and outputs stay float32: LiteRT finds the range of each image's features when it runs
     (dynamic range quantization, https://ai.google.dev/edge/litert/models/post_training_quant).
-
-    Returns:
-        How many layers were changed.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
     tensors = model.subgraphs[0].tensors
     users = Counter(int(tensor) for operator in model.subgraphs[0].operators for tensor in operator.inputs)
     holders = Counter(tensor.buffer for tensor in tensors)
-    stored = 0
     for operator in model.subgraphs[0].operators:
         if operation_name(operator, model) not in ("FULLY_CONNECTED", "CONV_2D"):
             continue
@@ -186,5 +176,3 @@ def _store_as_int8(model: Any) -> int:
         weights.quantization = schema.QuantizationParametersT()
         weights.quantization.scale = scales.astype(np.float32)
         weights.quantization.zeroPoint = np.zeros(len(scales), np.int64)
-        stored += 1
-    return stored
