@@ -146,20 +146,30 @@ def enlarge(images: np.ndarray, size: int, settings: AugmentationSettings, rng: 
 
     Each is enlarged to between 1 and `settings.enlarge` times the size, and a piece is cut out of it. Every other one
     on average is sharpened, because photographs are sharp and enlarged tiles are not: by an unsharp mask as wide as an
-    enlarged pixel of the tile, with a strength of up to `settings.sharpen`.
+    enlarged pixel of the tile, with a strength of up to `settings.sharpen`. With `settings.shrink`, half of them are
+    whole instead and fill only a part of the picture, because a tile is cut close around its object and a photograph is
+    not: between `shrink` and all of each side, anywhere on a ground of one random colour.
     """
     own = images.shape[1]
     sides = own / rng.uniform(1.0, settings.enlarge, len(images))
     corners = rng.uniform(0.0, 1.0, (len(images), 2)) * (own - sides)[:, None]
     strengths = rng.uniform(0.0, settings.sharpen, len(images)) * (rng.random(len(images)) < 0.5)
+    filled = np.full(len(images), size)
     result = np.empty((len(images), size, size, 3), np.uint8)
+    if settings.shrink < 1:
+        small = rng.random(len(images)) < 0.5
+        filled[small] = np.rint(size * rng.uniform(settings.shrink, 1.0, int(small.sum())))
+        sides, corners = np.where(small, own, sides), np.where(small[:, None], 0.0, corners)
+        result[:] = rng.integers(0, 256, (len(images), 1, 1, 3))
+    places = rng.integers(0, (size - filled + 1)[:, None], (len(images), 2))
     for index, (side, (left, top), strength) in enumerate(zip(sides, corners, strengths, strict=True)):
+        extent, (x, y) = int(filled[index]), places[index]
         box = (left, top, left + side, top + side)
-        picture = Image.fromarray(images[index]).resize((size, size), Image.Resampling.BICUBIC, box=box)
+        picture = Image.fromarray(images[index]).resize((extent, extent), Image.Resampling.BICUBIC, box=box)
         if strength > 0:
-            mask = ImageFilter.UnsharpMask(radius=size / side / 2, percent=round(100 * strength), threshold=0)
+            mask = ImageFilter.UnsharpMask(radius=extent / side / 2, percent=round(100 * strength), threshold=0)
             picture = picture.filter(mask)
-        result[index] = np.asarray(picture)
+        result[index, y : y + extent, x : x + extent] = np.asarray(picture)
     return result
 
 

@@ -109,6 +109,7 @@ class AugmentationSettings:
     enlarge: Annotated[float, Field(ge=1.0, le=4.0)] = (
         1.0  # pictures smaller than the network's input: cut out of up to so many times the size
     )
+    shrink: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0  # and half of them shown at down to so much of its side
     sharpen: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # and every other one of them sharpened by up to so much
     jpeg: _Share = 0.0  # share of the pictures that go through JPEG
     jpeg_quality: Annotated[tuple[int, ...], Field(strict=False)] = (50, 95)

@@ -134,3 +134,23 @@ def test_every_other_enlarged_picture_is_sharpened() -> None:
     changed = (sharp != plain).any(axis=(1, 2, 3))
     assert 35 <= changed.sum() <= 65
     assert sharp[changed].astype(float).std() > plain[changed].astype(float).std()
+
+
+def test_half_of_the_enlarged_pictures_are_whole_and_fill_a_part_of_one_colours_ground() -> None:
+    tiles = np.zeros((400, 16, 16, 3), np.uint8)
+    tiles[:, :, ::2], tiles[:, :, 1::2] = (255, 0, 255), (0, 255, 0)  # unlike any ground of one colour
+    made = enlarge(tiles, 64, AugmentationSettings(shrink=0.5), np.random.default_rng(0))
+    plain = resize(tiles[:1], 64)[0]
+    shrunk = made[(made != plain).any(axis=(1, 2, 3))]
+    assert 160 <= len(shrunk) <= 240
+    sides, corners = [], []
+    for picture in shrunk:
+        varied = (np.ptp(picture.astype(int), axis=1) > 0).any(axis=1)  # rows that show a piece of the tile
+        height = int(varied.sum())
+        outside = picture[~varied].reshape(-1, 3)
+        assert 32 <= height <= 64
+        assert (outside == outside[:1]).all()
+        sides.append(height)
+        corners.append(int(varied.argmax()))
+    assert min(sides) < 36 and max(sides) > 60
+    assert 0 in corners and max(corners) > 20
