@@ -16,6 +16,7 @@ from training.engine.augmentation import compress_some
 from training.recipes.recipe import AugmentationSettings
 
 _BATCH_SIZE = 256  # images at a time
+ADAPTIVE_LAYER = "certainty"  # of the layers for an adaptive temperature
 LOGITS = "logits"  # the layer before the softmax; a network without it is not calibrated
 MIN_IMAGES = 8000  # with fewer validation images, several JPEG copies of each are used
 _GUESSES = tuple(
@@ -220,7 +221,7 @@ def add_adaptive_temperature(network: keras.Model, logits: Any, adaptive: Adapti
         1,
         kernel_initializer=keras.initializers.Constant(adaptive.slope),
         bias_initializer=keras.initializers.Constant(adaptive.start),
-        name="certainty",
+        name=ADAPTIVE_LAYER,
     )(squares)
     calibrated = layers.Multiply(name="calibrated_logits")([logits, certain])
     outputs = layers.Activation("softmax", dtype="float32", name="probabilities")(calibrated)

@@ -26,6 +26,7 @@ from training.engine.learning_without_forgetting import retain_old_answers
 from training.engine.optimizer import dtype_policy
 from training.engine.prior import check_prior, with_prior
 from training.engine.training_loop import TrainingLoop
+from training.engine.weight_averaging import average_with, read_others
 from training.recipes.phases import image_sizes
 from training.recipes.recipe import HeadSettings, ModelSettings, Recipe, flatten
 from training.recipes.recipe_file import to_toml
@@ -88,6 +89,7 @@ def fit(
         network, trained = starting_network(recipe, dataset, policy)
     if recipe.prior.known:  # checked now, not after hours of training
         check_prior(network, dataset.classes)
+    others = read_others(recipe, _without_old_answers(network, recipe))
     run.mkdir(parents=True, exist_ok=True)
     with claim_run(run):
         record_data(run, origin, dataset, resume)
@@ -96,13 +98,12 @@ def fit(
         batches = _make_batches(recipe, dataset, run, policy, log)
         extra = [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if tensorboard else []
         status = TrainingLoop(trained, recipe, dataset.validation, batches, run, extra, strategy).run(resume, log)
-        plain = plain_copy(network, recipe, len(dataset.classes))
+        plain = _without_old_answers(plain_copy(network, recipe, len(dataset.classes)), recipe)
+        average_with(plain, others)
         held_out = with_jpeg_copies(dataset.validation, recipe.augmentation, recipe.seed)
         plain, temperature = calibrate(plain, held_out, recipe.calibration)
         if recipe.prior.known:
             plain = with_prior(plain, recipe.prior, dataset.classes)
-        elif recipe.fine_tuning.hold:
-            plain = keras.Model(plain.input, plain.outputs[0], name=plain.name)
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", run_metrics(status, policy, card))
         for leftover in (CHECKPOINT, ANSWERS_FILE) if status == "finished" else ():
@@ -162,6 +163,13 @@ def build_networks(recipe: Recipe, classes: int, input_size: int | None) -> tupl
         return retain_old_answers(network, recipe, input_size) if recipe.fine_tuning.hold else (network, network)
     except ValueError as error:
         raise TrainingError(str(error)) from error
+
+
+def _without_old_answers(network: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return the network without the old answers that were only retained for the training: a prior needs them."""
+    if recipe.prior.known or not recipe.fine_tuning.hold:
+        return network
+    return keras.Model(network.input, network.outputs[0], name=network.name)
 
 
 def plain_copy(network: keras.Model, recipe: Recipe, classes: int) -> keras.Model:

@@ -161,6 +161,8 @@ class FineTuningSettings:
     schedule: Literal["constant", "triangle"] = "constant"  # in these
     first_layer: _Text = ""  # of those that learn; what comes before it stays as it is; empty: all learn
     mix: _Share = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
+    # networks fine-tuned from the same backbone, whose weights join an average with these (arXiv 2203.05482)
+    average: Annotated[tuple[_Text, ...], Field(strict=False)] = ()
     hold: Annotated[float, Field(ge=0.0, le=1000.0)] = (
         0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
     )
