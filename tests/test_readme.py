@@ -323,14 +323,16 @@ def test_the_table_on_paper_is_what_its_script_prints() -> None:
         assert assumed in flat("docs/scale.md")
 
 
-def test_what_is_said_of_three_seeds_is_what_their_runs_have() -> None:
-    runs, said = (
-        [read_run(SHIPPED_RUNS / name) for name in ("fast", "fast-seed1", "fast-seed2")],
-        flat("docs/models.md"),
-    )
+@pytest.mark.parametrize("name", ["fast", "fast-lossless"])
+def test_what_is_said_of_three_seeds_is_what_their_runs_have(name: str) -> None:
+    runs = [read_run(SHIPPED_RUNS / run) for run in (name, f"{name}-seed1", f"{name}-seed2")]
     recipes = [load_recipe(str(run.path / "recipe.toml")) for run in runs]
     assert [recipe.seed for recipe in recipes] == [0, 1, 2]
-    assert len({replace(recipe, seed=0) for recipe in recipes}) == 1
+    assert {replace(recipe, seed=0) for recipe in recipes} == {load_recipe(name)}
+    paragraph = next(
+        part for part in section("docs/models.md", "`fast`").split("\n\n") if f"`{name}`" in part and "seed" in part
+    )
+    said = " ".join(paragraph.split())
     for title in ("first 1,000", "all 10,000"):
         shares = [100 * run.test_accuracy(title) for run in runs]
         assert "{:.2f}, {:.2f} and {:.2f} %".format(*shares) in said
@@ -338,6 +340,12 @@ def test_what_is_said_of_three_seeds_is_what_their_runs_have() -> None:
         assert f"{statistics.stdev(shares):.2f} points)" in said
     first, *others = (f"{run.minutes:.0f}" for run in runs)
     assert f"in {first} minutes on" in said and f"took {others[0]} and {others[1]} minutes" in said
+
+
+def test_the_readme_says_what_a_training_takes_and_reaches() -> None:
+    run, said = read_run(SHIPPED_RUNS / "fast"), " ".join(section("README.md", "Train one").split())
+    assert f"takes {run.minutes:.0f} minutes and" in said
+    assert f"right on {100 * run.test_accuracy('first 1,000'):.2f} % of the first 1,000 test pictures" in said
 
 
 @pytest.mark.parametrize("folder", sorted(BUNDLES.iterdir()), ids=lambda folder: folder.name)
