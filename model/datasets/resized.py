@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -52,3 +52,9 @@ class Resized:
 def own_images(images: np.ndarray) -> np.ndarray:
     """The images at their own size, uint8 (n, height, width, channels), whether or not they are shown at another."""
     return images.own if isinstance(images, Resized) else images
+
+
+def show_at(images: np.ndarray, size: InputShape) -> np.ndarray:
+    """Show images, uint8 (n, height, width, channels), at another size; each is resized only when it is indexed."""
+    own = own_images(images)
+    return own if own.shape[1:3] == size[:2] else cast(np.ndarray, Resized(own, size))

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from model.common.errors import VitrineError
 from model.common.text import printable, shorten_list
-from model.datasets.resized import Resized, own_images
+from model.datasets.resized import own_images, show_at
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from model.signature.shapes import InputShape, PictureSize, to_input_shape
@@ -77,10 +76,7 @@ class Split:
 
     def at_size(self, size: PictureSize) -> Split:
         """Return the same pictures at another size; each is resized only when it is indexed."""
-        own = own_images(self.images)
-        if own.shape[1:3] == to_input_shape(size)[:2]:
-            return replace(self, images=own)
-        return replace(self, images=cast(np.ndarray, Resized(own, to_input_shape(size))))
+        return replace(self, images=show_at(self.images, to_input_shape(size)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -13,7 +14,7 @@ import numpy as np
 from model.common.errors import BundleError
 from model.common.files import atomic_file
 from model.datasets.class_matching import match_classes
-from model.datasets.resized import own_images
+from model.datasets.resized import own_images, show_at
 from model.datasets.splits import Dataset, Split
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, compile_network, file_of, read_network
@@ -21,7 +22,7 @@ from model.registry.card import Card, read_card
 from model.registry.checksums import check_file
 from model.registry.resolution import find_bundle
 from model.signature.outputs import divide_by_sum
-from model.signature.shapes import to_input_shape
+from model.signature.rows import keras_outputs
 from training.engine.augmentation import augment
 from training.engine.batches import TrainingBatches
 from training.engine.callbacks import TrainingError
@@ -32,9 +33,9 @@ ANSWERS_FILE = "teacher.npz"
 
 
 class DistilledBatches(TrainingBatches):
-    """Batches with a teacher's softened probabilities as targets, float32 (batch, classes).
+    """Batches with the softened probabilities of one or more teachers as targets, float32 (batch, classes).
 
-    Each image is shown in turn in `distillation.views` fixed augmentations, which the teacher classified before the
+    Each image is shown in turn in `distillation.views` fixed augmentations, which the teachers classified before the
     training (the same image for both: L. Beyer et al., arXiv 2106.05237), and mirrored in every other round.
     """
 
@@ -73,7 +74,7 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, log: Callable[[str], None]) -> np.ndarray:
-    """Return the teacher's probabilities for every view, float16 (views, images, classes).
+    """Return the teachers' mean probabilities for every view, float16 (views, images, classes).
 
     They are saved in the run's folder after each view, and continue from there after an interruption.
 
@@ -82,62 +83,81 @@ def teacher_answers(recipe: Recipe, dataset: Dataset, run: Path, policy: str, lo
         dataset: The data set.
         run: The run's folder.
         policy: The dtype policy to compute with.
-        log: Called with a sentence for each view.
+        log: Called with a sentence for each view of each teacher.
 
     Raises:
-        TrainingError: The teacher cannot be used.
+        TrainingError: A teacher cannot be used.
     """
     settings = recipe.distillation
-    try:
-        folder = find_bundle(settings.teacher)
-        card = read_card(folder)
-        path = check_file(folder, card, file_of(card, "keras"))
-    except BundleError as error:
-        raise TrainingError(f"distillation.teacher: {error}") from None
-    indices = _teacher_indices(card, dataset, recipe)
-    made_from = _fingerprint(card, dataset.train, recipe, policy)
+    teachers = [_Teacher.find("teacher", settings.teacher, dataset)]
+    teachers += [_Teacher.find("others", name, dataset) for name in settings.others]
+    made_from = _fingerprint(teachers, dataset, recipe, policy)
     answers = _read_answers(run / ANSWERS_FILE, made_from)
     if len(answers) < settings.views:
-        teacher = _teacher_function(path, card, policy)
+        functions = [_teacher_function(teacher.path, teacher.card, policy) for teacher in teachers]
         for number in range(len(answers), settings.views):
-            log(f"the teacher {card.name} answers view {number + 1} of {settings.views}")
-            answers.append(teacher(augmented_view(dataset.train, number, recipe)).astype(np.float16))
+            view = augmented_view(dataset.train, number, recipe)
+            total = np.zeros((len(view), len(dataset.classes)), np.float32)
+            for teacher, function in zip(teachers, functions, strict=True):
+                log(f"the teacher {teacher.card.name} answers view {number + 1} of {settings.views}")
+                total += function(show_at(view, teacher.card.input_shape))[:, teacher.indices]
+            answers.append((total / len(teachers)).astype(np.float16))
             _write_answers(run / ANSWERS_FILE, made_from, answers)
-    return np.stack(answers[: settings.views])[:, :, indices]
+    return np.stack(answers[: settings.views])
 
 
-def _teacher_indices(card: Card, dataset: Dataset, recipe: Recipe) -> list[int]:
-    """Return the index of each of the data's classes among the teacher's.
+@dataclass(frozen=True)
+class _Teacher:
+    """A bundle that teaches: its card, its network's file, and the index of each of the data's classes among its."""
 
-    Raises:
-        TrainingError: The classes or the image sizes differ.
-    """
-    wanted = to_input_shape(recipe.model.input_size)
-    indices = match_classes(dataset.classes, card.classes)
-    if sorted(indices) != list(range(len(card.classes))) or card.input_shape != wanted:
-        raise TrainingError(
-            _("distillation.teacher: {network} knows {classes} at {pixels}; the data has {others} at {wanted}").format(
-                network=card.name,
-                classes=", ".join(card.classes),
-                pixels=card.input_shape.pixels,
-                others=", ".join(dataset.classes),
-                wanted=wanted.pixels,
+    card: Card
+    path: Path
+    indices: list[int]
+
+    @classmethod
+    def find(cls, key: str, name: str, dataset: Dataset) -> _Teacher:
+        """Find the bundle that a key of `distillation` names.
+
+        Raises:
+            TrainingError: There is none, it is damaged, or it knows other classes or takes other channels.
+        """
+        try:
+            folder = find_bundle(name)
+            card = read_card(folder)
+            path = check_file(folder, card, file_of(card, "keras"))
+        except BundleError as error:
+            raise TrainingError(f"distillation.{key}: {error}") from None
+        indices = match_classes(dataset.classes, card.classes)
+        channels = dataset.train.images.shape[3]
+        if sorted(indices) != list(range(len(card.classes))) or card.input_shape.channels != channels:
+            raise TrainingError(
+                _(
+                    "distillation.{key}: {network} knows {classes} from {channels} channels; the data has {others} in "
+                    "{wanted}"
+                ).format(
+                    key=key,
+                    network=card.name,
+                    classes=", ".join(card.classes),
+                    channels=card.input_shape.channels,
+                    others=", ".join(dataset.classes),
+                    wanted=channels,
+                )
             )
-        )
-    return indices
+        return cls(card, path, indices)
 
 
 def _teacher_function(path: Path, card: Card, policy: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from uint8 images (n, size, size, 3) to the teacher's probabilities, float32 (n, classes).
 
     The card says which scaling and output it has. A network made elsewhere may have layers that work in one dtype only:
-    it computes in its own.
+    it computes in its own. So does one with several outputs, which takes logarithms of small numbers between them.
 
     Raises:
         TrainingError: The network cannot be loaded, or has another number of classes than its card.
     """
     try:
-        network = load_teacher(path, policy if card.recipe else "float32")
+        plain = card.recipe and len(keras_outputs(card.outputs)) == 1
+        network = load_teacher(path, policy if plain else "float32", card.outputs)
         given = Classifier(card, "keras", compile_network(network, card)).probabilities
         # The target is a distribution over the classes, even if the teacher's classes are independent.
         answers = given if card.exclusive else lambda images: divide_by_sum(given(images))
@@ -154,7 +174,7 @@ def _teacher_function(path: Path, card: Card, policy: str) -> Callable[[np.ndarr
     return answers
 
 
-def load_teacher(path: Path, policy: str) -> keras.Model:
+def load_teacher(path: Path, policy: str, outputs: Sequence[str] = ()) -> keras.Model:
     """Load a network and make it faster: it computes with a dtype policy and fused activations, and returns float32.
 
     It is changed in place: a copy from the configurations of its layers would lose what some of them have learned from
@@ -163,8 +183,9 @@ def load_teacher(path: Path, policy: str) -> keras.Model:
     Args:
         path: The network's file.
         policy: The dtype policy.
+        outputs: The outputs that its card names.
     """
-    network = read_network(path)
+    network = read_network(path, outputs)
     for layer in network.layers:
         if type(layer) is keras.layers.Activation and layer.activation is keras.activations.gelu:
             layer.activation = fused_gelu()
@@ -175,12 +196,12 @@ def load_teacher(path: Path, policy: str) -> keras.Model:
     return network
 
 
-def _fingerprint(card: Card, train: Split, recipe: Recipe, policy: str) -> str:
-    """Return a SHA-256 of all that decides the answers: the teacher, its dtype policy, and the views of the images."""
-    settings = [card.sha256, card.scaling, card.output, policy]
-    views = [recipe.seed, flatten(recipe.augmentation), train.images.shape]
-    digest = hashlib.sha256(json.dumps([settings, views]).encode())
-    digest.update(np.ascontiguousarray(own_images(train.images)).reshape(-1).data)
+def _fingerprint(teachers: list[_Teacher], dataset: Dataset, recipe: Recipe, policy: str) -> str:
+    """Return a SHA-256 of all that decides the answers: the teachers, the dtype policy, and the views of the images."""
+    settings = [[entry.card.sha256, entry.card.scaling, entry.card.output, entry.indices] for entry in teachers]
+    views = [recipe.seed, flatten(recipe.augmentation), dataset.train.images.shape]
+    digest = hashlib.sha256(json.dumps([settings, policy, views]).encode())
+    digest.update(np.ascontiguousarray(own_images(dataset.train.images)).reshape(-1).data)
     return digest.hexdigest()
 
 

@@ -190,6 +190,7 @@ class DistillationSettings:
     teacher: _Text = ""  # a bundle whose probabilities are the targets (arXiv 1503.02531); empty: the labels are
     temperature: Annotated[float, Field(ge=0.1, le=100.0)] = 2.0  # the teacher's logits are divided by it
     views: Annotated[int, Field(ge=1, le=1000)] = 8  # different augmentations of each picture that the teacher answers
+    others: Annotated[tuple[_Text, ...], Field(strict=False)] = ()  # bundles that teach beside the teacher, equally
 
 
 @validated(frozen=True)
@@ -290,6 +291,12 @@ def check_consistency(recipe: Recipe) -> None:
             _(
                 "distillation.teacher and schedule.prune do not go together: a teacher answers whole "
                 "passes; set one only"
+            )
+        )
+    if recipe.distillation.others and not recipe.distillation.teacher:
+        raise RecipeError(
+            _("distillation.others is {names}, but distillation.teacher is empty; name the first teacher there").format(
+                names=list(recipe.distillation.others)
             )
         )
     if len(recipe.prior.known) not in (0, 3):

@@ -10,11 +10,14 @@ import keras
 import numpy as np
 import pytest
 
+from model.datasets.resized import show_at
 from model.datasets.splits import Dataset
+from model.inference.classifier import Classifier
 from model.registry.card import Card, read_card, write_card
 from model.registry.locations import BUNDLES
 from model.signature.outputs import softmax
 from model.signature.scaling import SCALINGS
+from model.signature.shapes import InputShape
 from tests.drawn import save_untrained
 from training.engine import distillation
 from training.engine.augmentation import augment
@@ -78,6 +81,52 @@ def test_the_targets_are_the_teachers_answers_to_the_same_pictures(
     batches.start_at(2)  # the first view again, mirrored
     images, _ = batches[0]
     np.testing.assert_array_equal(images, augmented_view(dataset.train, 0, recipe)[batches.order[:16]][:, :, ::-1])
+
+
+def test_several_teachers_count_equally_and_each_sees_its_own_size(
+    teacher: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    save_untrained(tmp_path / "larger", size=24)
+    settings = DistillationSettings(str(teacher), 2.0, 1)
+    both = dataclasses.replace(RECIPE, distillation=dataclasses.replace(settings, others=(str(tmp_path / "larger"),)))
+    said: list[str] = []
+    answers = teacher_answers(both, dataset, tmp_path, "float32", said.append)
+    assert said == ["the teacher teacher answers view 1 of 1", "the teacher larger answers view 1 of 1"]
+    view = augmented_view(dataset.train, 0, both)
+    expected = [
+        Classifier.load(folder, "keras").probabilities(show_at(view, InputShape(size, size, 3)))
+        for folder, size in ((teacher, 16), (tmp_path / "larger", 24))
+    ]
+    assert np.abs(expected[0] - expected[1]).max() > 0.02
+    np.testing.assert_allclose(answers[0], np.mean(expected, axis=0), atol=2e-3)
+    # One teacher's answers alone are others, and are not taken for these.
+    alone = dataclasses.replace(RECIPE, distillation=settings)
+    np.testing.assert_allclose(
+        teacher_answers(alone, dataset, tmp_path, "float32", said.append)[0], expected[0], atol=2e-3
+    )
+
+
+def test_a_network_with_several_outputs_may_teach(dataset: Dataset, tmp_path: Path) -> None:
+    """`photo`, which also gives `known` and ImageNet's classes, answers for tiles; only the labels count here."""
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    tiles = dataclasses.replace(dataset, classes=names, train=dataset.train.take(slice(3)))
+    recipe = dataclasses.replace(RECIPE, distillation=DistillationSettings("photo", 2.0, 1))
+    answers = teacher_answers(recipe, tiles, tmp_path, "mixed_bfloat16", print)
+    view = show_at(augmented_view(tiles.train, 0, recipe), InputShape(160, 160, 3))
+    np.testing.assert_allclose(answers[0], Classifier.load("photo", "keras").probabilities(view), atol=2e-3)
+
+
+def test_other_teachers_need_a_first_one() -> None:
+    with pytest.raises(RecipeError, match=r"distillation.others is \['fast'\], but distillation.teacher is empty"):
+        load_recipe("fast", ('distillation.others=["fast"]',))
+
+
+def test_an_unknown_other_teacher_is_named(teacher: Path, dataset: Dataset, tmp_path: Path) -> None:
+    settings = DistillationSettings(str(teacher), 2.0, 1, others=("nobody",))
+    with pytest.raises(TrainingError, match=r"distillation.others: unknown model 'nobody'"):
+        teacher_answers(
+            dataclasses.replace(RECIPE, distillation=settings), dataset, tmp_path, "float32", lambda text: None
+        )
 
 
 def test_views_differ_and_repeat(dataset: Dataset) -> None:
@@ -283,7 +332,7 @@ def test_a_teacher_may_know_the_classes_in_another_order(teacher: Path, dataset:
 
 def test_a_teacher_of_other_classes_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     save_untrained(tmp_path / "stranger", ("cat", "dog", "frog"), 16)
-    with pytest.raises(TrainingError, match="stranger knows cat, dog, frog at 16 x 16 pixels; the data has circle"):
+    with pytest.raises(TrainingError, match="stranger knows cat, dog, frog from 3 channels; the data has circle"):
         teacher_answers(taught(tmp_path / "stranger"), dataset, tmp_path, "float32", print)
 
 
