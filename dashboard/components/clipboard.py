@@ -31,6 +31,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 # The drop area checks, uploads and shows the files; pasted files are as untrusted as dropped ones.
 _JS = """
 const FIELDS = "input, textarea, [contenteditable]"
+const WAIT_TRIES = 100, WAIT_MS = 100
 
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector("button")
@@ -39,21 +40,29 @@ export default function ({ data, parentElement }) {
   button.title = data.hint
   button.hidden = false  // not before it has a name
 
-  const hand = (files) => {
-    const input = document.querySelector('[data-testid="stFileUploaderDropzoneInput"]')
-    if (!input || !files.length) return false
+  const findInput = async () => {  // the drop area may be drawn a moment after the button
+    for (let tries = 0; tries < WAIT_TRIES; tries++) {
+      const input = document.querySelector('[data-testid="stFileUploaderDropzoneInput"]')
+      if (input) return input
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS))
+    }
+  }
+  const hand = async (files) => {
+    const input = await findInput()
+    problem.textContent = input ? "" : data.loading
+    if (!input) return
     const parcel = new DataTransfer()
     for (const file of files) parcel.items.add(file)
     input.files = parcel.files
     input.dispatchEvent(new Event("change", { bubbles: true }))
-    problem.textContent = ""
-    return true
   }
   const onPaste = (event) => {
     const clipboard = event.clipboardData
     const files = clipboard ? [...clipboard.files] : []
-    if (hand(files)) event.preventDefault()
-    else if (!event.composedPath()[0].closest?.(FIELDS)) problem.textContent = data.nothing
+    if (files.length) {
+      event.preventDefault()
+      hand(files)
+    } else if (!event.composedPath()[0].closest?.(FIELDS)) problem.textContent = data.nothing
   }
   const onClick = async () => {
     try {
@@ -62,7 +71,8 @@ export default function ({ data, parentElement }) {
         const type = item.types.find((type) => type.startsWith("image/"))
         if (type) files.push(new File([await item.getType(type)], data.file + "." + type.slice(6), { type }))
       }
-      if (!hand(files)) problem.textContent = data.nothing
+      if (files.length) await hand(files)
+      else problem.textContent = data.nothing
     } catch {
       problem.textContent = data.keys
     }
@@ -90,6 +100,7 @@ def paste_button(key: str = "paste") -> None:
             "hint": _("Paste a picture from the clipboard, like Ctrl+V"),
             "nothing": _("There is no picture in the clipboard."),
             "keys": _("This browser pastes only with Ctrl+V."),
+            "loading": _("The page is still loading. Paste once more."),
             "file": _("pasted"),
         },
         key=key,

@@ -85,6 +85,19 @@ def test_what_is_pasted_is_checked_like_what_is_dropped(page: Page, server: Serv
     expect(page.get_by_text("File must be 20.0MB or smaller")).to_be_visible()
 
 
+def test_what_is_pasted_before_the_drop_area_is_drawn_waits_for_it(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Paste").wait_for()
+    page.locator('[data-testid="stFileUploaderDropzoneInput"]').wait_for(state="attached")
+    rename = """([from, to]) => document.querySelector(`[data-testid="${from}"]`).setAttribute("data-testid", to)"""
+    page.evaluate(rename, ["stFileUploaderDropzoneInput", "not yet"])
+    page.evaluate(PASTE_FILE, [b64encode(horse()).decode(), "horse.png", "image/png"])
+    page.wait_for_timeout(500)
+    expect(page.get_by_text("There is no picture in the clipboard.")).to_have_count(0)
+    page.evaluate(rename, ["not yet", "stFileUploaderDropzoneInput"])
+    expect(page.get_by_role("heading", name="Horse")).to_be_visible()
+
+
 def test_a_clipboard_without_a_picture_is_a_sentence(page: Page, server: Server) -> None:
     open_page(page, server)
     page.get_by_role("button", name="Paste").wait_for()
