@@ -73,13 +73,14 @@ TABLE = {
         ("model.export.quantization",), "the second half of the conversion to int8", unpromised.quantizer
     ),
     "flatbuffer_utils": Private(
-        ("model.export.feature_output", "model.export.float_tail"),
+        ("model.export.bias_correction", "model.export.feature_output", "model.export.float_tail"),
         "reads and writes a .tflite file as objects",
         unpromised.flatbuffer_files,
     ),
     "schema_py_generated": Private(
         (
             "model.formats.tflite_operations",
+            "model.export.bias_correction",
             "model.export.feature_output",
             "model.export.float_tail",
             "model.intake.tflite_preprocessing",

@@ -10,6 +10,7 @@ WHERE = {
     "model.signature.scaling": "pictures as a network wants them, and the network as a compiled function",
     "model.explanation.saliency": "gradients",
     "model.export.quantization": "the converter to .tflite",
+    "model.export.bias_correction": "the words and objects of a .tflite file",
     "model.export.float_tail": "the words and objects of a .tflite file",
     "model.export.feature_output": "the same, for an output more",
     "training.engine.fused_layers": "kernels that do in one pass what Keras's layers do in several",

@@ -21,6 +21,7 @@ from model.datasets.splits import DataError
 from model.datasets.test_set import match_labels
 from model.evaluation.paired_test import Disagreement, disagreements
 from model.evaluation.scores import Evaluation, score_sets
+from model.export.bias_correction import correct_biases
 from model.export.float_tail import refine, tail_tensors
 from model.i18n.translations import gettext as _
 from model.inference.classifier import ENGINES, Classifier, file_of, load_keras, read_network
@@ -42,7 +43,8 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
     """Write a network as a .tflite file with int8 weights and activations: one uint8 image in, float32 numbers out.
 
     This is post-training integer quantization (https://ai.google.dev/edge/litert/models/post_training_integer_quant).
-    The layers after the last large one are computed in float32, see `model.export.float_tail`.
+    The layers after the last large one are computed in float32, see `model.export.float_tail`, and the biases of those
+    before it make up for what rounding the weights changes, see `model.export.bias_correction`.
 
     Args:
         model: The network, with its preprocessing inside.
@@ -80,6 +82,7 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
             output_data_type=tf.float32,
             denylisted_nodes=tail_tensors(calibrated) or None,
         )
+        content = correct_biases(content, calibrated, chosen)
     write_atomic(path, refine(content))
 
 
