@@ -6,6 +6,7 @@ over pictures, so the bias can take it away (M. Nagel et al., arXiv 1906.04721, 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from model.export.float_tail import operation_name
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
-_IMAGES = 32  # twice as many bring no more
+_IMAGES = 32  # 128 bring no more
 _BIASED = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"}  # their bias is the third input
 _LEAST_ACTIVE = 0.25  # share of the results that a bias is taken to move, at least: a mean of a few says little
 
@@ -27,12 +28,14 @@ class _Layer:
 
     Attributes:
         output: The name of its output tensor, the same in both files.
+        index: The index of that tensor in the int8 file.
         bias: The index of the bias's buffer.
         scales: What 1 in the bias stands for, float (channels,).
         limits: The smallest and the largest result that its activation lets through.
     """
 
     output: str
+    index: int
     bias: int
     scales: np.ndarray
     limits: tuple[float, float]
@@ -53,7 +56,8 @@ def correct_biases(content: bytes, floating: bytes, images: np.ndarray) -> bytes
 
     chosen = images[:_IMAGES]
     reference = _interpreter(floating)
-    known = {entry["name"]: entry["index"] for entry in reference.get_tensor_details()}
+    names = Counter(entry["name"] for entry in reference.get_tensor_details())
+    known = {entry["name"]: entry["index"] for entry in reference.get_tensor_details() if names[entry["name"]] == 1}
     layers = [layer for layer in _correctable_layers(content) if layer.output in known]
     means = {layer.output: np.zeros(len(layer.scales)) for layer in layers}
     active = {layer.output: np.zeros(len(layer.scales)) for layer in layers}
@@ -71,7 +75,8 @@ def correct_biases(content: bytes, floating: bytes, images: np.ndarray) -> bytes
         # Where the activation cuts most results off, the bias moves only the others.
         steps = shift / np.maximum(active[layer.output], _LEAST_ACTIVE) / layer.scales
         bias = file.Buffers(layer.bias).DataAsNumpy().view(np.int32)
-        bias -= np.where(active[layer.output] > 0, steps, 0).round().astype(np.int32)
+        usable = np.isfinite(steps) & (active[layer.output] > 0)
+        bias -= np.where(usable, steps, 0).round().astype(np.int32)
     return bytes(corrected)
 
 
@@ -101,19 +106,20 @@ def _correctable_layers(content: bytes) -> list[_Layer]:
             continue
         channels = len(model.buffers[bias.buffer].data) // np.dtype(np.int32).itemsize
         scales = np.broadcast_to(np.asarray(bias.quantization.scale, np.float64), (channels,))
-        layers.append(_Layer(output.name.decode(), bias.buffer, scales, limits[activation]))
+        layers.append(_Layer(output.name.decode(), int(operator.outputs[0]), bias.buffer, scales, limits[activation]))
     return layers
 
 
 def _mean_results(content: bytes, layer: _Layer, images: np.ndarray) -> np.ndarray:
     """Return the mean results of a layer of an int8 file, float (channels,)."""
     interpreter = _interpreter(content)
-    (tensor,) = [entry for entry in interpreter.get_tensor_details() if entry["name"] == layer.output]
-    scale, zero = tensor["quantization"]
+    scale, zero = next(
+        entry["quantization"] for entry in interpreter.get_tensor_details() if entry["index"] == layer.index
+    )
     total = np.zeros(len(layer.scales))
     for image in images:
         _run(interpreter, image)
-        total += (_rows(interpreter.get_tensor(tensor["index"])).mean(axis=0) - zero) * scale
+        total += (_rows(interpreter.get_tensor(layer.index)).mean(axis=0) - zero) * scale
     return total / len(images)
 
 
