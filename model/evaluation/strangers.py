@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import islice
 
 import numpy as np
 
+from model.common.cores import cores
 from model.images.decoder import InvalidImage, read_image, to_array
 from model.inference.classifier import Classifier
+from model.inference.parallel import map_in_order
 
 _BATCH = 32  # pictures at a time
 
@@ -27,16 +31,14 @@ def score_strangers(
         on_progress: Called with the number of pictures done.
     """
     scores = np.full(len(pictures), np.nan)
-    for start in range(0, len(pictures), _BATCH):
-        found = {
-            start + place: image
-            for place, read in enumerate(pictures[start : start + _BATCH])
-            if (image := _read(read, classifier)) is not None
-        }
-        if found:
-            probabilities, known = classifier.answers(np.stack(list(found.values())))
-            scores[list(found)] = known if by_known and known is not None else probabilities.max(axis=1)
-        on_progress(min(start + _BATCH, len(pictures)))
+    with closing(map_in_order(lambda read: _read(read, classifier), pictures, cores(), ahead=_BATCH)) as images:
+        for start in range(0, len(pictures), _BATCH):
+            batch = enumerate(islice(images, _BATCH), start)
+            found = {place: image for place, image in batch if image is not None}
+            if found:
+                probabilities, known = classifier.answers(np.stack(list(found.values())))
+                scores[list(found)] = known if by_known and known is not None else probabilities.max(axis=1)
+            on_progress(min(start + _BATCH, len(pictures)))
     return scores
 
 
