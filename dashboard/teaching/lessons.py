@@ -19,7 +19,6 @@ LONGEST_SECONDS = 6.0  # to wait while changes keep coming, such as many uploads
 NEAREST = 4  # taught pictures that an answer shows as its reason
 TEACHING = JobRunner(1)  # a second one would only make both slower
 _ANSWERS = threading.BoundedSemaphore(2)  # pictures that are asked about at the same time
-_Group = tuple[str, str, int]
 
 
 class Lesson:
@@ -41,7 +40,7 @@ class Lesson:
         self._stop = threading.Event()
         self._seen, self._tried = -1, -1  # revisions: the last one that was looked at, and that was learnt
         self._changed_at = self._first_at = 0.0
-        self._group: _Group = ("", "", 0)
+        self._group, self._parts = "", list[int]()  # what was added in one go last, and the changes it consists of
 
     @property
     def job(self) -> Job | None:
@@ -120,17 +119,18 @@ class Lesson:
 
     def add(self, label: str, files: list[tuple[str, bytes]], group: str) -> list[Outcome]:
         """Add pictures to a class. group: those with the same one are undone together. Raises ProjectError."""
+        before = self.project.last_change
         outcomes = self.project.add(label, files)
-        known, _about, count = self._group
-        self._group = (group, self.project.undoable, count + 1 if known == group else 1)
+        change = self.project.last_change
+        if change != before:
+            parts = self._parts if group == self._group else []
+            self._group, self._parts = group, [*parts, change]
         return outcomes
 
     def undo(self) -> str:
         """Take the last change back, or all parts of what was added in one go; returns what it was, as words."""
-        _group, about, count = self._group
-        self._group = ("", "", 0)
-        times = count if count and self.project.undoable == about else 1
-        done = self.project.undo()
-        for _time in range(times - 1):
-            self.project.undo()
-        return done
+        together = self._parts[-1:] == [self.project.last_change]
+        parts: list[int | None] = [*reversed(self._parts)] if together else [None]
+        self._group, self._parts = "", []
+        done = [self.project.undo(change) for change in parts]
+        return done[0]

@@ -236,7 +236,7 @@ class Project:
         files: Iterable[tuple[str, bytes]],
         on_outcome: Callable[[Outcome], object] = lambda outcome: None,
     ) -> list[Outcome]:
-        """Add pictures to a class, which is made if need be; each is kept before the next is looked at.
+        """Add pictures to a class, which is made with the first; each is kept before the next is looked at.
 
         Args:
             label: The name of the class.
@@ -249,31 +249,30 @@ class Project:
         Raises:
             ProjectError: The class cannot have that name, or the project is gone.
         """
-        label, outcomes = check_class_name(label), list[Outcome]()
-        with self.opened(writes=True) as connection:
-            change = begin_change(connection, _("pictures added to {label}").format(label=label))
-            if class_id(connection, label) is None:
-                make_class(connection, label, change)
+        label, outcomes, change = check_class_name(label), list[Outcome](), 0
         with self._connected() as connection:  # one for all: the last to close has to empty the log
             for name, examined in _examined(files):
                 if isinstance(examined, str):
                     outcome = Outcome(name, REFUSED, examined)
                 else:
-                    outcome = self._keep(connection, label, name, examined, change)
+                    outcome, change = self._keep(connection, label, name, examined, change)
                 outcomes.append(outcome)
                 on_outcome(outcome)
         return outcomes
 
-    def _keep(self, connection: sqlite3.Connection, label: str, name: str, examined: Examined, change: int) -> Outcome:
+    def _keep(
+        self, connection: sqlite3.Connection, label: str, name: str, examined: Examined, change: int
+    ) -> tuple[Outcome, int]:
+        """Keep a picture; returns what happened, and the change of all that are added: 0 until one is."""
         with self.lock, transaction(connection, writes=True):
             number = class_id(connection, label)
-            if number is None:  # somebody has removed or renamed it since
-                number = make_class(connection, label, change)
             there = "SELECT 1 FROM pictures WHERE sha256 = ? AND class = ?"
             if connection.execute(there, (examined.sha256, number)).fetchone():
-                return Outcome(name, KNOWN)
+                return Outcome(name, KNOWN), change
             if full := self._why_full(connection, len(examined.content)):
-                return Outcome(name, REFUSED, full)
+                return Outcome(name, REFUSED, full), change
+            change = change or begin_change(connection, _("pictures added to {label}").format(label=label))
+            number = number or make_class(connection, label, change)
             row = (examined.sha256, examined.side, examined.brightness, examined.sharpness, examined.likeness)
             connection.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?, ?)", row)
             blobs = (examined.sha256, examined.thumbnail, examined.content)
@@ -285,7 +284,7 @@ class Project:
                 "INSERT INTO undo (change, kind, row) VALUES (?, 'pictures', ?)", (change, made.lastrowid)
             )
             grow(connection)
-        return Outcome(name, ADDED)
+        return Outcome(name, ADDED), change
 
     def _why_full(self, connection: sqlite3.Connection, size: int) -> str:
         count = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]

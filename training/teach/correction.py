@@ -39,8 +39,6 @@ def correct(project: Project, label: str, name: str, content: bytes) -> int:
         project.move(there, label, make=True)
         return project.last_change
     (outcome,) = project.add(label, [(name, content)])
-    change = project.last_change
     if outcome.reason:
-        project.undo(change)  # a class may have been made for it
         raise ProjectError(outcome.reason)
-    return change
+    return project.last_change

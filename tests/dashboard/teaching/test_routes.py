@@ -104,9 +104,14 @@ def test_what_was_added_in_one_go_is_undone_in_one_go() -> None:
     assert browser.post("change", json={"do": "undo"}).json()["classes"][0]["count"] == 1  # step by step from here
     browser.post("pictures", params={"class": "circle", "group": "a"}, content=parcel([shape_file("circle", 5)]))
     browser.post("pictures", params={"class": "circle", "group": "a"}, content=parcel([shape_file("circle", 6)]))
+    browser.post("pictures", params={"class": "circle", "group": "a"}, content=parcel([("note.txt", b"no picture")]))
     browser.post("change", json={"do": "add class", "name": "square"})
     after = browser.post("change", json={"do": "undo"}).json()  # the class, not the pictures before it
     assert [(one["name"], one["count"]) for one in after["classes"]] == [("circle", 3)]
+    parts = [[shape_file("circle", 7)], [("note.txt", b"no picture")], [shape_file("circle", 8)]]
+    for files in parts:
+        browser.post("pictures", params={"class": "circle", "group": "b"}, content=parcel(files))
+    assert browser.post("change", json={"do": "undo"}).json()["classes"][0]["count"] == 3
 
 
 def test_classes_and_pictures_change_and_a_wrong_change_is_a_sentence() -> None:

@@ -95,6 +95,16 @@ def test_each_change_is_undone_in_turn(project: Project) -> None:
     assert counts(project) == {} and project.undo() == "" and project.undoable == ""
 
 
+def test_what_changed_nothing_is_no_change_to_undo(project: Project) -> None:
+    project.add("cat", [file(1)])
+    before = project.last_change, project.revision
+    project.add("cat", [file(1), ("note.txt", b"hello")])
+    project.add("dog", [("note.txt", b"hello")])
+    assert (project.last_change, project.revision) == before and counts(project) == {"cat": 1}
+    project.undo()
+    assert counts(project) == {} and project.undoable == ""
+
+
 def test_what_can_no_longer_come_back_takes_no_room(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.projects.changes._UNDO_CHANGES", 2)
     project.add("cat", [file(1)])
