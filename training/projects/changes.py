@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from model.common.text import did_you_mean
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
 from training.projects.schema import ProjectError
 
 MOST_CLASSES = 1000
 _UNDO_CHANGES = 100  # that can be undone; what only older ones need is deleted for good
+_DESCRIPTIONS: dict[str, Callable[..., str]] = {
+    "class added": lambda name: _("class {name} added").format(name=name),
+    "class renamed": lambda old, new: _("class {old} renamed to {new}").format(old=old, new=new),
+    "class removed": lambda name: _("class {name} removed").format(name=name),
+    "added": lambda label: _("pictures added to {label}").format(label=label),
+    "moved": lambda count, label: ngettext(
+        "{count} picture moved to {label}", "{count} pictures moved to {label}", count
+    ).format(count=integer(count), label=label),
+    "removed": lambda count: ngettext("{count} picture removed", "{count} pictures removed", count).format(
+        count=integer(count)
+    ),
+}
 
 
 @contextmanager
@@ -82,8 +95,15 @@ def move_picture(connection: sqlite3.Connection, number: int, target: int) -> No
         connection.execute("UPDATE pictures SET class = ? WHERE id = ?", (target, number))
 
 
-def begin_change(connection: sqlite3.Connection, about: str) -> int:
-    """Begin a change that can be undone, and forget all but the last hundred."""
+def begin_change(connection: sqlite3.Connection, kind: str, **values: str | int) -> int:
+    """Begin a change that can be undone, and forget all but the last hundred.
+
+    Args:
+        connection: To the project's tables.
+        kind: A key of `_DESCRIPTIONS`.
+        values: What its description needs. It is made when it is read, in the language of whoever reads it.
+    """
+    about = json.dumps([kind, values], ensure_ascii=False)
     number = int(connection.execute("INSERT INTO changes (about) VALUES (?)", (about,)).lastrowid or 0)
     oldest = connection.execute("SELECT id FROM changes ORDER BY id DESC LIMIT 1 OFFSET ?", (_UNDO_CHANGES,)).fetchone()
     if oldest:
@@ -92,6 +112,15 @@ def begin_change(connection: sqlite3.Connection, about: str) -> int:
         purge(connection)
     grow(connection)
     return number
+
+
+def describe_change(about: str) -> str:
+    """Say what a change was, from its row; an older row holds the words themselves."""
+    try:
+        kind, values = json.loads(about)
+        return _DESCRIPTIONS[kind](**values)
+    except (ValueError, TypeError, KeyError):
+        return about
 
 
 def purge(connection: sqlite3.Connection) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from model.common.text import printable
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
-from model.i18n.translations import ngettext
 from model.images.decoder import InvalidImage
 from training.projects.changes import (
     begin_change,
     class_id,
+    describe_change,
     grow,
     known_class,
     make_class,
@@ -175,7 +175,7 @@ class Project:
         with self.opened(writes=True) as connection:
             if class_id(connection, name) is not None:
                 raise ProjectError(_("there is a class {name!r} already").format(name=name))
-            make_class(connection, name, begin_change(connection, _("class {name} added").format(name=name)))
+            make_class(connection, name, begin_change(connection, "class added", name=name))
         return name
 
     def rename_class(self, old: str, new: str) -> str:
@@ -185,7 +185,7 @@ class Project:
             number = known_class(connection, old)
             if class_id(connection, new) not in (None, number):
                 raise ProjectError(_("there is a class {name!r} already").format(name=new))
-            change = begin_change(connection, _("class {old} renamed to {new}").format(old=old, new=new))
+            change = begin_change(connection, "class renamed", old=old, new=new)
             remember(connection, change, "classes", [number])
             connection.execute("UPDATE classes SET name = ? WHERE id = ?", (new, number))
         return new
@@ -194,7 +194,7 @@ class Project:
         """Remove a class with its pictures. Raises ProjectError."""
         with self.opened(writes=True) as connection:
             number = known_class(connection, name)
-            change = begin_change(connection, _("class {name} removed").format(name=name))
+            change = begin_change(connection, "class removed", name=name)
             rows = connection.execute("SELECT id FROM pictures WHERE class = ?", (number,)).fetchall()
             remember(connection, change, "classes", [number])
             remember(connection, change, "pictures", [row[0] for row in rows])
@@ -204,8 +204,7 @@ class Project:
     def remove(self, ids: Sequence[int]) -> None:
         """Remove pictures by their numbers; those that are gone already do not matter."""
         with self.opened(writes=True) as connection:
-            about = ngettext("{count} picture removed", "{count} pictures removed", len(ids))
-            change = begin_change(connection, about.format(count=integer(len(ids))))
+            change = begin_change(connection, "removed", count=len(ids))
             remember(connection, change, "pictures", ids)
             connection.executemany("DELETE FROM pictures WHERE id = ?", [(number,) for number in ids])
 
@@ -223,8 +222,7 @@ class Project:
         with self.opened(writes=True) as connection:
             target = class_id(connection, label) if make else known_class(connection, label)
             label = label if target else check_class_name(label)
-            about = ngettext("{count} picture moved to {label}", "{count} pictures moved to {label}", len(ids))
-            change = begin_change(connection, about.format(count=integer(len(ids)), label=label))
+            change = begin_change(connection, "moved", count=len(ids), label=label)
             target = target or class_id(connection, label) or make_class(connection, label, change)
             remember(connection, change, "pictures", ids)
             for number in ids:
@@ -271,7 +269,7 @@ class Project:
                 return Outcome(name, KNOWN), change
             if full := self._why_full(connection, len(examined.content)):
                 return Outcome(name, REFUSED, full), change
-            change = change or begin_change(connection, _("pictures added to {label}").format(label=label))
+            change = change or begin_change(connection, "added", label=label)
             number = number or make_class(connection, label, change)
             row = (examined.sha256, examined.side, examined.brightness, examined.sharpness, examined.likeness)
             connection.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?, ?)", row)
@@ -303,7 +301,7 @@ class Project:
         """What `undo` would take back, as words; empty for nothing."""
         with self.opened() as connection:
             row = connection.execute("SELECT about FROM changes ORDER BY id DESC LIMIT 1").fetchone()
-        return row[0] if row else ""
+        return describe_change(row[0]) if row else ""
 
     @property
     def last_change(self) -> int:
@@ -331,7 +329,7 @@ class Project:
             connection.execute("DELETE FROM changes WHERE id = ?", last[:1])
             purge(connection)
             grow(connection)
-        return str(last[1])
+        return describe_change(last[1])
 
 
 def check_class_name(name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from model.i18n.translations import use_language
 from model.images.decoder import read_image
 from tests.drawn import draw_folder, encode, picture
 from training.projects import project as projects
@@ -93,6 +94,17 @@ def test_each_change_is_undone_in_turn(project: Project) -> None:
     project.undo()
     project.undo()
     assert counts(project) == {} and project.undo() == "" and project.undoable == ""
+
+
+def test_a_change_is_told_in_the_language_of_whoever_reads_it(project: Project) -> None:
+    with use_language("pt"):
+        project.add("cat", [file(1)])
+        project.move([project.pictures()[0].id], "dog", make=True)
+        assert project.undoable == "1 imagem movida para dog"
+    assert project.undoable == "1 picture moved to dog"
+    with project.opened(writes=True) as connection:  # as it was written once
+        connection.execute("UPDATE changes SET about = ?", ("imagens para [dog]",))
+    assert project.undoable == project.undo() == "imagens para [dog]"
 
 
 def test_what_changed_nothing_is_no_change_to_undo(project: Project) -> None:
