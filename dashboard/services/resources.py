@@ -127,7 +127,7 @@ def sample_thumbnails() -> dict[str, bytes]:
 def _layers(network: str, _choice: Choice) -> list[Layer]:
     path = check_file(_choice.folder, _choice.card, file_of(_choice.card, _choice.engine))
     try:
-        return list_layers(path)
+        return list_layers(path, _choice.card.outputs)
     except Exception as error:  # Keras and LiteRT raise nearly anything for a bad file
         raise BundleError(f"{path} cannot be read: {str(error).strip().partition(chr(10))[0]}") from error
 

@@ -119,7 +119,7 @@ def export(name: str, path: Path) -> int:
 def _write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str, Any]:
     """Convert a network in the other process. It raises whatever Keras and the converter raise."""
     card = read_card(folder)
-    network = read_network(folder / file_of(card, "keras"))
+    network = read_network(folder / file_of(card, "keras"), card.outputs)
     if target.suffix == _ONNX:
         _write_onnx(network, card, target)
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,12 @@ class Layer:
     parameters: int
 
 
-def list_layers(path: Path) -> list[Layer]:
+def list_layers(path: Path, outputs: Sequence[str] = ()) -> list[Layer]:
     """List the layers of a bundle's .keras, .h5 or .tflite file in the order of computation.
+
+    Args:
+        path: The file.
+        outputs: The outputs on its card.
 
     Raises:
         UnsafeModelError: The file is not one that may be loaded.
@@ -40,7 +45,7 @@ def list_layers(path: Path) -> list[Layer]:
         ]
     return [
         Layer(layer.name, type(layer).__name__, _format_shape(_output_shape(layer)), int(layer.count_params()))
-        for layer in read_network(path).layers
+        for layer in read_network(path, outputs).layers
     ]
 
 

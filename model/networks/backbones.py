@@ -200,7 +200,7 @@ def load_bundle_network(name: str, input_size: int | None) -> keras.Model:
                 name=name, pixels=card.input_shape.pixels
             )
         )
-    network = read_network(path)
+    network = read_network(path, card.outputs)
     if LOGITS not in {layer.name for layer in network.layers}:
         raise BackboneError(
             _("the network {name!r} has no layer called {layer!r} to put a new head in place of").format(
