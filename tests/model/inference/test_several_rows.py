@@ -12,9 +12,11 @@ import pytest
 from keras import layers
 
 from model.common.errors import BundleError
+from model.export.conversion import convert
 from model.export.quantization import quantize
 from model.inference.classifier import Classifier
-from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, read_card, write_card
+from model.inference.layer_table import list_layers
+from model.registry.card import CARD_FILE, H5_FILE, INT8_FILE, KERAS_FILE, Card, read_card, write_card
 from tests.drawn import draw_images
 
 ROWS = ("probabilities", "known", "imagenet")
@@ -55,6 +57,31 @@ def test_a_pass_gives_all_rows_in_the_cards_order(bundle: Path, engine: str) -> 
         assert np.abs(row - expected).max() < (1e-5 if engine == "keras" else 0.05)
     assert (classifier.probabilities(PICTURES) == rows["probabilities"]).all()
     assert classifier.probabilities(PICTURES[:1]).shape == (1, 3)
+
+
+def test_its_layers_are_listed_with_all_ends(bundle: Path) -> None:
+    found = list_layers(bundle / KERAS_FILE, ROWS)
+    assert [layer.output for layer in found if layer.kind == "Dense"] == ["3", "1", "1000"]
+
+
+def test_an_h5_file_gives_all_rows_too(bundle: Path, tmp_path: Path) -> None:
+    card = read_card(bundle)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / H5_FILE).write_bytes(convert(bundle, card, ".h5"))
+    write_card(tmp_path / "made", dataclasses.replace(card, files={}))
+    rows = Classifier.load(tmp_path / "made").rows(PICTURES)
+    for name, row in Classifier.load(bundle).rows(PICTURES).items():
+        np.testing.assert_allclose(rows[name], row, atol=1e-5)
+
+
+def test_an_onnx_file_gives_all_rows_too(bundle: Path) -> None:
+    onnx, reference = pytest.importorskip("onnx"), pytest.importorskip("onnx.reference")
+    pytest.importorskip("tf2onnx")
+    content = convert(bundle, read_card(bundle), ".onnx")
+    (given,) = onnx.load_from_string(content).graph.input
+    answers = reference.ReferenceEvaluator(content).run(None, {given.name: PICTURES})
+    for answer, row in zip(answers, Classifier.load(bundle).rows(PICTURES).values(), strict=True):
+        np.testing.assert_allclose(answer, row, atol=1e-5)
 
 
 def test_explanations_see_a_network_of_one_row(bundle: Path) -> None:

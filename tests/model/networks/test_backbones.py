@@ -97,6 +97,12 @@ def test_a_backbone_takes_pictures_of_another_size_if_its_layers_do(tmp_path: Pa
     np.testing.assert_array_equal(larger.get_layer("stem").get_weights()[0], network.get_layer("stem").get_weights()[0])
 
 
+def test_a_network_that_knows_more_than_its_classes_is_a_backbone() -> None:
+    network = build_model("transfer", 4, 96, backbone="photo")
+    assert (network.input_shape, network.output_shape) == ((None, 96, 96, 3), (None, 4))
+    assert not {"posterior", "known", "imagenet"} & {layer.name for layer in network.layers}
+
+
 def test_pictures_of_another_size_are_refused_where_they_do_not(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     cnn5x5(3, 32).save(tmp_path / "mine" / "model.keras")
