@@ -153,7 +153,7 @@ def test_every_command_runs(
         prepare(tmp_path, words[3:])
         monkeypatch.chdir(tmp_path)
         given = [str(data) if word == "DIR" else stand.url if "://" in word else word for word in words[3:]]
-        result = CliRunner().invoke(model.cli.main.app, given, input="y\n")
+        result = CliRunner().invoke(model.cli.main.app, given, input="y\n", catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return
     assert words[:3] == [".venv/bin/python", "-m", "training"], f"no test runs {command!r}"
@@ -163,7 +163,8 @@ def test_every_command_runs(
     given = [str(data) if word == "DIR" else word for word in words[3:]]
     short = SHORT.get("transfer" if "transfer" in given else given[0], [])
     sets = [word for setting in short for word in ("--set", setting)]
-    result = CliRunner().invoke(app, given[:1] + sets + given[1:])  # the last setting counts, which is the document's
+    words = given[:1] + sets + given[1:]  # the last setting counts, which is the document's
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
 
 
@@ -181,7 +182,8 @@ def run_teaching(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
     write_zip(project, folder / "pets.zip")
     (pictures / "circle").rename(folder / "more")
     draw_folder(pictures, 2, classes=("circle",), seed=1)
-    result = CliRunner().invoke(app, [str(pictures) if word == "DIR" else word for word in words])
+    given = [str(pictures) if word == "DIR" else word for word in words]
+    result = CliRunner().invoke(app, given, catch_exceptions=False)
     assert result.exit_code == 0, result.output
 
 
