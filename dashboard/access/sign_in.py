@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection
 from http import HTTPStatus
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -84,7 +84,7 @@ async def _read_password(request: Request) -> str | None:
                 if len(body) > _MAX_BYTES:
                     return None
         given = json.loads(body)
-    except (TimeoutError, ValueError, RecursionError):
+    except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
         return None
     found = given.get("password") if isinstance(given, dict) else None
     return found if isinstance(found, str) else None

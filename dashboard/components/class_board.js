@@ -57,7 +57,6 @@ class Board {
     this.list = root.querySelector(".classes")
     this.active = null  // the class that a paste goes to
     this.revision = -1
-    this.underway = 0
     this.listen()
   }
 
@@ -67,6 +66,8 @@ class Board {
       this.cards.clear()
       this.list.replaceChildren()
       this.revision = -1
+      this.work = { underway: 0 }
+      this.root.querySelector(".undo").disabled = false
     }
     this.data = data
     this.words = data.words
@@ -120,15 +121,18 @@ class Board {
     }
   }
 
-  // A ZIP file, or folders of pictures: the last folder around a picture is its class.
+  // A ZIP file, or folders of pictures: the last folder around a picture is its class. All of them go to the project
+  // that was open when they came, even if another one is opened meanwhile.
   async takeWhole(found) {
+    const { base } = this.data
+    const isOpen = () => base === this.data.base
     const line = this.root.querySelector(".whole .line")
     for (const { file } of found.filter(({ file }) => isZip(file))) {
       line.textContent = this.words.reading.replace("{name}", file.name)
       const looking = setInterval(() => this.refresh(), 1000)
-      const answer = await this.send("zip", file)
+      const answer = await this.send("zip", file, base)
       clearInterval(looking)
-      line.textContent = answer ? this.outcome(answer) : ""
+      line.textContent = answer && isOpen() ? this.outcome(answer) : ""
       await this.refresh()
     }
     const byClass = new Map()
@@ -138,8 +142,8 @@ class Board {
       byClass.set(path.at(-1), [...(byClass.get(path.at(-1)) ?? []), file])
     }
     for (const [name, files] of byClass) {
-      if (!this.cards.has(name) && !await this.change({ do: "add class", name })) continue
-      await this.cards.get(name)?.upload(files)
+      if (isOpen() && !this.cards.has(name) && !await this.change({ do: "add class", name })) continue
+      await ((isOpen() && this.cards.get(name)) || new Card(this, name, base)).upload(files)
     }
   }
 
@@ -151,9 +155,10 @@ class Board {
     return [parts.join(", "), ...why].join("\n")
   }
 
-  async send(path, body, headers = {}) {
+  // What is asked of one project stays with it: a reply that comes when another one is open must not be drawn.
+  async send(path, body, base = this.data.base) {
     try {
-      const answer = await fetch(this.data.base + path, { method: body ? "POST" : "GET", body, headers })
+      const answer = await fetch(base + path, { method: body ? "POST" : "GET", body })
       const content = await answer.json()
       if (answer.ok) { this.say(""); return content }
       this.say(content.error)
@@ -164,33 +169,35 @@ class Board {
   }
 
   // Undo takes back the last change that the server knows, so it waits until nothing is on its way there.
-  async during(work) {
+  async during(promise) {
     const undo = this.root.querySelector(".undo")
-    this.underway += 1
+    const { work } = this
+    work.underway += 1
     undo.disabled = true
     try {
-      return await work
+      return await promise
     } finally {
-      this.underway -= 1
-      undo.disabled = this.underway > 0
+      work.underway -= 1
+      undo.disabled = this.work.underway > 0
     }
   }
 
   say(text) { this.root.querySelector(".problem").textContent = text }
 
-  async change(what) {
-    const state = await this.send("change", JSON.stringify(what))
-    if (state) this.draw(state)
+  async change(what, base = this.data.base) {
+    const state = await this.send("change", JSON.stringify(what), base)
+    if (state && base === this.data.base) this.draw(state)
     return state
   }
 
   async refresh() {
     if (this.refreshing) { this.again = true; return this.refreshing }
     const opened = [...this.cards.values()].find((card) => card.opened)?.name ?? ""
-    this.refreshing = this.send(`state?open=${encodeURIComponent(opened)}`)
+    const { base } = this.data
+    this.refreshing = this.send(`state?open=${encodeURIComponent(opened)}`, null, base)
     const state = await this.refreshing
     this.refreshing = null
-    if (state) this.draw(state)
+    if (state && base === this.data.base) this.draw(state)
     if (this.again) { this.again = false; await this.refresh() }
   }
 
@@ -216,9 +223,10 @@ class Board {
 }
 
 class Card {
-  constructor(board, name) {
+  constructor(board, name, base = board.data.base) {
     this.board = board
     this.name = name
+    this.base = base
     this.chosen = new Set()
     this.opened = false
     this.queue = Promise.resolve()
@@ -240,7 +248,7 @@ class Card {
       make("div", { class: "head" }, this.dot, this.title, this.count, make("span", { class: "gap" }),
         button("files", () => this.picker.click()),
         button("camera", () => this.toggleCamera()),
-        button("remove", () => board.change({ do: "remove class", name }))),
+        button("remove", () => this.change({ do: "remove class", name }))),
       this.picker, this.shooting, this.tools, this.grid, this.line)
     board.dropOn(this.node, (found) => {
       const files = found.map(({ file }) => file)
@@ -273,7 +281,7 @@ class Card {
   }
 
   thumbnail(one) {
-    const image = make("img", { src: `${this.board.data.base}thumbnails/${one.sha256}`, alt: one.name, loading: "lazy" })
+    const image = make("img", { src: `${this.base}thumbnails/${one.sha256}`, alt: one.name, loading: "lazy" })
     const node = make("button", { type: "button", "data-id": one.id, "aria-pressed": "false", title: one.name }, image)
     node.onclick = () => {
       if (!this.chosen.delete(one.id)) this.chosen.add(one.id)
@@ -310,7 +318,7 @@ class Card {
       over = true
       const wanted = field.value.trim()
       field.replaceWith(this.title)
-      if (keep && wanted && wanted !== this.name) await this.board.change({ do: "rename class", old: this.name, new: wanted })
+      if (keep && wanted && wanted !== this.name) await this.change({ do: "rename class", old: this.name, new: wanted })
     }
     field.onblur = () => finish(true)
     field.onkeydown = (event) => {
@@ -320,6 +328,12 @@ class Card {
     this.title.replaceWith(field)
     field.focus()
     field.select()
+  }
+
+  // The class goes or gets another name once its pictures on the way are there: they would bring it back.
+  async change(what) {
+    await this.queue
+    return this.board.change(what, this.base)
   }
 
   // One request after another with some pictures each; pictures that were added together are undone together.
@@ -341,7 +355,7 @@ class Card {
       if (files.length > BATCH) this.line.textContent = this.board.words.progress.replace("{done}", start).replace("{total}", files.length)
       const head = JSON.stringify(batch.map(({ name, size }) => ({ name, size }))) + "\n"
       const query = `class=${encodeURIComponent(this.name)}&group=${encodeURIComponent(group)}`
-      const answer = await this.board.send(`pictures?${query}`, new Blob([head, ...batch]))
+      const answer = await this.board.send(`pictures?${query}`, new Blob([head, ...batch]), this.base)
       if (!answer) break
       total.added += answer.added
       total.known += answer.known

@@ -41,8 +41,9 @@ def choose(
     switch: bool = False,
     width: int | Literal["stretch"] = "stretch",
     named: bool = True,
+    ordered: bool = True,
 ) -> str:
-    """Draw a select box, or a row of switches, bound to the address; the first option is not written there.
+    """Draw a select box, or a row of switches, bound to the address.
 
     Args:
         label: Its label.
@@ -52,6 +53,7 @@ def choose(
         switch: Draw switches instead of a select box.
         width: The width of the select box.
         named: Whether the label of the switches is visible.
+        ordered: Whether the order of the options stays; then the first is what an address without a value means.
     """
     key = f"choose-{name}"
     _drop_invalid(name, options, label, shown)
@@ -59,7 +61,7 @@ def choose(
 
     def changed() -> None:
         value = st.session_state[key]
-        write(**{name: "" if value in (None, options[0]) else value})
+        write(**{name: "" if value is None or (ordered and value == options[0]) else value})
 
     chosen: str | None
     if switch:

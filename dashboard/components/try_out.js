@@ -9,6 +9,7 @@ class TryOut {
     this.root = root
     this.find = (name) => root.querySelector(name)
     this.times = []
+    this.turn = 0  // of the last question; an answer to an earlier one comes too late
     const picker = this.find("input")
     this.find(".choose").onclick = () => picker.click()
     picker.onchange = () => { if (picker.files[0]) this.take(picker.files[0]); picker.value = "" }
@@ -45,6 +46,7 @@ class TryOut {
   }
 
   forget() {
+    this.turn += 1
     this.stopCamera()
     this.file = null
     this.find(".picture").hidden = true
@@ -65,14 +67,17 @@ class TryOut {
   }
 
   async ask(content) {
-    let answer
+    const turn = this.turn += 1
+    let answer, problem = ""
     try {
       const response = await fetch(this.data.base + "ask", { method: "POST", body: content })
       answer = await response.json()
-      if (!response.ok) return this.say(answer.error)
+      if (!response.ok) problem = answer.error
     } catch {
-      return this.say(this.data.words.failed)
+      problem = this.data.words.failed
     }
+    if (turn !== this.turn) return
+    if (problem) return this.say(problem)
     if (!answer.learnt) return this.say(this.data.words.waiting)
     this.say("")
     this.show(answer)

@@ -73,7 +73,6 @@ def _undo() -> None:
     models = st.session_state.removed
     if _attempt(lambda: store.restore_models(models)):
         open_one(models[0].title)
-    if roles.is_owner():
         st.session_state.pop("removed")
 
 

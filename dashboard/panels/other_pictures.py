@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -16,6 +15,7 @@ from dashboard.presenters import known_histogram, phrases
 from dashboard.presenters.file_answers import Item
 from dashboard.services import resources, stranger_jobs
 from dashboard.services.stranger_jobs import StrangerFile
+from model.datasets.known_folders import resolve_path
 from model.datasets.splits import DataError
 from model.evaluation.separation import separate
 from model.evaluation.test_set_predictions import PredictedTestSet
@@ -44,7 +44,9 @@ def show_others(survey: PredictedTestSet, model: str, card: Card, engine: str) -
         job = stranger_jobs.find_job(card, engine, by_known, key)
         if job is not None and job.error:
             st.error(
-                _("The pictures could not be answered: {reason}").format(reason=phrases.escape_markdown(job.error))
+                _("The pictures could not be answered: {reason}").format(
+                    reason=phrases.escape_markdown(roles.hide_paths(job.error))
+                )
             )
         if job is None and not st.session_state.get("stopped"):
             job = stranger_jobs.start_job(model, card, engine, by_known, key, files)
@@ -86,7 +88,7 @@ def _choose_files() -> tuple[str, list[StrangerFile]]:
             StrangerFile(name, lambda content=content: content)  # type: ignore[misc]
             for name, content in contents
         ]
-    return stranger_jobs.files_in(Path(text.strip()).expanduser()) if text.strip() else ("", [])
+    return stranger_jobs.files_in(resolve_path(text)) if text.strip() else ("", [])
 
 
 def _show_separation(

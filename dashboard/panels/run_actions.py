@@ -117,7 +117,6 @@ def _undo() -> None:
     trash, name = st.session_state.removed_run
     if _attempt(lambda: restore_run(Path(trash), name)):
         st.session_state.show = [*(st.session_state.get("show") or []), name]
-    if roles.is_owner():
         st.session_state.pop("removed_run")
 
 

@@ -66,7 +66,7 @@ def _show_start(start: StartingRun) -> None:
             st.markdown(f":material/hourglass_top: {name}: {now}")
             _show_stop(start.name, is_stopping(start.path), True)
             return
-        reason = phrases.escape_markdown(start.problem) or _("it ended without a word")
+        reason = phrases.escape_markdown(roles.hide_paths(start.problem)) or _("it ended without a word")
         st.error(_("{run} did not start: {reason}").format(run=f"**{name}**", reason=reason))
         if roles.is_owner():
             st.button(_("Dismiss"), key=f"dismiss-{start.name}", on_click=_forget, args=(start.path,))

@@ -100,13 +100,25 @@ def open_in_memory(who: Visitor) -> str:
 
 
 def forget_project(path: str) -> None:
-    """Stop working on a stored project that has been removed or renamed; its pages lose their desks."""
+    """Stop working on a stored project that has been removed; its pages lose their desks."""
     with _lock:
         lesson = _lessons.pop(path, None)
         if lesson is not None:
             lesson.stop()
             for token in [token for token, desk in _desks.items() if desk.lesson is lesson]:
                 del _desks[token]
+
+
+def follow_project(path: str, renamed: Project) -> None:
+    """Let the pages of a stored project that has been renamed go on with it, with the same token."""
+    with _lock:
+        old = _lessons.pop(path, None)
+        if old is not None:
+            old.stop()
+            lesson = _lessons.setdefault(str(renamed.path), Lesson(renamed))
+            for desk in _desks.values():
+                if desk.lesson is old:
+                    desk.lesson = lesson
 
 
 def _place(desk: Desk) -> str:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from dashboard.services.jobs import CONVERSIONS, Job
 from dashboard.teaching.lessons import Lesson
-from model.common.errors import BundleError
-from model.common.paths import home
 from model.i18n.translations import gettext as _
-from model.registry.card import read_card
-from model.registry.resolution import bundle_folders
 from training.projects.archive import write_zip
 from training.teach.backbone import load_backbone
-from training.teach.bundle import FLOAT, RECIPE, check_model_name, keep_model, pack_model
+from training.teach.bundle import FLOAT, check_model_name, keep_model, networks_of, pack_model
 from training.teach.learn import TeachError
 from training.teach.versions import KEPT, read_version
 
@@ -22,20 +17,11 @@ from training.teach.versions import KEPT, read_version
 def kept_name(lesson: Lesson) -> str:
     """Return the name of the model that was made of a stored project, empty for none."""
     if not lesson.kept_as and not lesson.project.in_memory:
-        for name, folder in bundle_folders().items():
-            if folder.parent == home() / "bundles" and _is_of(folder, lesson.project.name):
-                lesson.kept_as = name
-                if version := read_version(lesson.project, load_backbone(), KEPT):
-                    lesson.kept_revision = version.revision
+        for folder in networks_of(lesson.project.name):
+            lesson.kept_as = folder.name
+            if version := read_version(lesson.project, load_backbone(), KEPT):
+                lesson.kept_revision = version.revision
     return lesson.kept_as
-
-
-def _is_of(folder: Path, project: str) -> bool:
-    try:
-        card = read_card(folder)
-    except BundleError:
-        return False
-    return card.recipe == RECIPE and card.dataset == project
 
 
 def find_job(lesson: Lesson) -> Job | None:

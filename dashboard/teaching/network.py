@@ -63,17 +63,18 @@ def _show_keep(lesson: Lesson, name: str) -> None:
             args=(lesson, name),
         )
         return
-    form = f"teach-keep-form-{lesson.project.name}"
+    form, key = f"teach-keep-form-{lesson.project.name}", f"teach-keep-name-{lesson.project.name}"
     with st.popover(_("Use it everywhere"), type="primary", icon=":material/public:", key=form):
-        st.text_input(_("Name of the network"), lesson.project.name, max_chars=64, key="teach-keep-name")
-        st.button(_("Use it"), type="primary", key="teach-keep-do", on_click=_keep, args=(lesson,))
+        st.text_input(_("Name of the network"), lesson.project.name, max_chars=64, key=key)
+        st.button(_("Use it"), type="primary", key="teach-keep-do", on_click=_keep, args=(lesson, "", key))
         st.caption(_("Then it answers on every page, on the command line and over HTTP."))
 
 
-def _keep(lesson: Lesson, name: str = "") -> None:
+def _keep(lesson: Lesson, name: str, key: str = "") -> None:
+    """Make the network, under this name or under that in the field of this key."""
     try:
         roles.check_owner()
-        keeping.start_keeping(lesson, name or st.session_state["teach-keep-name"].strip())
+        keeping.start_keeping(lesson, name or st.session_state[key].strip())
     except VitrineError as error:
         st.session_state.teach_keep_problem = str(error)
 

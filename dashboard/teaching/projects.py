@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,10 +14,12 @@ from dashboard.teaching import desks
 from dashboard.teaching.desks import Desk
 from dashboard.teaching.network import show_downloads
 from model.common.errors import VitrineError
+from model.datasets.known_folders import resolve_path
 from model.i18n.translations import gettext as _
 from training.projects import shelf
 from training.projects.archive import add_folder
 from training.projects.project import Outcome, Project
+from training.teach.bundle import rename_with_networks
 
 _SHOWN = 4  # files that are named
 _IMPORTS = JobRunner(1)  # folders of this machine that are read
@@ -62,12 +63,17 @@ def use_desk() -> tuple[str, Desk]:
 
 
 def _open_name() -> str:
-    """Return the project to open: the one in the address, else the one that changed last, else a first, empty one."""
+    """Return the project to open: the one in the address, else the one that changed last, else a first, empty one.
+
+    It stands in the address from then on: whichever changed last may soon be another.
+    """
     names = shelf.list_projects()
     if not names:
-        shelf.create_project(_FIRST)
-        return _FIRST
-    return query_params.read("project", names)
+        names = [shelf.create_project(_FIRST).name]
+    name = query_params.read("project", names)
+    if st.query_params.get("project", name) == name:
+        st.query_params["project"] = name
+    return name
 
 
 def show_bar(desk: Desk) -> None:
@@ -88,7 +94,7 @@ def show_bar(desk: Desk) -> None:
 
 def _show_choice() -> None:
     names = shelf.list_projects()
-    query_params.choose(_("Project"), "project", names, lambda name: name, width=260)
+    query_params.choose(_("Project"), "project", names, lambda name: name, width=260, ordered=False)
 
 
 def _show_changes(project: Project) -> None:
@@ -152,8 +158,7 @@ def _rename(old: str) -> None:
 
     def work() -> None:
         path = str(shelf.open_project(old).path)
-        shelf.rename_project(old, new)
-        desks.forget_project(path)
+        desks.follow_project(path, rename_with_networks(old, new))
 
     if attempt(work):
         _open(new)
@@ -177,7 +182,7 @@ def _restore() -> None:
 
 
 def _import(project: Project) -> None:
-    folder = Path(st.session_state["teach-folder-path"].strip()).expanduser()
+    folder = resolve_path(st.session_state["teach-folder-path"])
 
     def work(job: Job) -> None:
         def count(_label: str, _outcome: Outcome) -> None:

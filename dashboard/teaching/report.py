@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard.access import roles
 from dashboard.presenters import phrases, teach_text
 from dashboard.presenters.data_url import data_url
 from dashboard.teaching.desks import Desk
@@ -61,7 +62,7 @@ def _show_state(lesson: Lesson) -> None:
             st.button(_("Stop"), icon=":material/stop_circle:", key="teach-stop", on_click=lesson.stop)
         return
     if job is not None and job.error:
-        st.error(phrases.escape_markdown(job.error))
+        st.error(phrases.escape_markdown(roles.hide_paths(job.error)))
     if not lesson.ready:
         st.caption(_("It learns by itself as soon as two classes have a picture each."))
         return
@@ -126,12 +127,19 @@ def _button(text: str, label: str, key: str, project: Project, ids: Sequence[int
 
 def _put_right(project: Project, ids: Sequence[int], move_to: str | None) -> None:
     try:
+        _check_allowed(project)
         if move_to is None:
             project.remove(ids)
         else:
             project.move(ids, move_to)
     except VitrineError as error:
         st.session_state.teach_report_problem = str(error)
+
+
+def _check_allowed(project: Project) -> None:
+    """Raise NotOwnerError for a stored project at a page whose owner has signed out since it was drawn."""
+    if not project.in_memory:
+        roles.check_owner()
 
 
 def _show_picture(project: Project, picture: TaughtPicture) -> None:
@@ -150,6 +158,7 @@ def _show_careful(lesson: Lesson) -> None:
 
     def changed() -> None:
         try:
+            _check_allowed(lesson.project)
             set_careful(lesson.project, st.session_state[key] / 100)
         except VitrineError as error:
             st.session_state.teach_report_problem = str(error)

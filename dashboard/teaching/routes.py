@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-import zipfile
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import IO, Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.problems import Problem, problem_response
+from api.problems import CLIENT_CLOSED, Problem, busy_problem, problem_response
 from dashboard.access.visitors import FOREIGN, classify_connection
 from dashboard.presenters import phrases
 from dashboard.presenters.charts import FEW_BARS, class_color
 from dashboard.teaching.desks import Desk, find_desk
 from model.common.errors import VitrineError
 from model.datasets.display_names import class_name
+from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.i18n.translations import use_language
 from model.images.decoder import MAX_BYTES
 from training.projects.archive import add_zip
+from training.projects.project import MOST_IN_MEMORY
 from training.projects.schema import ProjectError
 from training.teach.answers import TaughtAnswer
 
@@ -33,6 +34,7 @@ SHOWN = 24  # pictures of a class that are listed unless all are asked for
 MOST_LISTED = 2000
 MOST_BATCH = 3 * MAX_BYTES  # bytes of several pictures at a time
 MOST_ZIP = 4 * 2**30
+MOST_HELD = 2 * MOST_IN_MEMORY  # bytes of all visitors' bodies at a time
 _MOST_CHANGE = 2**16
 _SECONDS = 60.0  # that the next piece of a body may take
 _KEEP = {"Cache-Control": "private, max-age=86400, immutable"}
@@ -52,12 +54,20 @@ def teaching_routes(base: str, names: Collection[str]) -> list[Route]:
         async def endpoint(request: Request) -> Response:
             if classify_connection(request.scope, names) == FOREIGN:
                 return problem_response(HTTPStatus.FORBIDDEN, "only pages of this server can do that")
-            with tempfile.SpooledTemporaryFile(MOST_BATCH) as body:
-                try:
-                    await _read(request, body, most)
+            try:
+                # Before a byte of the body is read, so that nobody without a desk can fill memory or disk.
+                desk = await run_in_threadpool(_allowed_desk, request)
+                with (
+                    use_language(desk.language),
+                    _Room(most, desk.lesson.project.in_memory) as room,
+                    tempfile.SpooledTemporaryFile(MOST_BATCH) as body,
+                ):
+                    await _read(request, body, room)
                     return await run_in_threadpool(_answer, work, request, body)
-                except Problem as problem:
-                    return problem_response(problem.status, problem.sentence)
+            except Problem as problem:
+                return problem_response(problem.status, problem.sentence, problem.headers)
+            except ClientDisconnect:
+                return Response(status_code=CLIENT_CLOSED)
 
         return Route(f"{base}/teaching/{{token}}/{path}", endpoint, methods=[method])
 
@@ -71,42 +81,76 @@ def teaching_routes(base: str, names: Collection[str]) -> list[Route]:
     ]
 
 
-async def _read(request: Request, body: IO[bytes], most: int) -> None:
-    """Read the body as it comes. Raises Problem if it is too large or stops half-way."""
-    size, pieces = 0, request.stream()
+def _allowed_desk(request: Request) -> Desk:
+    """Return the desk of the request. Raises Problem if there is none, or its owner has signed out."""
+    desk = find_desk(request.path_params["token"])
+    with use_language(desk.language if desk else "en"):
+        if desk is None:
+            raise Problem(HTTPStatus.GONE, _("This page was idle for too long; reload it."))
+        if not desk.allowed:
+            raise Problem(
+                HTTPStatus.FORBIDDEN, _("Only the owner can do that. Visitors look and try; nothing was changed.")
+            )
+    return desk
+
+
+class _Room:
+    """Counts the bytes of a body, and of all visitors' bodies that are being received or looked at.
+
+    Args:
+        most: Bytes that the body may have.
+        visitor: Whether it is a visitor's, whose pictures stay in memory.
+    """
+
+    held = 0  # of all visitors; only the event loop counts
+
+    def __init__(self, most: int, visitor: bool) -> None:
+        self.most, self.visitor, self.size = min(most, MOST_IN_MEMORY) if visitor else most, visitor, 0
+
+    def __enter__(self) -> _Room:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _Room.held -= self.size if self.visitor else 0
+
+    def take(self, size: int) -> None:
+        """Count so many bytes more. Raises Problem."""
+        self.size += size
+        _Room.held += size if self.visitor else 0
+        if self.size > self.most:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                _("this is larger than {most} MB").format(most=decimal(self.most / 2**20)),
+            )
+        if _Room.held > MOST_HELD:
+            raise busy_problem(_("others are sending pictures now; try again in a moment"))
+
+
+async def _read(request: Request, body: IO[bytes], room: _Room) -> None:
+    """Read the body as it comes. Raises Problem if it is too large or stops half-way, ClientDisconnect."""
+    pieces = request.stream()
     try:
         while True:
             async with asyncio.timeout(_SECONDS):
                 piece = await anext(pieces, None)
             if piece is None:
                 break
-            size += len(piece)
-            if size > most:
-                raise Problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("this is larger than {most} MB").format(most=most // 2**20)
-                )
-            await run_in_threadpool(body.write, piece) if most > MOST_BATCH else body.write(piece)
+            room.take(len(piece))
+            await run_in_threadpool(body.write, piece) if room.most > MOST_BATCH else body.write(piece)
     except TimeoutError:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the body stopped half-way") from None
     body.seek(0)
 
 
 def _answer(work: _Work, request: Request, body: IO[bytes]) -> Response:
-    """Do the work in the language of the page, or say in a sentence why not."""
-    desk = find_desk(request.path_params["token"])
-    with use_language(desk.language if desk else "en"):
-        if desk is None:
-            return problem_response(HTTPStatus.GONE, _("This page was idle for too long; reload it."))
-        if not desk.allowed:
-            return problem_response(
-                HTTPStatus.FORBIDDEN, _("Only the owner can do that. Visitors look and try; nothing was changed.")
-            )
-        try:
-            return work(desk, request, body)
-        except (VitrineError, zipfile.BadZipFile) as error:
-            return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except (KeyError, TypeError, ValueError) as error:
-            return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{type(error).__name__}: {error}")
+    """Do the work, or say in a sentence why not."""
+    desk = _allowed_desk(request)  # asked again: somebody may have signed out while the body came
+    try:
+        return work(desk, request, body)
+    except VitrineError as error:
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{type(error).__name__}: {error}")
 
 
 def _state(desk: Desk, request: Request, body: IO[bytes]) -> Response:

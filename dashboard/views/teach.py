@@ -24,6 +24,8 @@ WIDE = "<style>.stMainBlockContainer { max-width: 1320px; }</style>"  # three pa
 @st.fragment(run_every=LIVE_SECONDS)
 def show_parts(token: str, desk: Desk) -> None:
     """Draw classes, learning and trying side by side, again and again without the rest of the page."""
+    if not desk.allowed:  # signed out since the page was drawn
+        st.rerun(scope="app")
     lesson, desk.seen = desk.lesson, monotonic()
     try:
         lesson.watch()

@@ -91,9 +91,7 @@ def make_plan(task: Task, folder: Path) -> Plan:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write_plan(task, path)
-        with pq.ParquetFile(path) as file:
-            held = Task(**json.loads(file.schema_arrow.metadata[_KEY]))
-            plan = Plan(held, folder, file.metadata.num_rows, file.num_row_groups)
+        held, plan = _read_plan(path)
     except OSError as error:
         raise BatchError(
             _("{folder} cannot be used for answers: {reason}").format(folder=folder, reason=error.strerror or error)
@@ -106,6 +104,18 @@ def make_plan(task: Task, folder: Path) -> Plan:
             )
         )
     return plan
+
+
+def _read_plan(path: Path) -> tuple[Task, Plan]:
+    """Read a plan. Raises BatchError for a file that is none, OSError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            held = Task(**json.loads(file.schema_arrow.metadata[_KEY]))
+            return held, Plan(held, path.parent, file.metadata.num_rows, file.num_row_groups)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BatchError(
+            _("{path} is damaged or from another program; remove it, or take another folder").format(path=path)
+        ) from error
 
 
 def _write_plan(task: Task, path: Path) -> None:

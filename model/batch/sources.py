@@ -116,7 +116,7 @@ def _listed(source: str) -> Iterator[str]:
         with _open(source) as file:
             for name in _READERS[PurePosixPath(source).suffix.lower()](file):
                 yield name if is_address(name) or Path(name).is_absolute() else f"{beside}/{name}"
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise SourceError(
             _("{source} is not read as a list of files: {reason}").format(source=source, reason=reason)

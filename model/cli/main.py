@@ -76,7 +76,8 @@ def predict(
     except BrokenPipeError:
         raise  # whoever reads what is printed has seen enough, such as `head`
     except OSError as error:
-        fail(f"{output} cannot be written: {error.strerror or error}")
+        what = f"{output} cannot be written" if output else "this cannot be read or written"
+        fail(f"{what}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
     is_saved = _save_plot(plotted, answered, top_k or _PLOT_TOP_K, plot) if plot else True
     if not is_saved or is_stopped or failed:
         raise typer.Exit(1)

@@ -97,8 +97,15 @@ def _renamed(prediction: Prediction, names: Names, log: Log) -> Prediction:
     scores = sorted(prediction.scores, key=lambda score: score.index)
     labels = rename_classes([score.label for score in scores], names, log)
     by_index = {score.index: label for score, label in zip(scores, labels, strict=True)}
-    changed = [ClassScore(by_index[score.index], score.index, score.probability) for score in prediction.scores]
-    return dataclasses.replace(prediction, scores=tuple(changed))
+
+    def renamed(score: ClassScore) -> ClassScore:
+        return dataclasses.replace(score, label=by_index.get(score.index, score.label))
+
+    return dataclasses.replace(
+        prediction,
+        scores=tuple(map(renamed, prediction.scores)),
+        prediction_set=tuple(map(renamed, prediction.prediction_set)),
+    )
 
 
 def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:

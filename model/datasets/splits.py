@@ -31,6 +31,13 @@ def utf8_name(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
+def draw_images(images: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many images, in their order: pictures of folders come class by class, so not the first ones."""
+    if len(images) <= most:
+        return images
+    return images[np.sort(np.random.default_rng(0).permutation(len(images))[:most])]
+
+
 @dataclass(frozen=True)
 class BrokenPicture:
     """A picture file that cannot be read, and the reason."""

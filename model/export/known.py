@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,10 +14,10 @@ import numpy as np
 from model.common.errors import BundleError, UnsafeModelError
 from model.common.files import atomic_folder, write_atomic
 from model.datasets.image_folder import read_picture
-from model.datasets.loader import load_dataset
-from model.datasets.splits import DataError
+from model.datasets.splits import DataError, draw_images
 from model.evaluation.separation import Separation, separate
 from model.export.feature_output import add_feature_output
+from model.export.held_out import load_as_trained
 from model.i18n.translations import gettext as _
 from model.images.decoder import InvalidImage
 from model.images.image_files import picture_paths
@@ -71,15 +72,16 @@ def fit_known(folder: Path, train: np.ndarray, held_out: np.ndarray) -> Card:
     if len(held_out) < MIN_HELD_OUT or not len(train):
         return card
     best, *others = _suitable_methods(card)
+    held_out = draw_images(held_out, _MAX_HELD_OUT)
     before = {name: (folder / name).read_bytes() for name in (INT8_FILE,) if name in card.files}
     try:
-        return _fit_method(folder, card, best, train, held_out[:_MAX_HELD_OUT])
+        return _fit_method(folder, card, best, train, held_out)
     except (UnsafeModelError, BundleError):  # its features are not available
         if not others:
             raise
     for name, content in before.items():
         write_atomic(folder / name, content)
-    return _fit_method(folder, card, others[0], train, held_out[:_MAX_HELD_OUT])
+    return _fit_method(folder, card, others[0], train, held_out)
 
 
 def _suitable_methods(card: Card) -> tuple[str, ...]:
@@ -168,16 +170,20 @@ def encode_bank(rows: np.ndarray, center: np.ndarray) -> bytes:
 
 
 def fit_bundle(
-    name: str, data: Path | None, validation: float, other: Path | None = None
+    name: str,
+    data: Path,
+    validation: float | None = None,
+    other: Path | None = None,
+    log: Callable[[str], object] = lambda sentence: None,
 ) -> tuple[Card, dict[str, Separation]]:
     """Fit an existing bundle, a stored one too, on a data set.
 
     Args:
         name: The bundle's name.
-        data: The data folder; None for CIFAR-10.
-        validation: The share of training pictures that the training held back, for data without validation
-            pictures.
+        data: The data folder.
+        validation: As for `load_as_trained`.
         other: A folder of pictures of none of the classes, to measure on.
+        log: As for `load_as_trained`.
 
     Returns:
         The card; and how well each method tells the pictures of `other` from held-out ones, by method.
@@ -189,7 +195,7 @@ def fit_bundle(
     folder = find_own_bundle(name)
     card = read_card(folder)
     unknown_images = _read_unknown_images(other, card.input_shape) if other else None
-    dataset = load_dataset(data, card.input_shape, validation=validation, test=0.1)
+    dataset = load_as_trained(card.name, data, card.input_shape, validation, log)
     held_out = dataset.validation.images
     if len(held_out) < MIN_HELD_OUT:
         raise DataError(
@@ -203,7 +209,11 @@ def fit_bundle(
         for file in (CARD_FILE, *card.files):
             shutil.copy(folder / file, making)
         fitted = fit_known(making, dataset.train.images, held_out)
-        figures = {} if unknown_images is None else _compare_methods(making, held_out[:_MAX_HELD_OUT], unknown_images)
+        figures = (
+            {}
+            if unknown_images is None
+            else _compare_methods(making, draw_images(held_out, _MAX_HELD_OUT), unknown_images)
+        )
         save_fitted(folder, making, fitted)
     return fitted, figures
 

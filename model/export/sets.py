@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from model.datasets.loader import load_dataset
 from model.datasets.splits import DataError, Dataset, Split
 from model.datasets.test_set import match_labels
 from model.evaluation.conformal import fit_thresholds, least_pictures, measure_sets
 from model.evaluation.scores import named_test_sets
+from model.export.held_out import load_as_trained
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, engines_of
 from model.registry.card import KNOWN_FILE, Card, SetRule, read_card, write_card
@@ -56,13 +57,19 @@ def _of_network(split: Split, dataset: Dataset, card: Card) -> Split:
     return dataclasses.replace(split, labels=match_labels(split.labels, dataset.classes, card.classes))
 
 
-def fit_bundle_sets(name: str, data: Path | None, validation: float) -> Card:
+def fit_bundle_sets(
+    name: str,
+    data: Path,
+    validation: float | None = None,
+    log: Callable[[str], object] = lambda sentence: None,
+) -> Card:
     """Fit the prediction sets of an existing bundle, a stored one too, on a data set, and return its card.
 
     Args:
         name: The bundle's name or folder.
-        data: The data folder; None for CIFAR-10.
-        validation: The share of training pictures that the training held back, for data without validation pictures.
+        data: The data folder.
+        validation: As for `load_as_trained`.
+        log: As for `load_as_trained`.
 
     Raises:
         BundleError: The bundle cannot be used, or ships.
@@ -70,7 +77,7 @@ def fit_bundle_sets(name: str, data: Path | None, validation: float) -> Card:
     """
     folder = find_own_bundle(name)
     card = read_card(folder)
-    dataset = load_dataset(data, card.input_shape, validation=validation, test=0.1)
+    dataset = load_as_trained(card.name, data, card.input_shape, validation, log)
     fitted = fit_sets(folder, dataset)
     if fitted.sets is None:
         raise DataError(

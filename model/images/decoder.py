@@ -238,6 +238,11 @@ def _check_pixels(image: Image.Image) -> None:
         )
 
 
+def format_by_signature(content: bytes) -> str:
+    """Return the name of the supported format that a file's first bytes are of, empty for none."""
+    return next((name for name, beginning in _SIGNATURES if beginning.match(content)), "")
+
+
 def _describe_content(content: bytes) -> str:
     """Describe what the file is instead of a picture, as a clause for an error message."""
     head = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -248,9 +253,8 @@ def _describe_content(content: bytes) -> str:
             return _("it starts like {name}").format(name=_(name))
     if _VIDEO_SIGNATURE.match(content):
         return _("it starts like {name}").format(name=_("a video"))
-    for name, beginning in _SIGNATURES:
-        if beginning.match(content):
-            return _("it starts as {name} pictures do, but is damaged or cut off").format(name=name)
+    if name := format_by_signature(content):
+        return _("it starts as {name} pictures do, but is damaged or cut off").format(name=name)
     if b"\0" in content[:4096]:
         return _("its content is of no known kind")
     try:

@@ -118,7 +118,7 @@ def _parse_answer(content: bytes, url: str) -> Prediction:
         model, engine, note = (str(answer.get(name, ""))[:500] for name in ("model", "engine", "note"))
         prediction = Prediction(ordered, model, float(answer.get("milliseconds", 0.0)), engine, note)
         return replace(prediction, **_parse_known(answer))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise ServerError(f"{url} does not answer like Vitrine: is another program running there?") from None
 
 

@@ -173,7 +173,11 @@ def read_card(folder: Path) -> Card:
         raise BundleError(
             _("{folder} is not a bundle: it has no {card_file}").format(folder=folder, card_file=CARD_FILE)
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise BundleError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error)
+        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BundleError(_("{path} is not a card of this version: {error}").format(path=path, error=error)) from error
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.common.errors import BundleError
+from model.common.files import atomic_file
 from training.cli.arguments import fail
 from training.projects.archive import write_zip
 from training.projects.schema import ProjectError
@@ -16,7 +17,6 @@ from training.projects.shelf import (
     list_projects,
     open_project,
     remove_project,
-    rename_project,
     restore_project,
 )
 
@@ -40,8 +40,10 @@ def show(context: typer.Context) -> None:
 @app.command("rename")
 def rename(name: NameArgument, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
     """Give a project another name. Its network keeps the old one."""
+    from training.teach.bundle import rename_with_networks
+
     try:
-        rename_project(name, new)
+        rename_with_networks(name, new)
     except (ProjectError, BundleError) as error:
         raise fail(error) from None
 
@@ -77,7 +79,9 @@ def export(name: NameArgument, file: Annotated[Path, typer.Argument(help="The ZI
     try:
         if file.exists():
             raise ProjectError(f"{file} exists already; name another file or remove it")
-        write_zip(open_project(name), file)
+        project = open_project(name)
+        with atomic_file(file) as whole:
+            write_zip(project, whole)
     except (ProjectError, BundleError, OSError) as error:
         raise fail(error) from None
     typer.echo(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -13,7 +13,7 @@ import numpy as np
 
 from model.common.files import write_atomic
 from model.common.stderr_filter import quiet
-from model.datasets.splits import Dataset
+from model.datasets.splits import Dataset, draw_images
 from model.i18n.translations import gettext as _
 from model.networks.architectures import ARCHITECTURES, build_model
 from training.engine.batches import TrainingBatches
@@ -89,7 +89,7 @@ def fit(
         network, trained = starting_network(recipe, dataset, policy)
     if recipe.prior.known:  # checked now, not after hours of training
         check_prior(network, dataset.classes)
-    others = read_others(recipe, _without_old_answers(network, recipe))
+    others = read_others(recipe, _without_old_answers(network, recipe), dataset.classes)
     run.mkdir(parents=True, exist_ok=True)
     with claim_run(run):
         record_data(run, origin, dataset, resume)
@@ -142,7 +142,7 @@ def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> tuple[ker
         keras.config.set_dtype_policy("float32")
     prepare = ARCHITECTURES[recipe.model.architecture].prepare
     if prepare is not None:
-        prepare(network, dataset.train.images[:_WHITENING_IMAGES])
+        prepare(network, draw_images(dataset.train.images, _WHITENING_IMAGES))
     return network, trained
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from model.common.errors import BundleError
+from model.common.errors import BundleError, UnsafeModelError
+from model.common.text import shorten_list
 from model.i18n.translations import gettext as _
 from model.inference.classifier import read_network
 from model.registry.card import KERAS_FILE, read_card
@@ -22,29 +23,30 @@ from training.recipes.recipe import Recipe
 LayerWeights = dict[str, list[np.ndarray]]  # the weights of each layer, by its name
 
 
-def read_others(recipe: Recipe, network: keras.Model) -> list[LayerWeights]:
+def read_others(recipe: Recipe, network: keras.Model, classes: tuple[str, ...]) -> list[LayerWeights]:
     """Read the networks that `fine_tuning.average` names, before the training that they join.
 
     Args:
         recipe: The recipe.
         network: The network that is trained.
+        classes: Its classes.
 
     Returns:
         The weights of the layers that they share with the network. Those of the logits are as they were before their
             calibration.
 
     Raises:
-        TrainingError: There is no such network, or it has other layers.
+        TrainingError: There is no such network, or it has other layers or classes.
     """
-    return [_read(name, network) for name in recipe.fine_tuning.average]
+    return [_read(name, network, classes) for name in recipe.fine_tuning.average]
 
 
-def _read(name: str, network: keras.Model) -> LayerWeights:
+def _read(name: str, network: keras.Model, classes: tuple[str, ...]) -> LayerWeights:
     try:
         folder = find_bundle(name)
         card = read_card(folder)
         other = read_network(check_file(folder, card, KERAS_FILE), card.outputs)
-    except BundleError as error:
+    except (BundleError, UnsafeModelError) as error:
         raise TrainingError(
             _("fine_tuning.average: {error}; train that network first, or leave the list empty").format(error=error)
         ) from None
@@ -59,6 +61,12 @@ def _read(name: str, network: keras.Model) -> LayerWeights:
                     "the same backbone, head and classes"
                 ).format(name=name, layer=layer.name)
             )
+    if card.classes != classes:
+        raise TrainingError(
+            _(
+                "fine_tuning.average: the classes of {name!r} are {found}, in this order; those of the data {classes}"
+            ).format(name=name, found=shorten_list(card.classes), classes=shorten_list(classes))
+        )
     if LOGITS in found and ADAPTIVE_LAYER not in layers:  # calibration divided them
         found[LOGITS] = [weight * card.temperature for weight in found[LOGITS]]
     return found

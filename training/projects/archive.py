@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from model.datasets.image_folder import class_folders
 from model.i18n.translations import gettext as _
-from model.images.decoder import MAX_BYTES
-from model.images.image_files import is_hidden, is_picture, picture_paths
+from model.images.decoder import MAX_BYTES, format_by_signature
+from model.images.image_files import SUFFIXES, is_hidden, is_picture, picture_paths
 from training.projects.project import MOST_PICTURES, Outcome, Project, check_class_name
 from training.projects.schema import ProjectError
 
 _SETTINGS = "vitrine-project.json"  # the settings, and the classes in their order, empty ones too
 KEPT_SETTINGS = ("careful",)
 _MOST_SETTINGS = 2**20  # bytes
+# What zipfile raises for a damaged, encrypted or unusual archive.
+_DAMAGED = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError),
+    *(zlib.error, lzma.LZMAError, UnicodeDecodeError),
+)
 OnOutcome = Callable[[str, Outcome], object]
 
 
@@ -58,7 +65,7 @@ def add_class_folder(
     paths = picture_paths(folder) if folder.is_dir() else []
     if not paths:
         raise ProjectError(_("{folder} holds no pictures").format(folder=folder))
-    return project.add(label, ((path.name, path.read_bytes()) for path in paths), on_outcome)
+    return project.add(label, ((path.name, path) for path in paths), on_outcome)
 
 
 def add_zip(
@@ -86,7 +93,7 @@ def add_zip(
 
                 outcomes += project.add(label, _read_entries(archive, entries), tell)
             return outcomes
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except _DAMAGED as error:
         raise ProjectError(_("this ZIP file cannot be read: {reason}").format(reason=error)) from error
 
 
@@ -95,7 +102,13 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
     found = []
     for entry in archive.infolist():
         parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-        if not entry.is_dir() and is_picture(parts[-1]) and not any(map(is_hidden, parts)) and ".." not in parts:
+        if (
+            parts
+            and not entry.is_dir()
+            and is_picture(parts[-1])
+            and not any(map(is_hidden, parts))
+            and ".." not in parts
+        ):
             found.append((parts, entry))
     if len(found) > MOST_PICTURES:
         raise ProjectError(
@@ -123,8 +136,8 @@ def _read_settings(project: Project, archive: zipfile.ZipFile) -> None:
     try:
         kept = json.loads(archive.read(entry))
         labels = [check_class_name(str(name)) for name in kept["classes"]]
-        settings = {key: str(kept["settings"][key]) for key in KEPT_SETTINGS if key in kept["settings"]}
-    except (ValueError, KeyError, TypeError) as error:
+        settings = {key: str(float(kept["settings"][key])) for key in KEPT_SETTINGS if key in kept["settings"]}
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ProjectError(
             _("{file} in this ZIP file cannot be read: {reason}").format(file=_SETTINGS, reason=error)
         ) from error
@@ -148,10 +161,13 @@ def write_zip(project: Project, file: Path | IO[bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
         archive.writestr(_SETTINGS, json.dumps(about, ensure_ascii=False, indent=2))
         for picture in project.pictures():
-            archive.writestr(f"{picture.label}/{_file_name(picture.id, picture.name)}", project.content(picture.sha256))
+            content = project.content(picture.sha256)
+            archive.writestr(f"{picture.label}/{_file_name(picture.id, picture.name, content)}", content)
 
 
-def _file_name(number: int, name: str) -> str:
-    """Return a file name that no other picture has and that every system accepts."""
+def _file_name(number: int, name: str, content: bytes) -> str:
+    """Return a file name that no other picture has, that every system accepts, and that reads as a picture's."""
     stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
+    if suffix not in SUFFIXES:  # a camera's or the clipboard's picture has no file name
+        stem, suffix = name, f".{(format_by_signature(content) or 'png').lower()}"
     return f"{number:05d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', stem)[:60].strip('.-') or 'picture'}{suffix}"

@@ -57,6 +57,11 @@ def grow(connection: sqlite3.Connection) -> None:
     write_setting(connection, "revision", str(int(read_setting(connection, "revision", "0")) + 1))
 
 
+def has_row(connection: sqlite3.Connection, table: str, number: int) -> bool:
+    """Return whether a table has the row of this number."""
+    return connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (number,)).fetchone() is not None
+
+
 def class_id(connection: sqlite3.Connection, name: str) -> int | None:
     """Return the number of a class, or None."""
     row = connection.execute("SELECT id FROM classes WHERE name = ?", (name,)).fetchone()

@@ -16,11 +16,13 @@ from model.common.text import printable
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.decoder import InvalidImage
+from model.images.picture_bytes import read_file
 from training.projects.changes import (
     begin_change,
     class_id,
     describe_change,
     grow,
+    has_row,
     known_class,
     make_class,
     move_picture,
@@ -72,6 +74,32 @@ class Outcome:
     name: str
     status: str
     reason: str = ""
+
+
+@dataclass
+class _Adding:
+    """Pictures that are being added to a class, while others may change the project.
+
+    Attributes:
+        label: What the class was called at first.
+        number: The class; None until it is there.
+        change: The change of all pictures that are added; 0 until one is.
+    """
+
+    label: str
+    number: int | None = None
+    change: int = 0
+
+    def look_again(self, connection: sqlite3.Connection) -> None:
+        """Find the class, which may have another name by now.
+
+        If it or the change is gone, the rest of the pictures are a new change, so that each can be undone in its turn.
+        """
+        if not has_row(connection, "changes", self.change):
+            self.change = 0
+        if self.number is not None and not has_row(connection, "classes", self.number):
+            self.number, self.change = None, 0
+        self.number = self.number or class_id(connection, self.label)
 
 
 class Project:
@@ -231,14 +259,14 @@ class Project:
     def add(
         self,
         label: str,
-        files: Iterable[tuple[str, bytes]],
+        files: Iterable[tuple[str, bytes | Path]],
         on_outcome: Callable[[Outcome], object] = lambda outcome: None,
     ) -> list[Outcome]:
         """Add pictures to a class, which is made with the first; each is kept before the next is looked at.
 
         Args:
             label: The name of the class.
-            files: Names and bytes, taken one after another, so that a generator may read them as they are needed.
+            files: Names with bytes, or with the file that has them; taken one after another, as they are needed.
             on_outcome: Called with each outcome as soon as it is there, for progress.
 
         Returns:
@@ -247,30 +275,28 @@ class Project:
         Raises:
             ProjectError: The class cannot have that name, or the project is gone.
         """
-        label, outcomes, change = check_class_name(label), list[Outcome](), 0
+        outcomes, adding = list[Outcome](), _Adding(check_class_name(label))
         with self._connected() as connection:  # one for all: the last to close has to empty the log
             for name, examined in _examined(files):
                 if isinstance(examined, str):
                     outcome = Outcome(name, REFUSED, examined)
                 else:
-                    outcome, change = self._keep(connection, label, name, examined, change)
+                    outcome = self._keep(connection, adding, name, examined)
                 outcomes.append(outcome)
                 on_outcome(outcome)
         return outcomes
 
-    def _keep(
-        self, connection: sqlite3.Connection, label: str, name: str, examined: Examined, change: int
-    ) -> tuple[Outcome, int]:
-        """Keep a picture; returns what happened, and the change of all that are added: 0 until one is."""
+    def _keep(self, connection: sqlite3.Connection, adding: _Adding, name: str, examined: Examined) -> Outcome:
+        """Keep a picture in the class that is added to, and say what happened."""
         with self.lock, transaction(connection, writes=True):
-            number = class_id(connection, label)
+            adding.look_again(connection)
             there = "SELECT 1 FROM pictures WHERE sha256 = ? AND class = ?"
-            if connection.execute(there, (examined.sha256, number)).fetchone():
-                return Outcome(name, KNOWN), change
+            if connection.execute(there, (examined.sha256, adding.number)).fetchone():
+                return Outcome(name, KNOWN)
             if full := self._why_full(connection, len(examined.content)):
-                return Outcome(name, REFUSED, full), change
-            change = change or begin_change(connection, "added", label=label)
-            number = number or make_class(connection, label, change)
+                return Outcome(name, REFUSED, full)
+            change = adding.change = adding.change or begin_change(connection, "added", label=adding.label)
+            number = adding.number = adding.number or make_class(connection, adding.label, change)
             row = (examined.sha256, examined.side, examined.brightness, examined.sharpness, examined.likeness)
             connection.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?, ?)", row)
             blobs = (examined.sha256, examined.thumbnail, examined.content)
@@ -282,7 +308,7 @@ class Project:
                 "INSERT INTO undo (change, kind, row) VALUES (?, 'pictures', ?)", (change, made.lastrowid)
             )
             grow(connection)
-        return Outcome(name, ADDED), change
+        return Outcome(name, ADDED)
 
     def _why_full(self, connection: sqlite3.Connection, size: int) -> str:
         count = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
@@ -344,12 +370,12 @@ def check_class_name(name: str) -> str:
     return name
 
 
-def _examined(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Examined | str]]:
+def _examined(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[tuple[str, Examined | str]]:
     """Decode and measure files, a few of them ahead on other threads; yield their names with that or what is wrong."""
 
-    def look(content: bytes) -> Examined | str:
+    def look(content: bytes | Path) -> Examined | str:
         try:
-            return examine(content)
+            return examine(read_file(content) if isinstance(content, Path) else content)
         except InvalidImage as error:
             return str(error)
 

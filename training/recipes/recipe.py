@@ -305,6 +305,13 @@ def check_consistency(recipe: Recipe) -> None:
                 numbers=list(recipe.prior.known)
             )
         )
+    if recipe.prior.known and recipe.calibration == "adaptive":
+        raise RecipeError(
+            _(
+                "prior.known and calibration=adaptive do not go together: the prior has a temperature of its own; set "
+                "calibration=temperature"
+            )
+        )
     quality = recipe.augmentation.jpeg_quality
     if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:
         raise RecipeError(

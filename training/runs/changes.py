@@ -27,8 +27,7 @@ def remove_run(name: str) -> Path:
     if read_run(folder).status == "running":
         raise RunError(_("the run {name!r} is still going on; stop it first").format(name=name))
     trash = home() / "trash" / f"{name}-{time.time_ns()}"
-    trash.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(folder, trash)
+    _move(folder, trash)
     _empty_trash(trash.parent)
     return trash
 
@@ -47,9 +46,7 @@ def _empty_trash(trash: Path) -> None:
 def restore_run(trash: Path, name: str) -> None:
     """Undo `remove_run`; raise RunError if the name is taken again."""
     own = (home() / "bundles" / name).exists()  # else a model of that name was stored meanwhile
-    check_unused_name(name, network=name if own else "")
-    own_runs_folder().mkdir(parents=True, exist_ok=True)
-    os.replace(trash, own_runs_folder() / name)
+    _move(trash, own_runs_folder() / check_unused_name(name, network=name if own else ""))
 
 
 def rename_run(name: str, new: str) -> None:
@@ -63,4 +60,15 @@ def rename_run(name: str, new: str) -> None:
     run = read_run(folder)
     if run.status == "running":
         raise RunError(_("the run {name!r} is still going on; rename it when it has ended").format(name=name))
-    os.replace(folder, own_runs_folder() / check_unused_name(new, network=str(run.metrics.get("model", ""))))
+    _move(folder, own_runs_folder() / check_unused_name(new, network=str(run.metrics.get("model", ""))))
+
+
+def _move(folder: Path, target: Path) -> None:
+    """Move a run's folder. Raises RunError if the disk refuses."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(folder, target)
+    except OSError as error:  # such as what a run that failed at its start has left there
+        raise RunError(
+            _("{folder} cannot become {target}: {reason}").format(folder=folder, target=target, reason=error.strerror)
+        ) from error

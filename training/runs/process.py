@@ -70,12 +70,18 @@ def stop_run(folder: Path) -> None:
     if process is None:
         raise RunError(_("the run {name!r} has no process on this machine to stop").format(name=folder.name))
     hard = is_stopping(folder)
-    with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+    try:
         if hard:
             process.kill()
             return
         write_json(folder / PROCESS, read_json(folder / PROCESS) | {"stopping": True})
         process.send_signal(signal.SIGTERM)
+    except psutil.NoSuchProcess:
+        return  # it has just ended by itself
+    except (psutil.AccessDenied, OSError) as error:
+        raise RunError(
+            _("the run {name!r} cannot be stopped: {reason}").format(name=folder.name, reason=error)
+        ) from None
 
 
 @contextmanager

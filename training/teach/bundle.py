@@ -23,9 +23,11 @@ from model.export.known import check_same_features, encode_bank
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
 from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, KNOWN_FILE, Card, check_name, read_card, write_card
+from model.registry.locations import own_folders
 from model.registry.resolution import bundle_folders
 from model.signature.rows import FEATURES, PROBABILITIES
 from training.projects.project import Project
+from training.projects.shelf import rename_project
 from training.teach.backbone import SIZE, Backbone
 from training.teach.features import read_pixels
 from training.teach.learn import Taught, TeachError
@@ -53,7 +55,7 @@ def check_model_name(project: Project, name: str) -> str:
     """
     check_name(name)
     folder = bundle_folders().get(name)
-    own = folder is not None and folder.parent == home() / "bundles" and _is_of(read_card(folder), project)
+    own = folder in networks_of(project.name)
     if name == "default" or (home() / "runs" / name).exists() or (folder is not None and not own):
         raise TeachError(
             _("there is a model or a run {name!r} already; choose another name for the network").format(name=name)
@@ -61,8 +63,31 @@ def check_model_name(project: Project, name: str) -> str:
     return name
 
 
-def _is_of(card: Card, project: Project) -> bool:
-    return card.recipe == RECIPE and card.dataset == project.name
+def networks_of(project: str) -> list[Path]:
+    """Return the folders of the networks that were made of the project of this name."""
+    own = home() / "bundles"
+    return [folder for folder in own_folders().values() if folder.parent == own and _is_of(folder, project)]
+
+
+def _is_of(folder: Path, project: str) -> bool:
+    try:
+        card = read_card(folder)
+    except BundleError:  # whoever uses that network is told
+        return False
+    return card.recipe == RECIPE and card.dataset == project
+
+
+def rename_with_networks(old: str, new: str) -> Project:
+    """Give a project another name, which the cards of its networks say from then on.
+
+    Raises:
+        ProjectError: The name is taken, or the disk refuses.
+        BundleError: It cannot be a name.
+    """
+    renamed = rename_project(old, new)
+    for folder in networks_of(old):
+        write_card(folder, dataclasses.replace(read_card(folder), dataset=new))
+    return renamed
 
 
 def keep_model(

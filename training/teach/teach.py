@@ -52,8 +52,15 @@ def teach(
 
 
 def careful_of(project: Project) -> float:
-    """Return how careful a project is with calling pictures unknown: the share of its own that must not be."""
-    return float(project.setting(_CAREFUL, str(CAREFUL)))
+    """Return how careful a project is with calling pictures unknown: the share of its own that must not be.
+
+    A setting that came with a file and cannot be one counts as the usual share.
+    """
+    try:
+        careful = float(project.setting(_CAREFUL, str(CAREFUL)))
+    except ValueError:
+        return CAREFUL
+    return careful if LEAST_CAREFUL <= careful <= MOST_CAREFUL else CAREFUL
 
 
 def set_careful(project: Project, careful: float) -> None:

@@ -211,6 +211,49 @@ def test_bodies_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.status_code == 413 and "MB" in answer.json()["error"]
 
 
+def test_nothing_is_read_of_whoever_has_no_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*_given: object) -> None:
+        raise AssertionError("the body was read")
+
+    monkeypatch.setattr(routes, "_read", read)
+    assert client("x" * 32).post("zip", content=b"x").status_code == 410
+
+
+def test_visitors_may_send_as_much_as_is_kept_of_theirs_and_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser = client(open_in_memory(Visitor(REMOTE)))
+    monkeypatch.setattr(routes, "MOST_IN_MEMORY", 100)
+    answer = browser.post("zip", content=b"x" * 101)
+    assert answer.status_code == 413
+    monkeypatch.setattr(routes, "MOST_HELD", 50)
+    answer = browser.post("zip", content=b"x" * 60)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] and "try again" in answer.json()["error"]
+    assert browser.post("zip", content=b"x" * 40).status_code == 422  # no ZIP file, but there was room for it
+    assert routes._Room.held == 0
+
+
+def test_a_sentence_about_the_size_is_in_the_reader_s_language() -> None:
+    token = stored()
+    desk = find_desk(token)
+    assert desk is not None
+    desk.language = "pt"
+    answer = client(token).post("change", content=b"x" * (routes._MOST_CHANGE + 1))
+    assert answer.json()["error"] == "isto é maior que 0,1 MB"
+
+
+def test_a_renamed_project_stays_open_under_the_same_token() -> None:
+    token = stored()
+    browser = client(token)
+    fill(browser, 1)
+    path = str(shelf.open_project("shapes").path)
+    desks.follow_project(path, shelf.rename_project("shapes", "forms"))
+    assert lesson_of(token).project.name == "forms"
+    answer = browser.post("change", json={"do": "add class", "name": "more"})
+    assert [entry["name"] for entry in answer.json()["classes"]] == [*SHAPES, "more"]
+    assert open_stored(Visitor(LOCAL), "forms") and len(desks._lessons) == 1
+
+
 def test_visitors_teach_in_memory_and_the_idlest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = [open_in_memory(Visitor(REMOTE)) for _count in range(desks.MOST_VISITORS)]
     assert lesson_of(tokens[0]).project.in_memory

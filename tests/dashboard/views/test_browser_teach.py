@@ -21,7 +21,7 @@ from tests.dashboard.browser_page import PATIENCE, open_page, wait_until_at_rest
 from tests.server_log import without_traceback
 from tests.training.teach.taught import scene
 from training.projects.schema import ProjectError
-from training.projects.shelf import open_project, remove_project
+from training.projects.shelf import create_project, open_project, remove_project
 
 # Ctrl+V with a picture, which no browser lets a test put onto the clipboard.
 PASTE = """async () => {
@@ -69,6 +69,21 @@ SLOW_LINE = """() => {
   window.fetch = async (address, ...more) => {
     if (String(address).includes("pictures?")) await new Promise((done) => setTimeout(done, 700))
     return quick(address, ...more)
+  }
+}"""
+
+
+LATE_ANSWER = """() => {
+  const quick = window.fetch
+  let first = true
+  window.fetch = async (address, ...more) => {
+    const answer = await quick(address, ...more)
+    if (first && String(address).endsWith("/ask")) {
+      first = false
+      await new Promise((done) => setTimeout(done, 3000))
+      document.body.dataset.late = "here"
+    }
+    return answer
   }
 }"""
 
@@ -126,6 +141,14 @@ def test_three_classes_are_taught_asked_and_filmed(filming: Page, server: Server
     expect(page.locator(".headline")).to_have_text("Stripes")
     expect(page.locator(".near li").first).to_have_text("stripes")
 
+    page.evaluate(LATE_ANSWER)
+    for name in ("circle", "square"):  # the answer about the circle comes last, and is not the square's
+        page.locator(".tryout input[type=file]").set_input_files(str(pictures / f"{name}.jpg"))
+    expect(page.locator(".headline")).to_have_text("Square")
+    page.locator("body[data-late]").wait_for(state="attached")
+    page.wait_for_timeout(300)
+    expect(page.locator(".headline")).to_have_text("Square")
+
     page.get_by_role("button", name="Live camera").click()
     page.locator(".rate:not(:empty)").wait_for()
     expect(page.locator(".headline")).to_have_text("Circle")
@@ -174,6 +197,39 @@ def test_a_class_is_renamed_and_its_pictures_are_moved_by_hand(page: Page, serve
     card_of(page, "square").hover()
     page.evaluate(PASTE)  # goes to the class below the mouse
     assert_classes(page, {"circle": 2, "square": 2})
+
+
+@pytest.mark.usefixtures("no_project_left")
+def test_pictures_go_to_the_project_and_class_that_they_were_dropped_on(
+    page: Page, server: Server, pictures: Path, tmp_path: Path
+) -> None:
+    files = []
+    for number in range(40):
+        files.append(tmp_path / f"{number}.png")
+        scene("circle", number).resize((64, 64)).save(files[-1])
+    open_page(page, server, "/teach?lang=en")
+    create_project("other")
+    try:
+        open_page(page, server, "/teach?lang=en&project=my-classes")
+        page.evaluate(SLOW_LINE)
+        add_class(page, "round", files[:30])
+        page.get_by_role("button", name="Rename round").click()
+        page.get_by_role("textbox", name="Rename round").fill("circle")
+        page.get_by_role("textbox", name="Rename round").press("Enter")  # while the rest is on its way
+        assert_classes(page, {"circle": 30})
+        card_of(page, "circle").locator("input[type=file]").set_input_files([str(path) for path in files])
+        expect(card_of(page, "circle").locator(".line")).to_contain_text("of 40")
+        page.get_by_role("combobox", name="Project").click()
+        page.get_by_role("option", name="other").click()
+        expect(page.locator(".empty")).to_be_visible()
+        deadline = time.monotonic() + PATIENCE / 1000
+        while len(open_project("my-classes").pictures()) < 40:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert open_project("other").classes() == []
+        expect(page.locator(".card")).to_have_count(0)
+    finally:
+        remove_project("other")
 
 
 def test_a_kept_network_answers_everywhere_and_its_project_opens_again_after_a_kill(

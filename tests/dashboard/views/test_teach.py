@@ -166,10 +166,10 @@ def test_what_was_learnt_becomes_a_model_and_is_taught_again_under_its_name(monk
     monkeypatch.setattr(keeping, "keep_model", keep)
     project = shapes()
     test = learnt(visit_page("teach"))
-    test.text_input(key="teach-keep-name").set_value("fast")
+    test.text_input(key="teach-keep-name-shapes").set_value("fast")
     test.button(key="teach-keep-do").click().run()
     assert "choose another name" in test.error[0].value
-    test.text_input(key="teach-keep-name").set_value("shapes")
+    test.text_input(key="teach-keep-name-shapes").set_value("shapes")
     test.button(key="teach-keep-do").click()
     made(test.run())
     assert names == [("shapes", project.revision)]

@@ -22,6 +22,7 @@ from training.engine.weight_averaging import average_with, read_others
 from training.recipes.recipe import FineTuningSettings, ModelSettings, Recipe
 
 IMAGES = draw_images(8, 32)
+CLASSES = card_of(InputShape(32, 32)).classes
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_the_average_is_that_of_weights_and_of_logits_before_their_calibration(b
     logits.set_weights([weight / 0.5 for weight in logits.get_weights()])  # as calibration leaves them
     other.save(tmp_path / "model.keras")
     write_card(tmp_path, dataclasses.replace(card_of(InputShape(32, 32)), temperature=0.5))
-    average_with(ours, read_others(recipe(backbone, tmp_path), ours))
+    average_with(ours, read_others(recipe(backbone, tmp_path), ours, CLASSES))
     for found, wanted in zip(ours.get_weights(), mean, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7)
 
@@ -62,7 +63,7 @@ def test_the_average_is_that_of_weights_and_of_logits_before_their_calibration(b
 def test_without_others_nothing_changes(backbone: Path) -> None:
     network, _ = build_networks(recipe(backbone), 3, 32)
     before = network.get_weights()
-    average_with(network, read_others(recipe(backbone), network))
+    average_with(network, read_others(recipe(backbone), network, CLASSES))
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -87,9 +88,9 @@ def test_a_training_ends_with_the_average(hold: float, backbone: Path, tmp_path:
 def test_what_cannot_be_averaged_is_named_before_the_training(backbone: Path, tmp_path: Path) -> None:
     network, _ = build_networks(recipe(backbone), 3, 32)
     with pytest.raises(TrainingError, match=r"fine_tuning\.average: .*nowhere.*; train that network first, or leave"):
-        read_others(recipe(backbone, Path("nowhere")), network)
+        read_others(recipe(backbone, Path("nowhere")), network, CLASSES)
     with pytest.raises(TrainingError, match=r"has no layer 'logits' like this network's; it takes networks of the"):
-        read_others(recipe(backbone, backbone), network)  # five classes, not three
+        read_others(recipe(backbone, backbone), network, CLASSES)  # five classes, not three
     tiles = load_dataset(draw_cifar10(tmp_path, 20, 20), 32, validation=0.1)
     with pytest.raises(TrainingError, match=r"fine_tuning\.average"):
         fit(recipe(backbone, tmp_path / "missing"), tiles, tmp_path / "run", tmp_path / "net")

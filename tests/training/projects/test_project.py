@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sqlite3
@@ -9,12 +10,15 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from model.i18n.translations import use_language
 from model.images.decoder import read_image
+from model.images.picture_bytes import read_file
 from tests.drawn import draw_folder, encode, picture
 from training.projects import project as projects
 from training.projects import shelf
@@ -29,6 +33,8 @@ from training.projects.shelf import (
     rename_project,
     restore_project,
 )
+from training.teach.strangers import CAREFUL
+from training.teach.teach import careful_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -115,6 +121,39 @@ def test_what_changed_nothing_is_no_change_to_undo(project: Project) -> None:
     assert (project.last_change, project.revision) == before and counts(project) == {"cat": 1}
     project.undo()
     assert counts(project) == {} and project.undoable == ""
+
+
+def renaming(project: Project, change: Callable[[], object]) -> Iterator[tuple[str, bytes]]:
+    """Twenty pictures; after the twelfth has been asked for, the project changes. Some are looked at ahead."""
+    for number in range(20):
+        if number == 12:
+            change()
+        yield file(number)
+
+
+def test_a_class_that_is_renamed_meanwhile_gets_the_rest_of_its_pictures(project: Project) -> None:
+    project.add("cat", renaming(project, lambda: project.rename_class("cat", "cats")))
+    assert counts(project) == {"cats": 20}
+    assert project.undo() == "class cat renamed to cats" and counts(project) == {"cat": 20}
+    assert project.undo() == "pictures added to cat" and counts(project) == {} and project.undoable == ""
+
+
+def test_a_class_that_is_removed_meanwhile_comes_back_with_the_rest_as_a_change_of_its_own(project: Project) -> None:
+    project.add("cat", renaming(project, lambda: project.remove_class("cat")))
+    rest = counts(project)["cat"]
+    assert 0 < rest < 20
+    assert project.undo() == "pictures added to cat" and counts(project) == {}
+    assert project.undo() == "class cat removed" and counts(project) == {"cat": 20 - rest}
+    assert project.undo() == "pictures added to cat" and counts(project) == {} and project.undoable == ""
+
+
+def test_what_is_added_after_an_undo_can_be_undone_too(project: Project) -> None:
+    project.add_class("cat")
+    project.add("cat", renaming(project, project.undo))
+    rest = counts(project)["cat"]
+    assert 0 < rest < 20
+    assert project.undo() == "pictures added to cat" and counts(project) == {"cat": 0}
+    assert project.undo() == "class cat added" and project.undoable == ""
 
 
 def test_what_can_no_longer_come_back_takes_no_room(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +291,60 @@ def test_a_zip_of_folders(around: str) -> None:
     assert counts(project) == {"cat": 2, "dog": 1}
 
 
+@pytest.mark.parametrize("name", ["from the history", "blob", "", ".jpg", "note.txt"])
+def test_pictures_without_a_picture_file_s_name_come_back_too(project: Project, name: str, tmp_path: Path) -> None:
+    jpeg = encode(picture(2), "JPEG")
+    project.add("cat", [(name, file(1)[1]), (name, jpeg)])
+    write_zip(project, tmp_path / "pets.zip")
+    other = Project("copy")
+    add_zip(other, tmp_path / "pets.zip")
+    assert [one.sha256 for one in other.pictures()] == [one.sha256 for one in project.pictures()]
+    with zipfile.ZipFile(tmp_path / "pets.zip") as archive:
+        suffixes = [Path(member).suffix for member in archive.namelist() if member.startswith("cat/")]
+        assert suffixes == [".png", ".jpeg"]
+
+
+@pytest.mark.parametrize("careful", ["banana", None, [0.9], "nan", 5, 10**400])
+def test_a_setting_that_cannot_be_one_breaks_no_project(careful: object) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        about = {"classes": ["cat"], "settings": {"careful": careful}}
+        archive.writestr("vitrine-project.json", json.dumps(about))
+        archive.writestr("cat/1.png", file(1)[1])
+    project = Project("mine")
+    with suppress(ProjectError):
+        add_zip(project, buffer)
+    assert careful_of(project) == CAREFUL
+
+
+def test_a_damaged_zip_is_a_sentence() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"cat/{number}.bmp", encode(picture(number), "BMP"))
+    whole = buffer.getvalue()
+    refused = 0
+    for place in range(40, len(whole), len(whole) // 50):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        try:
+            add_zip(Project("mine"), io.BytesIO(damaged))
+        except ProjectError:
+            refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_a_member_of_a_zip_without_a_name_is_passed_over(name: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), b"x")
+        archive.writestr("cat/1.png", file(1)[1])
+    project = Project("mine")
+    add_zip(project, buffer)
+    assert counts(project) == {"cat": 1}
+
+
 @pytest.mark.parametrize(("content", "reason"), [(b"no zip", "cannot be read"), (None, "has no folders with pictures")])
 def test_zips_that_hold_no_project(content: bytes | None, reason: str) -> None:
     buffer = io.BytesIO(content or b"")
@@ -274,6 +367,25 @@ def test_folders(tmp_path: Path) -> None:
             add_folder(project, folder)
     with pytest.raises(ProjectError, match="holds no pictures"):
         add_class_folder(project, "cat", tmp_path / "nowhere")
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_the_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = draw_folder(tmp_path / "shapes", 2)
+    (folder / "circle" / "gone.png").write_bytes(b"")
+
+    def read(path: Path) -> bytes:
+        if path.name == "gone.png":  # between the list and now
+            path.unlink()
+        return read_file(path)
+
+    monkeypatch.setattr(projects, "read_file", read)
+    (folder / "square" / "huge.png").write_bytes(bytes(21 * 2**20))
+    project = Project("mine")
+    reasons = {one.name: one.reason for one in add_folder(project, folder) if one.status == REFUSED}
+    assert counts(project) == {"circle": 2, "square": 2, "stripes": 2}
+    assert reasons["gone.png"] == "There is no such file." and "up to 20 MB" in reasons["huge.png"]
 
 
 FILL = """

@@ -10,7 +10,7 @@ from PIL import Image
 
 from model.images.decoder import read_image
 from model.inference.unknown import known_scores, verdict_of
-from model.registry.card import Card
+from model.registry.card import Card, read_card, write_card
 from model.signature.rows import FEATURES
 from tests.drawn import SHAPES, encode
 from tests.training.teach.taught import QuickBackbone, shape_file, shapes_project
@@ -20,6 +20,7 @@ from training.projects.shelf import create_project
 from training.teach import teach as teaching
 from training.teach.advice import advise
 from training.teach.answers import answer
+from training.teach.bundle import check_model_name, networks_of, rename_with_networks
 from training.teach.correction import correct, project_of
 from training.teach.duplicates import find_groups
 from training.teach.features import Samples, compute_features, read_samples
@@ -336,3 +337,17 @@ def test_a_models_project_is_found_by_its_card(tmp_path: Path, monkeypatch: pyte
     assert found is not None and found.name == "pets"
     assert project_of(dataclasses.replace(card, dataset="gone")) is None
     assert project_of(dataclasses.replace(card, recipe="fast")) is None
+
+
+def test_a_network_stays_its_project_s_when_that_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    create_project("pets")
+    folder = tmp_path / "bundles" / "cats"
+    folder.mkdir(parents=True)
+    write_card(folder, Card("cats", ("cat", "dog"), 224, 0, 0, "teach", "pets", ""))
+    renamed = rename_with_networks("pets", "animals")
+    found = project_of(read_card(folder))
+    assert found is not None and found.name == renamed.name == "animals"
+    assert networks_of("animals") == [folder] and check_model_name(renamed, "cats") == "cats"
+    with pytest.raises(TeachError, match="there is a model or a run 'cats' already"):
+        check_model_name(create_project("pets"), "cats")  # another project of the old name
