@@ -84,6 +84,8 @@ def feature_tensor(network: keras.Model, classes: int) -> Any:
     import keras
 
     for layer in reversed(network.layers):
+        if isinstance(layer, keras.Model):  # a network inside it, such as an expert whose answer joins in
+            continue
         if layer.count_params() > 2 * classes:
             given = before_scaling(layer.input)
             rank = len(given.shape) if isinstance(given, keras.KerasTensor) else 0

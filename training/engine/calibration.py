@@ -69,7 +69,7 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(total - logits[np.arange(len(labels)), labels]))
 
 
-def _fit_multiples(parts: np.ndarray, labels: np.ndarray, copies: int = 1) -> tuple[np.ndarray, float]:
+def fit_multiples(parts: np.ndarray, labels: np.ndarray, copies: int = 1) -> tuple[np.ndarray, float]:
     """Fit the multiples with which the sum of the parts as logits makes the labels most likely.
 
     The multiples have a normal prior with mean 1, 0, … and standard deviation _PRIOR_DEVIATION (ridge regression, S. le
@@ -119,9 +119,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, copies: int = 1) -> 
     Args:
         logits: float (n, classes), at temperature 1.
         labels: int (n,).
-        copies: As in `_fit_multiples`.
+        copies: As in `fit_multiples`.
     """
-    multiples, _ = _fit_multiples(logits[:, None].astype(np.float64), labels, copies)
+    multiples, _ = fit_multiples(logits[:, None].astype(np.float64), labels, copies)
     return 1 / float(np.clip(multiples[0], _MIN_MULTIPLE, _MAX_MULTIPLE))
 
 
@@ -137,13 +137,13 @@ def fit_adaptive_temperature(logits: np.ndarray, labels: np.ndarray, copies: int
     Args:
         logits: float (n, classes), at temperature 1.
         labels: int (n,).
-        copies: As in `_fit_multiples`.
+        copies: As in `fit_multiples`.
     """
     logits = logits.astype(np.float64)
     found: list[tuple[float, AdaptiveTemperature]] = []
     for guess in _GUESSES:
         parts = np.stack([logits, _certainty(guess * logits)[:, None] * logits], axis=1)
-        multiples, loss = _fit_multiples(parts, labels, copies)
+        multiples, loss = fit_multiples(parts, labels, copies)
         start, slope = map(float, multiples)
         if (
             min(start + slope / logits.shape[1], start + slope) >= _MIN_MULTIPLE

@@ -46,7 +46,7 @@ def save_bundle(
         The card.
     """
     if policy == "mixed_bfloat16":
-        _round_kernels(network)
+        round_kernels(network)
     with atomic_folder(bundle, CARD_FILE) as making:
         _write_files(network, recipe, dataset, run, making, bundle.name, temperature)
         fit_known(making, dataset.train.images, dataset.validation.images)
@@ -85,7 +85,7 @@ def _write_files(
     write_card(folder, card)
 
 
-def _round_kernels(network: keras.Model) -> None:
+def round_kernels(network: keras.Model) -> None:
     """Round all matrices and kernels to bfloat16's 8 bits of precision, as float32.
 
     Training with mixed_bfloat16 multiplied with these numbers; the zeros at their ends halve the file.

@@ -25,6 +25,7 @@ from training.engine.fused_layers import fuse_layers
 from training.engine.learning_without_forgetting import retain_old_answers
 from training.engine.optimizer import dtype_policy
 from training.engine.prior import check_prior, with_prior
+from training.engine.tile_expert import read_expert, with_expert
 from training.engine.training_loop import TrainingLoop
 from training.engine.weight_averaging import average_with, read_others
 from training.recipes.phases import image_sizes
@@ -89,6 +90,7 @@ def fit(
         network, trained = starting_network(recipe, dataset, policy)
     if recipe.prior.known:  # checked now, not after hours of training
         check_prior(network, dataset.classes)
+    expert = read_expert(recipe, dataset)
     others = read_others(recipe, _without_old_answers(network, recipe), dataset.classes)
     run.mkdir(parents=True, exist_ok=True)
     with claim_run(run):
@@ -104,6 +106,8 @@ def fit(
         plain, temperature = calibrate(plain, held_out, recipe.calibration)
         if recipe.prior.known:
             plain = with_prior(plain, recipe.prior, dataset.classes)
+        if expert is not None:
+            plain = with_expert(plain, expert, held_out)
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", run_metrics(status, policy, card))
         for leftover in (CHECKPOINT, ANSWERS_FILE) if status == "finished" else ():

@@ -184,6 +184,13 @@ class PriorSettings:
 
 
 @validated(frozen=True)
+class TileSettings:
+    """Pictures that are small and enlarged for the network; see `training.engine.tile_expert`."""
+
+    expert: _Text = ""  # a bundle for their own size, whose answers join in; empty: none
+
+
+@validated(frozen=True)
 class DistillationSettings:
     """Learning from a teacher."""
 
@@ -218,6 +225,7 @@ class Recipe:
     head: HeadSettings = field(default_factory=HeadSettings)
     fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
     prior: PriorSettings = field(default_factory=PriorSettings)
+    tiles: TileSettings = field(default_factory=TileSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
     def __post_init__(self) -> None:
