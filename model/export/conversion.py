@@ -124,10 +124,7 @@ def _write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str
         _write_onnx(network, card, target)
         return {}
     if target.suffix != ".tflite":
-        import warnings
-
-        warnings.simplefilter("ignore")  # Keras warns that .h5 is outdated
-        network.save(target)
+        _write_h5(network, target)
         return {}
     from model.export.quantization import bake_in_pre_and_postprocessing, quantize
 
@@ -135,6 +132,22 @@ def _write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str
         raise UnsafeModelError(_("an int8 file needs pictures to set its ranges by"))
     quantize(bake_in_pre_and_postprocessing(network, card), images, target)
     return {}
+
+
+def _write_h5(network: keras.Model, target: Path) -> None:
+    """Write a network as Keras's older format. Raises UnsafeModelError if that cannot hold it."""
+    import warnings
+
+    import keras
+
+    warnings.simplefilter("ignore")  # Keras warns that .h5 is outdated
+    network.save(target)
+    try:
+        keras.models.load_model(target, compile=False)
+    except ValueError:
+        raise UnsafeModelError(
+            _("it calculates between its layers, and Keras could not read that from .h5; .keras and .onnx hold it")
+        ) from None
 
 
 def _write_onnx(network: keras.Model, card: Card, target: Path) -> None:

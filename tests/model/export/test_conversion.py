@@ -13,6 +13,7 @@ from model.export.conversion import can_convert, convert, export
 from model.inference.classifier import Classifier
 from model.registry import store
 from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Card, read_card, write_card
+from model.registry.resolution import find_bundle
 from tests.drawn import draw_images
 from tests.shipped import FAST, FAST_CARD, FAST_INT8
 
@@ -109,6 +110,12 @@ def test_an_h5_file_answers_like_the_original(stranger: Path, tmp_path: Path) ->
     made = as_bundle(tmp_path / "made", H5_FILE, content, CARD).probabilities(images)
     assert np.allclose(made, Classifier.load(stranger).probabilities(images), atol=1e-5)
     keras.models.load_model(tmp_path / "made" / H5_FILE, compile=False)  # Keras alone reads it
+
+
+def test_what_keras_could_not_read_from_an_h5_file_is_not_written() -> None:
+    photo = find_bundle("photo")  # its prior is arithmetic between layers
+    with pytest.raises(BundleError, match=r"'photo' cannot be turned into \.h5: .*; \.keras and \.onnx hold it"):
+        convert(photo, read_card(photo), ".h5")
 
 
 def test_an_int8_file_takes_pictures_and_gives_probabilities(stranger: Path, tmp_path: Path) -> None:
