@@ -16,6 +16,7 @@ from tests.dashboard.made_up_run import PROGRESS, make_run
 from tests.drawn import draw_folder
 from training.recipes.recipe_file import load_recipe, to_toml
 from training.runs.background_runs import list_starting_runs
+from training.runs.changes import rename_run
 from training.runs.data_provenance import RunContext, read_context
 from training.runs.history import append_epoch
 from training.runs.process import claim_run, is_alive, stop_run
@@ -117,7 +118,11 @@ def test_a_deleted_run_comes_back(home: Path) -> None:
     assert not test.exception
     assert not folder.exists()
     assert "The run mine is deleted; its network stays." in texts(test)
+    make_run(home, "mine")
     test.button(key="undo-run").click().run()
+    assert "there is a run 'mine' already" in texts(test)
+    rename_run("mine", "newer")
+    test.button(key="undo-run").click().run()  # still there: the first try brought nothing back
     assert not test.exception
     assert folder.exists()
     assert test.session_state["show"] == ["mine"]

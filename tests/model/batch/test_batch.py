@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
@@ -174,3 +175,16 @@ def test_ctrl_c_ends_it_at_once_and_says_how_to_go_on(many: Path, tmp_path: Path
     assert process.returncode == 1
     assert complaint.strip() == "stopped; run the same command again to go on"
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("content", [b"x", b"PAR1 and no more"])
+def test_a_damaged_plan_is_a_sentence(pictures: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "_files.parquet").write_bytes(content)
+    result = call(pictures, "--out", tmp_path, *NETWORK)
+    assert result.exit_code == 1 and "is damaged or from another program; remove it" in result.output
+
+
+def test_a_table_of_another_program_is_no_plan(pictures: Path, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"file": ["a"]}), tmp_path / "_files.parquet")
+    result = call(pictures, "--out", tmp_path, *NETWORK)
+    assert result.exit_code == 1 and "is damaged or from another program; remove it" in result.output

@@ -35,7 +35,9 @@ def test_what_is_no_source_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "no-column.csv").write_text("name\na.png\n")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     (tmp_path / "latin.txt").write_bytes("café.png".encode("latin-1"))
+    (tmp_path / "quote.csv").write_text('file\n"a.png\n' + "b.png\n" * 50_000)
     for name, sentence in (
+        ("quote.csv", "field larger than field limit"),
         ("gone", "is no folder, and no list of files (.parquet, .csv, .txt)"),
         ("gone.txt", "No such file"),
         ("no-column.csv", "it has no column 'file'"),

@@ -128,6 +128,7 @@ def test_other_names_for_the_classes(tmp_path: Path) -> None:
     names.write_text(json.dumps({"7": "Pferd", "3": "Katze"}))
     horse, cat = predict_json(HORSE, CAT, "--category-names", names)
     assert (horse["category"], cat["predictions"][0]["label"], cat["index"]) == ("Pferd", "Katze", 3)
+    assert (horse["prediction_set"]["labels"], cat["prediction_set"]["labels"][0]) == (["Pferd"], "Katze")
     names.write_text("{")
     assert "names.json is no JSON file" in complaint("predict", HORSE, *FAST, "--category-names", names)
     names.write_text('["one"]')

@@ -26,13 +26,20 @@ def test_headline_is_the_largest_test_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"files": {}}', '{"files": {"model.keras": {"size": 1}}}', "\ud800"]
+    "content",
+    ["", "{", "[]", "{}", "[" * 200_000, '{"files": {}}', '{"files": {"model.keras": {"size": 1}}}', "\ud800"],
 )
 def test_a_broken_card_is_named(tmp_path: Path, content: str) -> None:
     folder = make(tmp_path / "small")
     (folder / "card.json").write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(BundleError, match=r"small/card\.json is not a card of this version"):
         read_card(folder)
+
+
+def test_a_card_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small" / "card.json").mkdir(parents=True)
+    with pytest.raises(BundleError, match=r"small/card\.json cannot be read: Is a directory"):
+        read_card(tmp_path / "small")
 
 
 def test_a_card_of_another_version_is_named(tmp_path: Path) -> None:

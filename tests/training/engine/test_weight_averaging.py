@@ -91,6 +91,11 @@ def test_what_cannot_be_averaged_is_named_before_the_training(backbone: Path, tm
         read_others(recipe(backbone, Path("nowhere")), network, CLASSES)
     with pytest.raises(TrainingError, match=r"has no layer 'logits' like this network's; it takes networks of the"):
         read_others(recipe(backbone, backbone), network, CLASSES)  # five classes, not three
+    write_card(tmp_path, card_of(InputShape(32, 32)))
+    network.save(tmp_path / "model.keras")
+    write_card(tmp_path, card_of(InputShape(32, 32)))
+    with pytest.raises(TrainingError, match=r"the classes of .* are .*, in this order; those of the data"):
+        read_others(recipe(backbone, tmp_path), network, CLASSES[::-1])
     tiles = load_dataset(draw_cifar10(tmp_path, 20, 20), 32, validation=0.1)
     with pytest.raises(TrainingError, match=r"fine_tuning\.average"):
         fit(recipe(backbone, tmp_path / "missing"), tiles, tmp_path / "run", tmp_path / "net")

@@ -112,6 +112,11 @@ def test_a_wrong_override_is_named_with_what_would_be_right(override: str, words
         load_recipe("fast", (override,))
 
 
+def test_a_prior_has_a_temperature_of_its_own() -> None:
+    with pytest.raises(RecipeError, match="prior.known and calibration=adaptive do not go together"):
+        load_recipe("photo", ("calibration=adaptive",))
+
+
 @pytest.mark.parametrize(
     ("override", "keys"),
     [
