@@ -113,7 +113,7 @@ def test_a_wrong_override_is_named_with_what_would_be_right(override: str, words
 
 
 def test_a_prior_has_a_temperature_of_its_own() -> None:
-    with pytest.raises(RecipeError, match="prior.known and calibration=adaptive do not go together"):
+    with pytest.raises(RecipeError, match=r"prior\.known and calibration=adaptive do not go together"):
         load_recipe("photo", ("calibration=adaptive",))
 
 
