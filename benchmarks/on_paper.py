@@ -31,9 +31,10 @@ LIST = 10**9  # names that one process lists, one after the other
 
 @dataclass(frozen=True)
 class Measured:
-    """What a batch of one shard took: 640x480 JPEGs with `best` in int8.
+    """What a batch of one shard took: 640x480 JPEGs with a network in int8.
 
     Attributes:
+        network: Its name.
         cores: Of the machine.
         seconds: Of the whole command, with its start.
         rate: Pictures a second once the network is loaded, in one process on all of the cores.
@@ -42,6 +43,7 @@ class Measured:
         listed: Bytes of a name in the list of files.
     """
 
+    network: str
     cores: int
     seconds: float
     rate: float
@@ -60,7 +62,7 @@ class Measured:
         return SHARD * self.cores / self.rate
 
 
-MEASURED = Measured(cores=2, seconds=6.85, rate=419, read=69_510, written=84.4, listed=6.8)
+MEASURED = Measured(network="wide", cores=2, seconds=6.85, rate=419, read=69_510, written=84.4, listed=6.8)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def short(value: float) -> str:
 def basis() -> str:
     """Return what was measured, in a sentence."""
     return (
-        f"{SHARD:,} JPEGs of 640x480 took `best` in int8 {MEASURED.seconds} s on {MEASURED.cores} cores, "
+        f"{SHARD:,} JPEGs of 640x480 took `{MEASURED.network}` in int8 {MEASURED.seconds} s on {MEASURED.cores} cores, "
         f"with the start, and once the network was loaded {MEASURED.rate} a second went through. A picture has "
         f"{MEASURED.read / 1000:.0f} KB, its answer {MEASURED.written:.0f} bytes."
     )
@@ -158,7 +160,7 @@ def write_pictures(folder: Path, count: int) -> float:
     return size / count
 
 
-def measure() -> Measured:
+def measure(network: str = "best") -> Measured:
     """Measure what `MEASURED` has, on this machine, which should have nothing else to do."""
     from model.batch.local import workers_for
     from model.batch.plan import make_plan, task_of
@@ -167,14 +169,14 @@ def measure() -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "pictures", Path(folder) / "answers"
         read = write_pictures(source, SHARD)
-        words = [sys.executable, "-m", "model", "batch", str(source), "--model", "best", "--engine", "int8"]
+        words = [sys.executable, "-m", "model", "batch", str(source), "--model", network, "--engine", "int8"]
         begin = perf_counter()
         subprocess.run([*words, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
         seconds = perf_counter() - begin
-        plan = make_plan(task_of(str(source), "best", "int8", SHARD), Path(folder) / "again")
+        plan = make_plan(task_of(str(source), network, "int8", SHARD), Path(folder) / "again")
         rate = SHARD / answer_shard(plan, 0, load_network(plan), workers_for("int8")).seconds
         written, listed = (next(out.glob(name)).stat().st_size / SHARD for name in ("answers-*", "_files*"))
-        return Measured(workers_for("int8"), round(seconds, 2), round(rate), read, written, listed)
+        return Measured(network, workers_for("int8"), round(seconds, 2), round(rate), read, written, listed)
 
 
 def main(words: list[str]) -> None:

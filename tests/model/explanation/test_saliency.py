@@ -212,8 +212,8 @@ def test_grey_is_the_middle_of_photographs() -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> tuple[Classifier, keras.Model]:
-    network = keras.models.load_model(find_bundle("best") / KERAS_FILE, compile=False)
-    return Classifier.load("best"), network
+    network = keras.models.load_model(find_bundle("fast") / KERAS_FILE, compile=False)
+    return Classifier.load("fast"), network
 
 
 @pytest.fixture(scope="module")
