@@ -168,7 +168,7 @@ def features_tensor(network: keras.Model) -> Any:
 
 
 def load_bundle_network(name: str, input_size: int | None) -> keras.Model:
-    """Load a bundle's whole network, and change its input size if it can be changed.
+    """Load a bundle's whole network; at another input size than its own, if it can have one, up to its logits.
 
     Args:
         name: The bundle's name or path, or a key of SHIPPED.
@@ -220,13 +220,16 @@ def load_bundle_network(name: str, input_size: int | None) -> keras.Model:
 
 
 def _with_input_size(network: keras.Model, input_size: int | None) -> keras.Model:
-    """Copy a network and its weights for images of another size.
+    """Copy a network up to its logits, with its weights, for images of another size.
+
+    What comes after them may need its own size, as an expert for tiles does.
 
     Raises:
         ValueError: The weights of a layer fit the network's own size only.
     """
     import keras
 
+    network = keras.Model(network.input, network.get_layer(LOGITS).output, name=network.name)
     other = keras.models.clone_model(network, input_tensors=image_input(input_size))
     other.set_weights(network.get_weights())
     return other
