@@ -107,7 +107,7 @@ def fit(
         if recipe.prior.known:
             plain = with_prior(plain, recipe.prior, dataset.classes)
         if expert is not None:
-            plain = with_expert(plain, expert, held_out)
+            plain = with_expert(plain, expert, held_out, recipe.tiles.known)
         card = save_bundle(plain, recipe, dataset, run, bundle, policy, temperature)
         write_json(run / "metrics.json", run_metrics(status, policy, card))
         for leftover in (CHECKPOINT, ANSWERS_FILE) if status == "finished" else ():

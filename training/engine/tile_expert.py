@@ -6,7 +6,8 @@ al., Neural Computation 3(1), 1991). The pixels tell that: enlarged five times, 
 next by a fifth of what it changes over five pixels; a photograph changes by more. The tile is still there, too: where
 the factor is odd, enlarging leaves the pixel in the middle of each square as it was.
 
-How much both say is fitted on held-out pictures (stacked generalization, D. Wolpert, Neural Networks 5(2), 1992).
+How much both say is fitted on held-out pictures (stacked generalization, D. Wolpert, Neural Networks 5(2), 1992). What
+a network says it knows can hear how certain both are of a tile: the less, the lower their answer's entropy.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from model.inference.classifier import read_network
 from model.registry.card import KERAS_FILE, Card, read_card
 from model.registry.checksums import check_file
 from model.registry.resolution import find_bundle
+from model.signature.outputs import softmax
+from model.signature.rows import KNOWN_ROW
 from training.engine.calibration import RepeatedSplit, fit_multiples
 from training.engine.callbacks import TrainingError
 from training.engine.export import round_kernels
@@ -32,6 +35,7 @@ from training.recipes.recipe import Recipe
 BRANCH = "tile_expert"  # the layer of the expert with what it is given
 _BATCH_SIZE = 64
 _SMALLEST = 1e-4  # keeps the logarithm finite
+_KEPT = 0.05  # the quantile of `model.export.known` below which a picture counts as unknown
 # The change from pixel to pixel, over that of enlarged pictures. At 160 pixels tiles of CIFAR-10 have up to 1.05, after
 # JPEG too, and photographs 1.25 and more. Between these the expert's say falls from all to nothing.
 _TILE, _PHOTOGRAPH = 1.05, 1.25
@@ -85,32 +89,62 @@ def _check_expert(recipe: Recipe, dataset: Dataset, card: Card) -> None:
         )
 
 
-def with_expert(network: keras.Model, expert: keras.Model, held_out: Split) -> keras.Model:
+def with_expert(network: keras.Model, expert: keras.Model, held_out: Split, certainty: float = 0.0) -> keras.Model:
     """Return the network with an expert for tiles.
 
     With z what the last softmax is given, q the expert's probabilities and t, 0 to 1, whether the picture is a tile,
-    the probabilities are softmax((1 - t) * z + t * (a * z + b * log q)).
+    the probabilities are p = softmax((1 - t) * z + t * (a * z + b * log q)). The log odds of `known` rise by
+    t * (certainty * sum(p * log p) + c).
 
     Args:
-        network: A network that ends with a softmax; further outputs stay as they are.
+        network: A network that ends with a softmax; of its further outputs only `known` may change.
         expert: Of `read_expert`.
-        held_out: Pictures on which a and b are fitted.
+        held_out: Pictures on which a and b are fitted; c keeps the 5 % quantile of what `known` says of them.
+        certainty: A weight; 0 leaves `known` as it is.
     """
-    from keras import layers
+    from keras import layers, ops
 
     scores = next(layer.input for layer in network.layers if layer.output is network.outputs[0])
     said, tile = _branch(expert, network.input.shape[1])(network.input)
-    asked = keras.Model(network.input, [scores, said])
-    starts = range(0, len(held_out), _BATCH_SIZE)
-    answers = [asked.predict_on_batch(held_out.images[start : start + _BATCH_SIZE]) for start in starts]
-    parts = np.stack([np.concatenate(rows) for rows in zip(*answers, strict=True)], axis=1).astype(np.float64)
+    before = network.get_layer(KNOWN_ROW) if certainty else None
+    found = _predict(keras.Model(network.input, [scores, said] + ([before.input] if before else [])), held_out)
+    parts = np.stack(found[:2], axis=1)
     copies = held_out.copies if isinstance(held_out, RepeatedSplit) else 1
     (own, theirs), _loss = fit_multiples(parts, held_out.labels, copies)
     # The network's own answer comes last in both operations: there the search for its features begins.
     joint = float(theirs) * said + (1 + (float(own) - 1) * tile) * scores
-    outputs = layers.Activation("softmax", dtype="float32", name="joint_probabilities")(joint)
-    others = network.outputs[1:]
-    return keras.Model(network.input, [outputs, *others] if others else outputs, name=network.name)
+    outputs = [layers.Activation("softmax", dtype="float32", name="joint_probabilities")(joint), *network.outputs[1:]]
+    if before is not None:
+        odds = layers.Dense(1, dtype="float32", name="own_odds")
+        own_odds = odds(before.input)
+        odds.set_weights(before.get_weights())
+        heard = certainty * ops.sum(outputs[0] * ops.log(outputs[0] + _SMALLEST), axis=-1, keepdims=True)
+        shift = _lost(odds, found[2], certainty, softmax(np.tensordot(parts, (own, theirs), (1, 0))))
+        known = layers.Activation("sigmoid", dtype="float32", name="joint_known")(own_odds + tile * (heard + shift))
+        outputs = [known if output is before.output else output for output in outputs]
+    return keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0], name=network.name)
+
+
+def _predict(network: keras.Model, images: Split) -> list[np.ndarray]:
+    """Return the outputs of a network with several for images, each float64 (n, columns)."""
+    starts = range(0, len(images), _BATCH_SIZE)
+    answers = [network.predict_on_batch(images.images[start : start + _BATCH_SIZE]) for start in starts]
+    return [np.concatenate(rows).astype(np.float64) for rows in zip(*answers, strict=True)]
+
+
+def _lost(odds: keras.layers.Dense, evidence: np.ndarray, certainty: float, probabilities: np.ndarray) -> float:
+    """Return by how much the 5 % quantile of the log odds of `known` falls where the certainty joins in.
+
+    Args:
+        odds: The layer from the evidence to the log odds.
+        evidence: Of held-out tiles, (n, 2).
+        certainty: The weight of the certainty.
+        probabilities: The joint answers, (n, classes).
+    """
+    kernel, bias = odds.get_weights()
+    own = evidence @ kernel[:, 0] + bias[0]
+    heard = certainty * (probabilities * np.log(probabilities + _SMALLEST)).sum(axis=1)
+    return float(np.quantile(own, _KEPT) - np.quantile(own + heard, _KEPT))
 
 
 def _branch(expert: keras.Model, size: int) -> keras.Model:

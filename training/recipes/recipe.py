@@ -188,6 +188,7 @@ class TileSettings:
     """Pictures that are small and enlarged for the network; see `training.engine.tile_expert`."""
 
     expert: _Text = ""  # a bundle for their own size, whose answers join in; empty: none
+    known: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0  # weight of the joint answer's certainty in what is known
 
 
 @validated(frozen=True)
@@ -319,6 +320,13 @@ def check_consistency(recipe: Recipe) -> None:
                 "prior.known and calibration=adaptive do not go together: the prior has a temperature of its own; set "
                 "calibration=temperature"
             )
+        )
+    if recipe.tiles.known and not (recipe.tiles.expert and recipe.prior.known):
+        raise RecipeError(
+            _(
+                "tiles.known is {weight}; it needs an expert whose answer it weighs and a network that says what it "
+                "knows: set tiles.expert and prior.known"
+            ).format(weight=recipe.tiles.known)
         )
     quality = recipe.augmentation.jpeg_quality
     if len(quality) != 2 or not 1 <= quality[0] <= quality[1] <= 100:

@@ -13,16 +13,26 @@ from model.datasets.loader import load_dataset
 from model.datasets.splits import Dataset
 from model.explanation.nearest_neighbors import feature_extractor
 from model.explanation.saliency import gradient_map
+from model.formats.class_output import feature_tensor
 from model.inference.classifier import Classifier
 from model.networks.plain_cnns import cnn5x5
 from model.registry.card import read_card, write_card
+from model.signature.rows import KNOWN_ROW
 from model.signature.shapes import InputShape
 from tests.drawn import draw_cifar10, draw_images, enliven
 from tests.shaped import card_of
 from training.engine.callbacks import TrainingError
 from training.engine.fit import fit
 from training.engine.tile_expert import BRANCH, read_expert, with_expert
-from training.recipes.recipe import AugmentationSettings, FineTuningSettings, ModelSettings, Recipe, TileSettings
+from training.recipes.recipe import (
+    AugmentationSettings,
+    FineTuningSettings,
+    ModelSettings,
+    PriorSettings,
+    Recipe,
+    RecipeError,
+    TileSettings,
+)
 
 SIZE = 96
 
@@ -108,6 +118,50 @@ def test_whoever_is_right_is_heard(data: Dataset, right: str) -> None:
 
     assert likelihood(after) > max(likelihood(before), likelihood(answers) if right == "the expert" else -np.inf) - 0.05
     assert likelihood(after) > likelihood(before) + (0.3 if right == "the expert" else 0.01)
+
+
+def says_what_it_knows(seed: int) -> keras.Model:
+    """A network with a second output, how known a picture is, from two numbers."""
+    own = ends_with_softmax(seed, SIZE)
+    evidence = keras.layers.Dense(2, kernel_initializer="normal")(feature_tensor(own, 10))
+    known = keras.layers.Dense(1, activation="sigmoid", name=KNOWN_ROW)(evidence)
+    return keras.Model(own.input, [*own.outputs, known])
+
+
+def log_odds(known: np.ndarray) -> np.ndarray:
+    return np.log(known[:, 0]) - np.log1p(-known[:, 0])
+
+
+def test_how_certain_both_are_tells_how_known_a_tile_is(data: Dataset) -> None:
+    own, theirs = says_what_it_knows(0), ends_with_softmax(1, 32)
+    held_out = data.train
+    network = with_expert(own, theirs, held_out, certainty=2.0)
+    tiles = np.asarray(held_out.images)
+    before = log_odds(own.predict_on_batch(tiles)[1])
+    rows, known = network.predict_on_batch(tiles)
+    after, certain = log_odds(known), 2 * (rows * np.log(rows + 1e-4)).sum(axis=1)
+    assert np.ptp(certain) > 0.1
+    # It rises by what the answer says, and by what keeps the pictures below the 5 % quantile where they were.
+    tile = np.asarray(network.get_layer(BRANCH)(tiles)[1])[:, 0]
+    shift = (after - before) / tile - certain
+    np.testing.assert_allclose(shift, np.median(shift), atol=0.002)
+    assert np.quantile(after, 0.05) == pytest.approx(np.quantile(before, 0.05), abs=0.02)
+
+
+def test_a_photograph_is_as_known_as_before(data: Dataset) -> None:
+    own, theirs = says_what_it_knows(0), ends_with_softmax(1, 32)
+    network = with_expert(own, theirs, data.validation, certainty=2.0)
+    pictures = photographs(5)
+    for before, after in zip(own.predict_on_batch(pictures), network.predict_on_batch(pictures), strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+def test_a_certainty_needs_an_expert_and_a_network_that_says_what_it_knows() -> None:
+    with pytest.raises(RecipeError, match=r"tiles\.known is 2\.0; .*: set tiles\.expert and prior\.known"):
+        Recipe(tiles=TileSettings("fast", known=2.0))
+    with pytest.raises(RecipeError, match=r"set tiles\.expert and prior\.known"):
+        Recipe(tiles=TileSettings(known=2.0), prior=PriorSettings(known=(1.0, 0.5, 0.25)))
+    Recipe(tiles=TileSettings("fast", known=2.0), prior=PriorSettings(known=(1.0, 0.5, 0.25)))
 
 
 def test_a_training_ends_with_the_expert_and_both_files_agree(
