@@ -157,7 +157,7 @@ def _article(label: str) -> str:
     return (
         label
         if translations.current_language() != translations.ENGLISH
-        else f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
+        else f"{'an' if label[:1].lower() in tuple('aeiou') else 'a'} {label}"
     )
 
 

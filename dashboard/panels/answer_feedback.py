@@ -18,6 +18,7 @@ from model.datasets.display_names import class_name
 from model.history import prediction_log
 from model.history.prediction_log import ForgottenError, KeptAnswer
 from model.i18n.translations import gettext as _
+from model.inference.unknown import UNKNOWN
 from model.registry.card import Card
 
 _Verdict = tuple[int, str]  # the number of the answer that was judged, and its picture's SHA-256
@@ -36,9 +37,9 @@ def history_switch() -> None:
     def change() -> None:
         st.session_state.keeping = st.session_state.keep
 
+    st.session_state.keep = _keeping()  # keeping may have ended because the store could not be written
     st.toggle(
         _("Keep answers"),
-        _keeping(),
         key="keep",
         on_change=change,
         help=_("Each answer with a thumbnail of its picture, on this machine's disk; the page History shows them"),
@@ -86,6 +87,8 @@ def ask_about(item: Item, card: Card) -> None:
     picture_sha256 = name[0]
     if answer.prediction is None:
         return
+    of_none = answer.prediction.verdict == UNKNOWN or not answer.prediction.answers
+    label = "" if of_none else answer.prediction.best.label
 
     def judge(truth: str) -> _Verdict:
         number = _keep_now(item.content, answer, card)
@@ -95,13 +98,14 @@ def ask_about(item: Item, card: Card) -> None:
             del saved_numbers()[name]
             number = _keep_now(item.content, answer, card)
             prediction_log.record_feedback(number, picture_sha256, truth)
-        if answer.prediction and truth != answer.prediction.best.label:
+        if truth != label:
             teach_correction.put_right(card, truth, item.name, item.content)
         return number, picture_sha256
 
-    said = None if item.kept is None else given_feedback().get((item.kept, picture_sha256))
+    number = saved_numbers().get(name) if item.kept is None else item.kept
+    said = None if number is None else given_feedback().get((number, picture_sha256))
     key = hashlib.sha256(answer.seen).hexdigest()[:12]
-    _ask_verdict(key, answer.prediction.best.label, card.classes, said, judge)
+    _ask_verdict(key, label, card.classes, said, judge)
     teach_correction.show_ways(
         card, picture_sha256, lambda truth: teach_correction.put_right(card, truth, item.name, item.content)
     )
@@ -109,15 +113,16 @@ def ask_about(item: Item, card: Card) -> None:
 
 def ask_again(answer: KeptAnswer) -> None:
     """Ask the same about an answer in the history."""
+    label = "" if answer.verdict == UNKNOWN else answer.label
 
     def judge(truth: str) -> _Verdict:
         roles.check_owner()  # it may be anybody's
         prediction_log.record_feedback(answer.id, answer.picture_sha256, truth)
-        if truth != answer.label:
+        if truth != label:
             teach_correction.put_answer_right(answer, truth)
         return answer.id, answer.picture_sha256
 
-    _ask_verdict(str(answer.id), answer.label, list(answer.probabilities), answer.truth, judge)
+    _ask_verdict(str(answer.id), label, list(answer.probabilities), answer.truth, judge)
     teach_correction.show_ways(
         teach_correction.card_of(answer),
         answer.picture_sha256,
@@ -138,7 +143,7 @@ def _ask_verdict(
 
     Args:
         key: The widgets' key.
-        label: The predicted class.
+        label: The predicted class; empty if the answer is that the picture is of none of the classes.
         classes: The names of the classes.
         said: The true class, if somebody has said it.
         judge: Saves the feedback and returns which answer it was for.
@@ -153,27 +158,30 @@ def _ask_verdict(
             st.session_state.verdict_problem = str(error)
 
     others = [name for name in classes if name != label]
+    box = f"truth-{key}"
+    st.session_state[box] = said if said in others else None  # it may have been said of another network's answer
     with st.container(horizontal=True, vertical_alignment="center", key=f"verdict-{key}"):
         hint = _("What you say is kept on this machine with a small picture; the page History lists it.")
-        st.markdown(_("Was this right?"), width="content", help=hint)
-        st.button(
-            _("Yes"),
-            icon=":material/check:",
-            type="primary" if said == label else "secondary",
-            key=f"right-{key}",
-            on_click=say,
-            args=(label,),
-        )
+        question = _("Was this right?") if label else _("Is it one of the classes after all?")
+        st.markdown(question, width="content", help=hint)
+        if label:
+            st.button(
+                _("Yes"),
+                icon=":material/check:",
+                type="primary" if said == label else "secondary",
+                key=f"right-{key}",
+                on_click=say,
+                args=(label,),
+            )
         st.selectbox(
-            _("No, it is"),
+            _("No, it is") if label else _("It is"),
             others,
-            index=others.index(said) if said in others else None,
             format_func=lambda name: class_name(name, classes),
-            placeholder=_("No, it is …"),
-            key=f"truth-{key}",
+            placeholder=_("No, it is …") if label else _("It is …"),
+            key=box,
             label_visibility="collapsed",
             width=190,
-            on_change=lambda: say(st.session_state[f"truth-{key}"]),
+            on_change=lambda: say(st.session_state[box]),
         )
         if said is not None:
             st.caption(_("Thank you, noted."))

@@ -5,6 +5,7 @@ Everything is computed when it is opened, in a fragment of the page.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +16,7 @@ from dashboard.components.plotly_chart import draw
 from dashboard.panels import network_choice
 from dashboard.presenters import phrases, robustness_text, saliency_text
 from dashboard.presenters.file_answers import Answer, Item
-from dashboard.services import explanation_cache
+from dashboard.services import explanation_cache, resources
 from dashboard.services.explanation_cache import GRADIENT, OCCLUSION
 from model.datasets.class_matching import canonical_name
 from model.datasets.display_names import class_name
@@ -63,6 +64,7 @@ def _show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> Non
     """Draw the picture below a map for the chosen class, and describe the map in words and numbers."""
     prediction, own = item.answer.prediction, explanation_cache.digest(item.answer).hex()[:12]
     assert prediction is not None
+    network = hashlib.sha256(resources.identity(classifier).encode()).hexdigest()[:12]
     probability = {score.index: score.probability for score in prediction.scores}
     known = classifier.card.classes
     left, right = (st.container(), st.container()) if narrow else st.columns([2, 3], gap="medium")
@@ -71,7 +73,7 @@ def _show_map(item: Item, classifier: Classifier, key: str, narrow: bool) -> Non
             _("Evidence for"),
             list(probability),
             format_func=lambda index: f"{class_name(known[index], known)} · {percentage(probability[index])}",
-            key=f"why-class-{key}-{own}",  # another picture starts with its own answer
+            key=f"why-class-{key}-{own}-{network}",  # another picture or network starts with its own answer
         )
         ways = explanation_cache.methods(classifier)
         method = st.radio(_("Method"), ways, format_func=lambda way: _(_METHODS[way]), key=f"why-method-{key}")

@@ -87,8 +87,8 @@ def clear_drop_area() -> None:
 
 def show_samples() -> None:
     """Draw the strip of samples, one for each class."""
-    samples: Sequence[Sample] = first_of_each_class(list_samples())
     pictures = resources.sample_thumbnails()
+    samples: Sequence[Sample] = first_of_each_class([one for one in list_samples() if one.css_key in pictures])
     st.html(tile_style({sample.css_key: pictures[sample.css_key] for sample in samples}, "76px"))
     st.caption(_("or try one of these:"))
     with st.container(horizontal=True, gap="xsmall", key="samples"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -92,9 +93,11 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
     state = f"opened-{key}"
 
     def open_one(position: int) -> None:
-        st.session_state[state] = position
+        st.session_state[state] = _identity(items[position])
 
-    opened: int = min(st.session_state.get(state, 0), len(items) - 1)
+    # The order changes with the network and with every file that comes; the opened picture stays.
+    chosen = st.session_state.get(state)
+    opened = next((position for position, item in enumerate(items) if _identity(item) == chosen), 0) if chosen else 0
     pages = -(-len(items) // _PAGE_OF_TILES)
     page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
     shown = range((page - 1) * _PAGE_OF_TILES, min(page * _PAGE_OF_TILES, len(items)))
@@ -119,6 +122,10 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
             name = phrases.escape_markdown(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
+
+
+def _identity(item: Item) -> tuple[str, str]:
+    return item.name, hashlib.sha256(item.answer.thumbnail).hexdigest()
 
 
 def _overview(items: Sequence[Item]) -> pd.DataFrame:

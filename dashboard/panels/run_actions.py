@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.access import roles
-from dashboard.panels.run_monitor import why_it_ended
+from dashboard.panels.run_monitor import forget_problem, why_it_ended
 from dashboard.presenters import phrases
 from dashboard.presenters import run_table as facts
 from model.common.errors import BundleError
@@ -25,6 +25,7 @@ from training.runs.run_files import RunError
 
 def _attempt(change: Callable[[], object]) -> bool:
     """Change a run and return whether that worked; if not, the next page says why."""
+    forget_problem()
     try:
         roles.check_owner()
         change()

@@ -29,13 +29,25 @@ def show_running() -> None:
     before, st.session_state.runs_seen = st.session_state.get("runs_seen", now), now
     if now != before:
         st.rerun()  # a form that is open stays open
-    if problem := st.session_state.pop("run_problem", None):
-        st.error(phrases.escape_markdown(problem))
+    _show_problem()
     for start in starts:
         _show_start(start)
     for run in runs:
         if run.status == "running":
             _show_progress(run)
+
+
+def _show_problem() -> None:
+    """Draw why the last thing failed, until something else is done or it is dismissed."""
+    if problem := st.session_state.get("run_problem"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(phrases.escape_markdown(problem))
+            st.button(_("Dismiss"), key="dismiss-problem", on_click=forget_problem)
+
+
+def forget_problem() -> None:
+    """Forget why the last thing failed."""
+    st.session_state.pop("run_problem", None)
 
 
 def _state_of(runs: list[Run], starts: list[StartingRun]) -> tuple[object, ...]:
@@ -73,6 +85,7 @@ def _show_start(start: StartingRun) -> None:
 
 
 def _forget(path: Path) -> None:
+    forget_problem()
     try:
         roles.check_owner()
         discard_start(path)
@@ -101,6 +114,7 @@ def _end(name: str, stopping: bool) -> None:
     folder = own_runs_folder() / name
     if is_stopping(folder) and not stopping:
         return
+    forget_problem()
     try:
         roles.check_owner()
         if not is_alive(folder):

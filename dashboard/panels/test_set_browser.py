@@ -56,6 +56,11 @@ class Filter:
         """Whether the selection or its order depends on the network's predictions."""
         return self != Filter(true=self.true)
 
+    @property
+    def needs_known(self) -> bool:
+        """Whether the selection depends on how known the pictures are."""
+        return self.verdict == "unknown"
+
     def question(self, known: tuple[str, ...]) -> PredictionFilter:
         """Return the filter for predictions with these classes."""
         true, answer = match_classes((self.true, self.answer), known)

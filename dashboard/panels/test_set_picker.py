@@ -117,10 +117,10 @@ def say_left_out(pictures: PictureSet) -> None:
 
 
 def predictions_or_progress(
-    name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False
+    name: str, card: Card, engine: str, pictures: PictureSet, wanted: bool = False, with_known: bool = False
 ) -> np.ndarray | None:
     """Return the saved predictions; if there are none, draw the progress, or the button that starts them."""
-    rows = test_set_jobs.cached_predictions(card, engine, pictures)
+    rows = test_set_jobs.cached_predictions(card, engine, pictures, with_known)
     if rows is not None:
         return rows
     job = test_set_jobs.find_job(card, engine, pictures)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from dashboard.presenters.charts import RUN_COLORS
 from model.evaluation.separation import KEPT
+from model.i18n.number_format import decimal_point, thousands_separator
 from model.i18n.translations import gettext as _
 
 BINS = 25
@@ -40,6 +41,7 @@ def known_histogram(known: np.ndarray, others: np.ndarray) -> go.Figure:
         barmode="overlay",
         height=280,
         margin={"l": 0, "r": 8, "t": 4, "b": 4},
+        separators=decimal_point() + thousands_separator(),
         dragmode=False,
         legend={"orientation": "h", "y": 1.15},
         xaxis={"range": [0, 1], "tickformat": ".0%", "title": _("how known"), "fixedrange": True},

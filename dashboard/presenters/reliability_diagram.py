@@ -10,6 +10,7 @@ import streamlit as st
 from model.evaluation.metrics import ReliabilityBin
 from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
 
 EDGE = 400  # side of the square with the bars
 
@@ -53,9 +54,11 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
 
 def _bar(one: ReliabilityBin) -> str:
     """Return a bin's bar with a tooltip."""
-    said = _("{count} pictures, {sure} sure on average, {right} right").format(
-        count=integer(one.count), sure=percentage(one.confidence), right=percentage(one.accuracy)
-    )
+    said = ngettext(
+        "{count} picture, {sure} sure on average, {right} right",
+        "{count} pictures, {sure} sure on average, {right} right",
+        one.count,
+    ).format(count=integer(one.count), sure=percentage(one.confidence), right=percentage(one.accuracy))
     return (
         f'<rect x="{EDGE * one.low + 1:.1f}" width="{EDGE * (one.high - one.low) - 2:.1f}"'
         f' y="{EDGE * (1 - one.accuracy):.1f}" height="{EDGE * one.accuracy:.1f}"><title>{escape(said)}</title></rect>'

@@ -9,7 +9,7 @@ from dashboard.presenters.charts import class_color, escape_for_plotly
 from dashboard.presenters.data_url import data_url
 from model.datasets.display_names import class_name
 from model.explanation.robustness import CHANGES, Trial, kept_share
-from model.i18n.number_format import decimal
+from model.i18n.number_format import decimal, decimal_point, thousands_separator
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from model.images.thumbnails import encode_png
@@ -103,6 +103,7 @@ def change_chart(found: list[Trial], label: int, classes: tuple[str, ...], exclu
         height=_HEIGHT * len(CHANGES) + 46,
         margin={"l": 0, "r": 12, "t": 4, "b": 8},
         showlegend=False,
+        separators=decimal_point() + thousands_separator(),
         dragmode=False,
         xaxis={"range": [-0.03, 1.03], "tickformat": ".0%", "fixedrange": True, "zeroline": False, "automargin": True},
         yaxis={"fixedrange": True, "automargin": True, "type": "category", "autorange": "reversed", "ticks": ""},

@@ -42,6 +42,16 @@ HELP = {
     "first 1,000 of test": marked("accuracy on the first 1,000 test pictures of CIFAR-10, which are lossless here"),
     "its source reports": marked("what the author of the network says of it, on pictures of their own"),
 }
+EPOCH_TITLES = {
+    "run": marked("run"),
+    "epoch": marked("epoch"),
+    "loss": marked("loss"),
+    "accuracy": marked("accuracy"),
+    "val_loss": marked("validation loss"),
+    "val_accuracy": marked("validation accuracy"),
+    "learning_rate": marked("learning rate"),
+    "seconds": marked("seconds"),
+}
 SHARES = ("validation", "test", "first 1,000 of test")
 MARK = "≠"
 _NEVER_MARKED = ("name", "description", "reported")  # of these every run has its own
@@ -58,16 +68,16 @@ def button_label(name: str) -> str:
 
 
 def overview(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row for each run, accuracies in per cent, without empty columns."""
+    """Return a row for each run, accuracies 0 to 1, without empty columns."""
     rows = [
         {
             "run": run.name,
             "status": status_text(run),
             "epochs": len(run.history),
             "minutes": round(run.minutes, 1),
-            "validation": 100 * run.best_val_accuracy,
-            "test": 100 * run.test_accuracy(),
-            "first 1,000 of test": 100 * run.test_accuracy("first 1,000"),
+            "validation": run.best_val_accuracy,
+            "test": run.test_accuracy(),
+            "first 1,000 of test": run.test_accuracy("first 1,000"),
             "its source reports": run.recipe.get("reported") or None,
             "network": run.recipe.get("description", ""),
         }

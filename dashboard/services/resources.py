@@ -22,13 +22,14 @@ from dashboard.services.jobs import CONVERSIONS
 from dashboard.services.stand_in import drop_stand_in, load_stand_in
 from model.common.cache import Cache
 from model.common.errors import BundleError
+from model.common.files import modified_at
 from model.datasets.image_folder import MAX_BYTES, read_error
 from model.datasets.splits import BrokenPicture
 from model.datasets.test_set import PictureSet, folder_fingerprint, read_test_set
 from model.evaluation.paired_test import median_times
 from model.export.conversion import convert
 from model.i18n.translations import current_language
-from model.images.decoder import read_image, to_array
+from model.images.decoder import InvalidImage, read_image, to_array
 from model.images.samples import list_samples
 from model.images.thumbnails import thumbnail
 from model.inference.classifier import Classifier, file_of
@@ -117,10 +118,19 @@ def _answer_key(content: bytes, classifier: Classifier) -> tuple[str, bytes, str
     return "answer", hashlib.sha256(content).digest(), identity(classifier), current_language()
 
 
-@st.cache_data(show_spinner=False)
 def sample_thumbnails() -> dict[str, bytes]:
-    """Return a square JPEG of each sample by its key."""
-    return {sample.css_key: thumbnail(read_image(sample.path.read_bytes(), min_side=160)) for sample in list_samples()}
+    """Return a square JPEG of each sample that can be read, by its key."""
+    made = {sample.css_key: _sample_thumbnail(sample.path, modified_at(sample.path)) for sample in list_samples()}
+    return {key: content for key, content in made.items() if content is not None}
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _sample_thumbnail(path: Path, modified: float) -> bytes | None:
+    """Return a sample's thumbnail, read anew when its file changes; None if it cannot be read."""
+    try:
+        return thumbnail(read_image(path.read_bytes(), min_side=160))
+    except (InvalidImage, OSError):
+        return None
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

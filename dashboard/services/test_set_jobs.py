@@ -20,8 +20,13 @@ from model.inference.unknown import unknown_limit
 from model.registry.card import Card
 
 
-def cached_predictions(card: Card, engine: str, pictures: PictureSet) -> np.ndarray | None:
-    """Return a network's saved predictions for a test set, float32 (n, classes), or None; it loads no network."""
+def cached_predictions(card: Card, engine: str, pictures: PictureSet, with_known: bool = False) -> np.ndarray | None:
+    """Return a network's saved predictions for a test set, float32 (n, classes), or None; it loads no network.
+
+    With `with_known` there are none unless how known the pictures are was saved too, if the network can tell.
+    """
+    if with_known and card.known is not None and cached_known(card, engine, pictures) is None:
+        return None  # they were saved before the network could tell
     return load_predictions(predictions_file(card, engine, pictures.key), (len(pictures), len(card.classes)))
 
 
@@ -57,7 +62,7 @@ def start_job(name: str, card: Card, engine: str, pictures: PictureSet) -> Job:
     """Start to compute the predictions of the network `name` for a test set, or join the job that does so already."""
 
     def work(job: Job) -> None:
-        if cached_predictions(card, engine, pictures) is not None:
+        if cached_predictions(card, engine, pictures, with_known=True) is not None:
             return  # saved just after whoever started this job had looked
         classifier = POOL.get(name, engine)
         job.begin()

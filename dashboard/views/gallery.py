@@ -25,6 +25,7 @@ from model.datasets.test_set import PictureSet, match_labels
 from model.evaluation.test_set_predictions import select
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
 from model.images.samples import Sample, list_samples
 from model.registry.card import Card
 
@@ -38,9 +39,10 @@ def choose(name: str) -> None:
 
 def show_grid(samples: list[Sample]) -> None:
     """Draw the samples as a grid."""
-    st.html(tile_style(resources.sample_thumbnails(), "132px"))
+    pictures = resources.sample_thumbnails()
+    st.html(tile_style(pictures, "132px"))
     with st.container(horizontal=True, gap="small"):
-        for sample in samples:
+        for sample in (one for one in samples if one.css_key in pictures):
             label, name = (
                 phrases.escape_markdown(class_name(sample.truth, CIFAR10_CLASSES)),
                 phrases.escape_markdown(sample.name),
@@ -82,7 +84,7 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
         )
         show_plain(pictures, wanted)
         return
-    rows = test_set_jobs.cached_predictions(card, engine, pictures)
+    rows = test_set_jobs.cached_predictions(card, engine, pictures, wanted.needs_known)
     if rows is not None:
         test_set_picker.say_what_counts(card)
         survey = test_set_jobs.predicted(card, engine, pictures, labels, rows)
@@ -93,7 +95,7 @@ def show_set(model: str, card: Card, engine: str, pictures: PictureSet, wanted: 
     if not wanted.needs_answers:
         show_plain(pictures, wanted)
     with above:  # last, for it stays there until the answers have been computed
-        test_set_picker.predictions_or_progress(model, card, engine, pictures, wanted.needs_answers)
+        test_set_picker.predictions_or_progress(model, card, engine, pictures, wanted.needs_answers, wanted.needs_known)
 
 
 def show_plain(pictures: PictureSet, wanted: Filter) -> None:
@@ -106,7 +108,11 @@ def show_plain(pictures: PictureSet, wanted: Filter) -> None:
 def show_page(pictures: PictureSet, places: np.ndarray, cells: Callable[[np.ndarray], list[Cell]]) -> None:
     """Draw one page of the pictures, and say how many there are."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        text = _("**{count} pictures** of {total}") if len(places) != len(pictures) else _("**{total} pictures**")
+        text = (
+            ngettext("**{count} picture** of {total}", "**{count} pictures** of {total}", len(places))
+            if len(places) != len(pictures)
+            else ngettext("**{total} picture**", "**{total} pictures**", len(pictures))
+        )
         st.markdown(text.format(count=integer(len(places)), total=integer(len(pictures))), width="content")
         shown = places[test_set_browser.choose_page(len(places))]
     if not len(places):

@@ -37,7 +37,11 @@ def choose_answer(answers: Sequence[KeptAnswer]) -> KeptAnswer | None:
         "known": st.column_config.ProgressColumn(_("known"), format="percent", min_value=0, max_value=1),
         "verdict": _("verdict"),
         "network": _("network"),
-        "when": st.column_config.DatetimeColumn(_("when"), format="D MMM YYYY, HH:mm", timezone=st.context.timezone),
+        "when": st.column_config.DatetimeColumn(
+            _("when"),
+            format=_("D MMM YYYY, HH:mm"),  # the browser has month names in English alone
+            timezone=st.context.timezone,
+        ),
     }
     event = st.dataframe(
         answer_table(answers),

@@ -21,7 +21,7 @@ from training.runs.run import Run, list_runs
 def show_overview(found: Sequence[Run]) -> None:
     """Draw the table of runs."""
     columns = {
-        key: st.column_config.NumberColumn(_(title), format="%.1f%%", help=_(run_table.HELP[key]))
+        key: st.column_config.NumberColumn(_(title), format="percent", help=_(run_table.HELP[key]))
         if key in run_table.SHARES
         else st.column_config.Column(_(title), help=_(run_table.HELP[key]) if key in run_table.HELP else None)
         for key, title in run_table.TITLES.items()
@@ -87,7 +87,12 @@ def show_curves(chosen: Sequence[Run]) -> None:
     table = st.expander(_("As a table"), on_change="rerun", key="curves-table")
     if table.open:
         frames = [pd.DataFrame(vars(run.history)).assign(run=run.name) for run in measured]
-        table.dataframe(pd.concat(frames), hide_index=True, alt=_("Every epoch's figures"))
+        table.dataframe(
+            pd.concat(frames),
+            hide_index=True,
+            column_config={key: _(title) for key, title in run_table.EPOCH_TITLES.items()},
+            alt=_("Every epoch's figures"),
+        )
 
 
 def show_recipes(chosen: Sequence[Run]) -> None:
@@ -112,7 +117,7 @@ def show_recipes(chosen: Sequence[Run]) -> None:
         st.dataframe(
             style,
             height="content" if len(table) < 16 else 560,
-            column_config={run_table.MARK: st.column_config.Column(run_table.MARK, width=36)},
+            column_config={"value": _("value"), run_table.MARK: st.column_config.Column(run_table.MARK, width=36)},
             alt=_("The recipe's values"),
         )
         if several:

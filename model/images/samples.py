@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class Sample:
 
     @property
     def css_key(self) -> str:
-        """The picture's name in style sheets and widget keys."""
-        return f"tile-{self.path.stem}"
+        """The picture's name in style sheets and widget keys, of letters and digits whatever its file is called."""
+        return f"tile-{os.fsencode(self.name).hex()}"
 
 
 def list_samples() -> list[Sample]:

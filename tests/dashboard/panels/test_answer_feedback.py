@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.presenters import history_table
 from model.history import prediction_log
 from model.inference.prediction import Prediction
-from model.registry.resolution import DEFAULT
+from model.registry.card import KnownRule, read_card, write_card
+from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.page_visit import SAMPLES, texts, visit, visit_page
 from tests.drawn import encode, picture
 from tests.kept_answers import judge
@@ -59,6 +62,42 @@ def test_a_verdict_keeps_the_answer_it_is_about_and_no_other() -> None:
     assert kept.right is True
     upload(test, "other.png", encode(picture(0), "PNG"))
     assert len(prediction_log.list_answers()) == 1
+
+
+def unknown_to(own_home: Path, name: str = "mine") -> None:
+    """Add a network that finds every picture probably of none of its classes."""
+    folder = own_home / "bundles" / name
+    shutil.copytree(find_bundle("fast"), folder)
+    write_card(folder, replace(read_card(folder), name=name, known=KnownRule("probability", 2.0, 1.5)))
+
+
+def test_none_of_the_classes_is_no_answer_that_could_be_called_right(own_home: Path) -> None:
+    unknown_to(own_home)
+    test = upload(visit(model="mine"))
+    assert "Probably none" in test.subheader[0].value
+    assert "Is it one of the classes after all?" in texts(test)
+    assert not [button for button in test.button if (button.key or "").startswith("right-")]
+    box = by_prefix(test.selectbox, "truth-")
+    assert len(box.options) == 10 and box.value is None
+    box.set_value("horse").run()  # which it looks most like
+    (kept,) = prediction_log.list_answers()
+    assert (kept.verdict, kept.truth) == ("unknown", "horse")
+    assert by_prefix(test.selectbox, "truth-").value == "horse"
+    history = choose_row(visit_page("history"), 0)
+    assert not [button for button in history.button if (button.key or "").startswith("right-")]
+    assert by_prefix(history.selectbox, "truth-").value == "horse"
+
+
+def test_the_box_shows_what_was_said_last_and_of_this_network() -> None:
+    test = upload(visit(model="fast"))
+    by_prefix(test.selectbox, "truth-").set_value("cat").run()
+    by_prefix(test.button, "right-").click().run()
+    assert by_prefix(test.selectbox, "truth-").value is None
+    by_prefix(test.selectbox, "truth-").set_value("cat").run()
+    assert prediction_log.list_answers()[0].truth == "cat"
+    test.selectbox(key="model").select("small").run()  # it sees the same pixels
+    assert not test.exception
+    assert by_prefix(test.selectbox, "truth-").value is None
 
 
 def test_a_sample_whose_class_is_known_is_not_asked_about() -> None:
@@ -136,6 +175,7 @@ def test_a_store_that_cannot_be_written_does_not_cost_the_answer(own_home: Path)
     upload(test)
     assert test.subheader[0].value == "Horse"
     assert "Answers are no longer kept" in test.warning[0].value
+    assert test.run().toggle(key="keep").value is False
 
 
 def test_the_history_page_says_how_to_begin() -> None:

@@ -70,6 +70,14 @@ def test_a_map_of_the_answer_or_of_any_class_by_either_method() -> None:
     assert "covering this part" in texts(test)
 
 
+def test_another_network_starts_with_its_own_answer() -> None:
+    test = opened(model="fast")
+    chooser(test).set_value(3).run()
+    test.selectbox(key="model").select("small").run()  # it sees the same pixels
+    assert not test.exception
+    assert chooser(test).value == 6
+
+
 def test_how_steady_the_answer_is() -> None:
     test = opened("steady")
     assert "small changes" in texts(test)

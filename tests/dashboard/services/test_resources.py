@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from PIL import Image
 from dashboard.presenters.file_answers import Answer
 from dashboard.services import explanation_cache, resources
 from model.common.cache import Cache
+from model.images import samples
+from model.images.samples import Sample
 from model.inference.classifier import Classifier
-from tests.drawn import draw_folder
+from tests.drawn import draw_folder, encode, picture
 from tests.shipped import FAST_CARD
 
 MEGA = 2**20
@@ -96,3 +99,19 @@ def test_of_many_files_only_those_are_computed_that_are_not_there_yet(
         found = resources.answers_for([b"1", b"2", b"3", b"1"], classifier)
         assert [answer.error for answer in found] == ["1", "2", "3", "1"]
     assert computed == [b"1", b"3", b"1"]
+
+
+def test_a_sample_that_comes_later_is_there_and_one_that_cannot_be_read_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)
+    (tmp_path / "cat-a.png").write_bytes(encode(picture(0), "PNG"))
+    first = resources.sample_thumbnails()
+    assert list(first) == [Sample(tmp_path / "cat-a.png").css_key]
+    (tmp_path / "cat-a.jpg").write_bytes(encode(picture(1), "JPEG"))
+    (tmp_path / "dog.png").write_bytes(b"no picture")
+    assert len(resources.sample_thumbnails()) == 2
+    (tmp_path / "cat-a.png").write_bytes(encode(picture(2), "PNG"))
+    os.utime(tmp_path / "cat-a.png", (1, 1))
+    later = resources.sample_thumbnails()
+    assert later.keys() > first.keys() and later[next(iter(first))] != first[next(iter(first))]

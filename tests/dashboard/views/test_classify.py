@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from dashboard.presenters.phrases import escape_markdown
+from model.images.samples import FOLDER, Sample
 from model.inference.classifier import Classifier
 from model.registry.card import KERAS_FILE, KnownRule, SetRule, read_card, write_card
 from model.registry.resolution import DEFAULT
@@ -90,7 +92,7 @@ def test_the_table_twin_holds_all_ten_sorted() -> None:
 
 def test_a_sample_and_then_an_upload_shows_the_upload() -> None:
     test = visit()
-    test.button(key="tile-frog-brown").click().run()
+    test.button(key=Sample(FOLDER / "frog-brown.png").css_key).click().run()
     assert test.query_params["sample"] == "frog-brown.png"
     test.file_uploader[0].upload("mine.png", encode(picture(0), "PNG")).run()
     assert "sample" not in test.query_params
@@ -107,6 +109,26 @@ def test_many_uploads_make_a_table_of_all_and_a_tile_of_each_good_one() -> None:
     assert r"This file is empty\." in texts(test)  # the sentence may hold a name from outside: no Markdown
     assert len(tiles(test, "tile-many")) == 3
     assert list(test.dataframe[-1].value["file"]) == ["0.png", "1.png", "2.png", "empty.png"]
+
+
+def test_the_opened_picture_stays_when_the_order_changes() -> None:
+    test = visit(model="fast")
+    for number in range(4):
+        test.file_uploader[0].upload(f"{number}.png", encode(picture(number), "PNG"))
+    test.run()
+    test.button(key="tile-many-2").click().run()
+
+    def opened() -> tuple[int, str]:
+        """The place and the name of the tile with a frame."""
+        styles = "".join(element.proto.body for element in test.get("html"))
+        (place,) = re.findall(r"st-key-tile-many-(\d+) button { outline", styles)
+        return int(place), str(test.button(key=f"tile-many-{place}").help)
+
+    place, name = opened()
+    assert place == 2
+    test.selectbox(key="model").select("small").run()
+    assert not test.exception
+    assert opened()[1] == name and opened()[0] != 2
 
 
 def test_every_bad_file_gets_its_sentence_and_every_odd_one_an_answer() -> None:

@@ -63,6 +63,9 @@ def test_a_folder_of_other_pictures_is_told_from_the_test_set(
     assert sum(button.key.startswith("tile-others-") for button in test.button if button.key) == 5
     test.button(key="tile-others-1").click().run()
     assert not test.exception and "Other pictures that seem most like the classes" in texts(test)
+    (box,) = [box for box in test.selectbox if (box.key or "").startswith("truth-")]
+    box.set_value(box.options[0]).run()
+    assert not test.exception and "Thank you, noted." in texts(test)
 
 
 def test_without_kept_scores_the_largest_probability_tells(network: Path, tmp_path: Path) -> None:
@@ -85,7 +88,9 @@ def test_what_is_no_folder_is_a_sentence_and_a_visitor_has_no_such_field(
     assert not any(field.key == "others" for field in test.text_input)
 
 
-def test_the_gallery_shows_which_pictures_are_probably_none_of_the_classes(network: Path, tmp_path: Path) -> None:
+def test_the_gallery_shows_which_pictures_are_probably_none_of_the_classes(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card, pictures = read_card(network), read_test_set("shapes", tmp_path / "shapes", 16)
     path = predictions_file(card, "keras", pictures.key)
     save_predictions(path, np.full((30, 3), 1 / 3, np.float32))
@@ -96,6 +101,12 @@ def test_the_gallery_shows_which_pictures_are_probably_none_of_the_classes(netwo
     test.run()
     assert not test.exception
     assert "**4 pictures** of 30" in texts(test)
+    known_file(path, RULE).unlink()  # kept before the network could tell
+    monkeypatch.setattr("dashboard.panels.test_set_picker.start_predictions", lambda *_: None)
+    test.run()
+    assert not test.exception
+    assert "of 30" not in texts(test)
+    assert any((button.key or "").startswith("ask-mine") for button in test.button)
     test.query_params["verdict"] = "right"
     write_card(network, replace(card, known=None))
     test.run()

@@ -23,6 +23,7 @@ from model.datasets.test_set import read_test_set
 from model.evaluation import scores
 from model.evaluation.test_set_predictions import PredictedTestSet, predictions_file, save_predictions
 from model.i18n.translations import use_language
+from model.images.samples import FOLDER, Sample
 from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
 from tests.dashboard.page_visit import SAMPLES, texts, visit, visit_page
@@ -224,7 +225,7 @@ def test_a_picture_of_the_set_opens_on_classify(data: Path) -> None:
     assert not test.exception
     assert "it is a horse" in texts(test)
     assert "(int8)" not in texts(test).replace("\\", "")
-    test.button(key="tile-frog-brown").click().run()
+    test.button(key=Sample(FOLDER / "frog-brown.png").css_key).click().run()
     assert set(test.query_params) == {"sample"}
     assert "it is a frog" in texts(test)
 
@@ -233,7 +234,7 @@ def test_a_picture_opened_from_the_int8_answers_is_answered_by_int8(data: Path) 
     test = visit(set="cifar10", picture="7", engine="int8")
     assert not test.exception
     assert "(int8) ·" in texts(test).replace("\\", "")
-    test.button(key="tile-frog-brown").click().run()
+    test.button(key=Sample(FOLDER / "frog-brown.png").css_key).click().run()
     assert "(int8)" not in texts(test).replace("\\", "")
 
 

@@ -135,12 +135,17 @@ def test_a_run_gets_another_name_and_stays_shown(home: Path) -> None:
     test.text_input(key="rename-mine").set_value("../x")
     test.button(key="rename-do-mine").click().run()
     assert "'../x' cannot be a name" in texts(test)
+    test.run()  # as the page does by itself every two seconds
+    assert "'../x' cannot be a name" in texts(test)
+    test.button(key="dismiss-problem").click().run()
+    assert not test.error
     test.text_input(key="rename-mine").set_value("other")
     test.button(key="rename-do-mine").click().run()
     assert "there is a run 'other' already" in texts(test)
     test.text_input(key="rename-mine").set_value("new")
     test.button(key="rename-do-mine").click().run()
     assert not test.exception
+    assert not test.error
     assert test.session_state["show"] == ["new"]
     assert (home / "runs" / "new").exists()
 
