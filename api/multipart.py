@@ -16,7 +16,7 @@ from model.images.decoder import MAX_BYTES
 # The client is told what it sends wrong; in the log, strangers could write as much as they like.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _MAX_NAME = 255
-MAX_FIELDS = 100  # parts that are not files, which are ignored
+MAX_FIELDS = 100  # parts without a file, which are ignored
 
 
 @dataclass
@@ -29,6 +29,8 @@ class File:
 
 class _FormParser:
     """The parser's callbacks. A part of the form is a file if it has a file name or an image type.
+
+    A browser sends an empty file chooser as a file without a name or content: it counts as a field.
 
     Args:
         limit: The maximum number of files.
@@ -67,24 +69,40 @@ class _FormParser:
         _, options = parse_options_header(self.headers.get(b"content-disposition", b""))
         kind = self.headers.get(b"content-type", b"").strip().lower()
         if b"filename" not in options and not kind.startswith(b"image/"):
-            self.fields += 1
-            if self.fields > MAX_FIELDS:
-                raise Problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {MAX_FIELDS} fields without a file"
-                )
+            self._count_field()
             return
+        name = options.get(b"filename", options.get(b"name", b"")).decode("utf-8", "replace")
+        self.open = File(name[:_MAX_NAME])
+        if name:
+            self._keep(self.open)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Add to the file."""
+        if self.open is None:
+            return
+        if not self.open.name and not self.open.content:
+            self._keep(self.open)
+        if len(self.open.content) <= MAX_BYTES:  # one byte more shows that it is too large
+            self.open.content += data[start:end]
+
+    def on_part_end(self) -> None:
+        """Count an empty file chooser."""
+        if self.open is not None and not self.open.name and not self.open.content:
+            self._count_field()
+
+    def _count_field(self) -> None:
+        self.fields += 1
+        if self.fields > MAX_FIELDS:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {MAX_FIELDS} fields without a file"
+            )
+
+    def _keep(self, file: File) -> None:
         if len(self.files) >= self.limit:
             many = f"more than {self.limit} files came in one request"
             sentence = many if self.limit > 1 else "more than one file came; /api/predict takes many"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
-        name = options.get(b"filename", options.get(b"name", b"")).decode("utf-8", "replace")
-        self.open = File(name[:_MAX_NAME])
-        self.files.append(self.open)
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Add to the file."""
-        if self.open is not None and len(self.open.content) <= MAX_BYTES:  # one byte more shows that it is too large
-            self.open.content += data[start:end]
+        self.files.append(file)
 
     def on_end(self) -> None:
         """Note that the form is complete."""
@@ -118,4 +136,4 @@ async def read_form(chunks: AsyncIterator[bytes], content_type: str, limit: int)
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the form cannot be read: {error}") from error
     if not form.ended:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the form is cut off: its last boundary is missing")
-    return [file for file in form.files if file.name or file.content]
+    return form.files

@@ -53,6 +53,15 @@ def test_more_files_than_are_taken(make_client: MakeClient, drawn: bytes) -> Non
     assert answer.json()["error"] == "more than 3 files came in one request"
 
 
+def test_empty_file_choosers_take_no_place(make_client: MakeClient, drawn: bytes) -> None:
+    empty = b'--x\r\nContent-Disposition: form-data; name="images"; filename=""\r\n\r\n\r\n'
+    chosen = b'--x\r\nContent-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n' + drawn + b"\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    client = make_client(batch_files=2)
+    rows = client.post("/api/predict", content=(empty + chosen) * 2 + empty + b"--x--\r\n", headers=headers).json()
+    assert [row["file"] for row in rows] == ["a.png", "a.png"]
+
+
 @pytest.mark.parametrize(("query", "status"), [("model=fats", 404), ("engine=int7", 422), ("top_k=0", 422)])
 def test_what_is_wrong_with_the_request_is_one_error(query: str, status: int, client: TestClient, drawn: bytes) -> None:
     answer = client.post(f"/api/predict?{query}", files=[("images", drawn)] * 20)

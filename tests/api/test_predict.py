@@ -225,8 +225,29 @@ def test_a_body_that_cannot_be_used_is_422(
     assert sentence in answer.json()["error"]
 
 
-def test_more_fields_than_a_form_needs_are_413(client: TestClient) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * (MAX_FIELDS + 1)
+EMPTY = b'--x\r\nContent-Disposition: form-data; name="b"; filename=""\r\n\r\n\r\n'
+
+
+def test_a_file_beside_empty_file_choosers(client: TestClient, frog: bytes) -> None:
+    chosen = PART + frog + b"\r\n"
+    for parts in (EMPTY + chosen, chosen + EMPTY, EMPTY * MAX_FIELDS + chosen):
+        answer = client.post("/predict", content=parts + b"--x--\r\n", headers=MULTIPART)
+        assert answer.status_code == 200, answer.text
+
+
+def test_a_file_without_a_name_is_one_as_well(client: TestClient, frog: bytes) -> None:
+    nameless = EMPTY.removesuffix(b"\r\n") + frog + b"\r\n"
+    assert client.post("/predict", content=nameless + b"--x--\r\n", headers=MULTIPART).status_code == 200
+    answer = client.post("/predict", content=nameless * 2 + b"--x--\r\n", headers=MULTIPART)
+    assert (answer.status_code, "more than one file came" in answer.json()["error"]) == (422, True)
+
+
+FIELD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n'
+
+
+@pytest.mark.parametrize("part", [FIELD, EMPTY])
+def test_more_fields_than_a_form_needs_are_413(part: bytes, client: TestClient) -> None:
+    body = part * (MAX_FIELDS + 1)
     assert client.post("/predict", content=body + b"--x--\r\n", headers=MULTIPART).status_code == 413
 
 
