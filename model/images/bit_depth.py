@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +32,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def to_eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
-    """Convert a 16- or 32-bit greyscale picture to 8 bits.
+    """Convert a 16- or 32-bit greyscale picture to 8 bits; NaN and infinities become black.
 
     Returns:
         The picture in mode L, and a note for the user if its value range had to be guessed (else empty).
@@ -45,7 +44,8 @@ def to_eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
     for box in tiles(image.size):
         values = np.asarray(image.crop(box)).astype(np.float64)
         scaled = (values - low) * (255.0 / ((high - low) or 1e-12))
-        result.paste(Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8)), box)
+        scaled[~np.isfinite(values)] = 0
+        result.paste(Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)), box)
     return result, note
 
 
@@ -60,24 +60,25 @@ def _value_range(image: Image.Image) -> tuple[float, float, str]:
     """Find which values of a 16- or 32-bit greyscale picture are black and white.
 
     Integers from 0 to 65,535 are read with the smallest depth that holds them all, floats from 0 to 1 as such, anything
-    else by its own minimum and maximum.
+    else by its own minimum and maximum. NaN and infinities, with which some programs fill gaps, do not count.
 
     Returns:
         The values of black and white, and a note for the user if they are a guess (else empty).
     """
-    ends = [(part.min(), part.max()) for part in (np.asarray(image.crop(box)) for box in tiles(image.size))]
-    low, high = float(np.min(ends)), float(np.max(ends))  # NaN where any value is
+    parts = (np.asarray(image.crop(box)) for box in tiles(image.size))
+    if image.mode == "F":
+        parts = (part[np.isfinite(part)] for part in parts)
+    ends = [(part.min(), part.max()) for part in parts if part.size]
+    if not ends:
+        return 0.0, 1.0, _("No value in this picture is a finite number: it was read as black.")
+    low, high = float(np.min(ends)), float(np.max(ends))
     if image.mode == "F" and low >= 0 and high <= 1:
         return 0.0, 1.0, ""
     if image.mode != "F" and low >= 0 and high < 2**_FULL_DEPTH:
         bits = _bit_depth(high)
         return 0.0, 2.0**bits - 1, _brightening_note(bits, high, 32 if image.mode == "I" else _FULL_DEPTH)
     text = _("This picture's values go from {low} to {high}, which were read as black and white.")
-    return (
-        low,
-        high,
-        text.format(low=decimal(low, 3), high=decimal(high, 3)) if math.isfinite(low) and math.isfinite(high) else "",
-    )
+    return low, high, text.format(low=decimal(low, 3), high=decimal(high, 3))
 
 
 def _bit_depth(highest: float) -> int:

@@ -116,3 +116,21 @@ def test_decimals_from_0_to_1_are_shares_and_others_have_a_range_of_their_own() 
     shown, note = seen(encode(Image.fromarray(wide), "TIFF"))
     assert (shown.min(), shown.max()) == (0, 1)
     assert "read as black and white" in note
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("scale", "words"), [(1, ""), (100, "go from 80.000 to 100.000")])
+def test_decimals_that_are_no_numbers_are_black_and_leave_the_others(odd: float, scale: float, words: str) -> None:
+    shares = np.linspace(0.8, 1, 600, dtype=np.float32).reshape(20, 30) * scale
+    expected, _note = seen(encode(Image.fromarray(shares), "TIFF"))
+    shares[7, 7] = odd
+    shown, note = seen(encode(Image.fromarray(shares), "TIFF"))
+    assert words in note and bool(note) == bool(words)
+    assert (shown[7, 7] == 0).all()
+    shown[7, 7] = expected[7, 7]
+    assert np.array_equal(shown, expected)
+
+
+def test_a_picture_without_a_number_is_black_with_a_note() -> None:
+    shown, note = seen(encode(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF"))
+    assert (shown.max(), note) == (0, "No value in this picture is a finite number: it was read as black.")
