@@ -28,6 +28,15 @@ def _parse_text(_variable: str, text: str) -> str:
     return text
 
 
+def _parse_token(variable: str, text: str) -> str:
+    token = text.strip()  # files that hold a secret often end in a line break, and HTTP strips what it sends
+    if not token or not token.isprintable():
+        raise SettingError(
+            _("{variable} is no token; a token is one line of letters, digits and signs").format(variable=variable)
+        )
+    return token
+
+
 def _parse_list(separator: str) -> _Parser:
     return lambda _variable, text: tuple(filter(None, (part.strip() for part in text.split(separator))))
 
@@ -177,7 +186,12 @@ class Settings:
         api=True,
     )
     api_token: str = _field(
-        "", marked("bearer token that every route except health asks for"), shown=_NONE, api=True, secret=True
+        "",
+        marked("bearer token that every route except health asks for"),
+        _parse_token,
+        shown=_NONE,
+        api=True,
+        secret=True,
     )
     cors: tuple[str, ...] = _field(
         (),

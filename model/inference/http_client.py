@@ -58,13 +58,17 @@ def predict_url(server: str, model: str | None = None, engine: str | None = None
     except ValueError:
         reachable = False
     if not reachable:
-        raise ServerError(f"{server!r} is not the address of a server; one looks like http://localhost:8501")
+        raise _no_address(server)
     path = parts.path.rstrip("/")
     chosen = {"model": model, "engine": engine}
     query = urllib.parse.urlencode({key: value for key, value in chosen.items() if value})
     return parts._replace(
         path=path if path.endswith("/predict") else f"{path}/predict", query=query, fragment=""
     ).geturl()
+
+
+def _no_address(given: str) -> ServerError:
+    return ServerError(f"{given!r} is not the address of a server; one looks like http://localhost:8501")
 
 
 def post_picture(url: str, content: bytes) -> Prediction:
@@ -79,7 +83,8 @@ def post_picture(url: str, content: bytes) -> Prediction:
     """
     headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
     if token := read_settings("api_token").api_token:
-        headers["Authorization"] = f"Bearer {token}"
+        # Headers are sent as Latin-1, and the server compares the token's UTF-8.
+        headers["Authorization"] = f"Bearer {token}".encode().decode("latin-1")
     request = urllib.request.Request(url, content, headers)
     try:
         with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
@@ -87,6 +92,8 @@ def post_picture(url: str, content: bytes) -> Prediction:
     except urllib.error.HTTPError as error:
         with error:
             raise ServerError(f"{url} answers {error.code}: {_error_message(error)}") from None
+    except UnicodeError:  # a host or a path that cannot be written in a request
+        raise _no_address(url) from None
     except (OSError, http.client.HTTPException) as error:
         raise ServerError(f"{url} cannot be reached: {getattr(error, 'reason', None) or error}") from None
 

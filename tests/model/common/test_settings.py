@@ -89,6 +89,20 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sesame" not in str(caught.value)
 
 
+def test_space_around_a_token_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that hold a secret often end in a line break."""
+    monkeypatch.setenv("VITRINE_API_TOKEN", " open sésame \r\n")
+    assert read_settings("api_token").api_token == "open sésame"
+
+
+@pytest.mark.parametrize("given", ["\n", "se\nsame", "sesame\x1b[m", "s\udce9same"])
+def test_what_no_header_can_hold_is_no_token(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_API_TOKEN", given)
+    with pytest.raises(SettingError) as caught:
+        read_settings()
+    assert str(caught.value) == "VITRINE_API_TOKEN is no token; a token is one line of letters, digits and signs"
+
+
 def test_unknown_variables_are_named_with_the_nearest() -> None:
     known = {variable(name): "1" for name in NAMES}
     assert unknown_variables(known | {"HOME": "/", "VITRINES": "1"}) == []

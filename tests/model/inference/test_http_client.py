@@ -61,6 +61,16 @@ def test_the_token_goes_along(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> 
     assert [headers.get("Authorization") for _, headers, _ in stand.asked] == [None, "Bearer secret"]
 
 
+@pytest.mark.parametrize("token", ["sésame", "s€same", "秘密"])
+def test_a_token_goes_along_as_the_bytes_that_the_server_compares(
+    stand: Stand, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_API_TOKEN", f"{token}\n")
+    post_picture(predict_url(stand.url), b"x")
+    ((_path, headers, _body),) = stand.asked
+    assert headers["Authorization"].encode("latin-1") == f"Bearer {token}".encode()
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "words"),
     [
@@ -130,3 +140,9 @@ def test_the_address_may_name_the_route_or_not(server: str, expected: str) -> No
 def test_an_address_that_is_none_is_a_sentence(server: str) -> None:
     with pytest.raises(ServerError, match="is not the address of a server; one looks like http://localhost:8501"):
         predict_url(server)
+
+
+@pytest.mark.parametrize("server", ["http://localhost..:8501", "http://.localhost:8501", "http://127.0.0.1:9/é"])
+def test_an_address_that_cannot_be_sent_is_a_sentence(server: str) -> None:
+    with pytest.raises(ServerError, match="is not the address of a server; one looks like http://localhost:8501"):
+        post_picture(predict_url(server), b"x")
