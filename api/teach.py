@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -19,6 +20,7 @@ from model.registry.card import check_name
 if TYPE_CHECKING:
     from training.projects.project import Project
 
+_log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 ProjectName = Annotated[str, Query(description="the project's name, and its network's")]
 Careful = Annotated[
@@ -68,9 +70,21 @@ def described(project: Project) -> dict[str, object]:
 @router.get("", response_model=list[TeachProject], responses=OWNER)
 async def projects(request: Request) -> Response:
     """List the projects, the one that changed last first."""
+    return to_response(await answered(request, listed))
+
+
+def listed() -> list[dict[str, object]]:
+    """Return all projects that can be read, with the fields of `TeachProject`."""
+    from training.projects.schema import ProjectError
     from training.projects.shelf import list_projects, open_project
 
-    return to_response(await answered(request, lambda: [described(open_project(name)) for name in list_projects()]))
+    found = []
+    for name in list_projects():
+        try:
+            found.append(described(open_project(name)))
+        except (ProjectError, BundleError) as error:  # damaged, or removed meanwhile: the others are there all the same
+            _log.warning("%s", error)
+    return found
 
 
 @router.post("/{project}/{label}", response_model=list[AddedPicture], responses=OWNER, openapi_extra=_MANY_PICTURES)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from api import teach
 from tests.api.clients import MakeClient
 from tests.training.teach.taught import QuickBackbone, shape_file
-from training.projects.shelf import open_project
+from training.projects.shelf import list_projects, open_project, projects_folder
 from training.teach import teach as teaching
 
 OWNER = {"Authorization": "Bearer secret"}
@@ -37,6 +37,20 @@ def test_pictures_fill_classes(owner: TestClient) -> None:
     send(owner, "/api/teach/pets/big dog", shape_file("square", 1))
     assert owner.get("/api/teach").json() == [{"name": "pets", "classes": {"cat": 1, "big dog": 1}}]
     assert [picture.name for picture in open_project("pets").pictures("cat")] == ["circle-1.png"]
+
+
+def test_a_damaged_or_removed_project_does_not_hide_the_others(
+    owner: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for project in ("pets", "torn"):
+        send(owner, f"/api/teach/{project}/cat", shape_file("circle", 1))
+    for path in (projects_folder() / "torn").iterdir():
+        path.write_bytes(b"no database" * 1000)
+    listed = list_projects()
+    monkeypatch.setattr("training.projects.shelf.list_projects", lambda: [*listed, "removed"])  # a moment ago
+    answer = owner.get("/api/teach")
+    assert (answer.status_code, answer.json()) == (200, [{"name": "pets", "classes": {"cat": 1}}])
+    assert "the project 'torn' cannot be used" in caplog.text
 
 
 def test_one_picture_can_come_as_bytes(owner: TestClient) -> None:
