@@ -83,9 +83,9 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _LimitedBody(
-            self, receive, self.settings.batch_mb * 2**20 if takes_many(relative_path(scope)) else MAX_BODY
-        )
+        # What all bodies together may take is a limit for each: waiting would not help one that is larger.
+        batch = min(self.settings.batch_mb, self.settings.body_mb) * 2**20
+        body = _LimitedBody(self, receive, batch if takes_many(relative_path(scope)) else MAX_BODY)
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         try:
             if declared.isdigit() and int(declared) > body.limit:

@@ -96,6 +96,14 @@ def test_many_pictures_have_a_limit_of_their_own(pool: Pool) -> None:
     assert "larger than the 1 MB" in answer["body"]
 
 
+def test_a_batch_that_could_never_be_held_is_too_large(pool: Pool) -> None:
+    app = app_with(pool, batch_mb=100, body_mb=32)
+    for headers in ({}, {"content_length": str(40 * 2**20), "expect": "100-continue"}):
+        answer = asyncio.run(ask(app, endless(), "/api/predict", **headers))
+        assert answer["status"] == 413
+        assert "larger than the 32 MB" in answer["body"]
+
+
 def test_a_declared_length_is_refused_before_the_body_comes(pool: Pool) -> None:
     patient = asyncio.run(ask(app_with(pool), endless(), content_length=str(10**12), expect="100-continue"))
     assert (patient["status"], patient["taken"]) == (413, 0)
