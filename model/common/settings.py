@@ -82,9 +82,22 @@ def _parse_origins(variable: str, text: str) -> tuple[str, ...]:
     origins = tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
     for origin in origins:
         if not _ORIGIN.fullmatch(origin) and origins != ("*",):
-            message = _("{variable} has {origin!r}; it takes origins such as https://example.org, or * alone for all")
-            raise SettingError(message.format(variable=variable, origin=origin))
+            raise _no_origin(variable, origin)
     return origins
+
+
+def _parse_exact_origins(variable: str, text: str) -> tuple[str, ...]:
+    """Return origins as browsers write them, because they are compared as they are; none can be a pattern."""
+    origins = _parse_origins(variable, text)
+    for origin in origins:
+        if "*" in origin and origins != ("*",):
+            raise _no_origin(variable, origin)
+    return tuple(origin.lower().removesuffix(":443" if origin.startswith("https:") else ":80") for origin in origins)
+
+
+def _no_origin(variable: str, origin: str) -> SettingError:
+    message = _("{variable} has {origin!r}; it takes origins such as https://example.org, or * alone for all")
+    return SettingError(message.format(variable=variable, origin=origin))
 
 
 def _field(
@@ -196,7 +209,7 @@ class Settings:
     cors: tuple[str, ...] = _field(
         (),
         marked("web origins whose pages may call the API, separated by commas, or `*` for all"),
-        _parse_origins,
+        _parse_exact_origins,
         shown=_NONE,
         api=True,
     )

@@ -66,6 +66,35 @@ def test_what_is_no_origin_is_refused_with_a_sentence(name: str, given: str, mon
         read_settings()
 
 
+@pytest.mark.parametrize("given", ["https://*.example.org", "https://a.example, https://*", "*, https://a.example"])
+def test_a_pattern_is_no_origin_that_may_call(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers name one origin, which is compared as it is; the pages that may show this one can be a pattern."""
+    monkeypatch.setenv("VITRINE_CORS", given)
+    with pytest.raises(SettingError, match=r"VITRINE_CORS has .*; it takes origins such as https://example\.org"):
+        read_settings()
+    monkeypatch.setenv("VITRINE_EMBED", "https://*.example.org")
+    assert read_settings("embed").embed == ("https://*.example.org",)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("https://Example.org", "https://example.org"),
+        ("https://example.org:443/", "https://example.org"),
+        ("http://example.org:80", "http://example.org"),
+        ("https://example.org:80", "https://example.org:80"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://localhost:443", "http://localhost:443"),
+        ("*", "*"),
+    ],
+)
+def test_an_origin_that_may_call_is_written_as_browsers_do(
+    given: str, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_CORS", given)
+    assert read_settings("cors").cors == (sent,)
+
+
 def test_every_invalid_value_has_its_line_in_the_language_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_PORT", "many")
     monkeypatch.setenv("VITRINE_HISTORY", "yes")
