@@ -135,19 +135,25 @@ class Inference:
         return self.few if choice is not None and choice.engine == "int8" else self.threads
 
     async def predict_many(
-        self, files: Sequence[File], model: str | None, engine: str | None
-    ) -> list[Prediction | str]:
-        """Classify pictures; one that cannot be read has the sentence that says why in its place.
+        self,
+        files: Sequence[File],
+        model: str | None,
+        engine: str | None,
+        answer: Callable[[list[Prediction | str]], _Result],
+    ) -> _Result:
+        """Classify pictures, and return the answer to all of them.
 
         Args:
             files: The picture files.
             model: As in `predict`.
             engine: As in `predict`.
+            answer: Makes the answer, in the same thread, of the predictions; a picture that cannot be read has the
+                sentence that says why in the place of its prediction.
 
         Raises:
             Problem: There are no predictions.
         """
-        return await self.run(self.many, lambda: self._classify_all(files, model, engine))
+        return await self.run(self.many, lambda: answer(self._classify_all(files, model, engine)))
 
     def _classify_all(self, files: Sequence[File], model: str | None, engine: str | None) -> list[Prediction | str]:
         ready = self.pool.ready(self.choose(model, engine))

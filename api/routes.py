@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from api.schemas import (
     Model,
     card_answer,
     model_answer,
+    to_list_response,
     to_response,
 )
 from model.common.errors import BundleError
@@ -111,15 +113,17 @@ async def predict_many(
     inference.check_queue()
     files = await read_pictures(request, inference.settings.batch_files)
     with inference.queue_slot():
-        found = await inference.predict_many(files, model, engine)
-        return to_response(
-            [
-                _answer(request, file, one, top_k)
-                if isinstance(one, Prediction)
-                else {"success": False} | to_record(file.name, None, one)
-                for file, one in zip(files, found, strict=True)
-            ]
-        )
+        return await inference.predict_many(files, model, engine, lambda found: _answers(request, files, found, top_k))
+
+
+def _answers(request: Request, files: Sequence[File], found: Sequence[Prediction | str], top_k: int | None) -> Response:
+    """Return what was found for many files, in a thread."""
+    return to_list_response(
+        _answer(request, file, one, top_k)
+        if isinstance(one, Prediction)
+        else {"success": False} | to_record(file.name, None, one)
+        for file, one in zip(files, found, strict=True)
+    )
 
 
 @router.get("/api/models", response_model=list[Model])

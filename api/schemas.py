@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -148,4 +149,16 @@ def card_answer(card: Card) -> dict[str, Any]:
 
 def to_response(content: object, status: int = 200) -> Response:
     """Return JSON without checking it against the schema, which would cost more than the network does."""
-    return Response(json.dumps(content, ensure_ascii=False, allow_nan=False), status, media_type="application/json")
+    return Response(_to_json(content), status, media_type="application/json")
+
+
+def to_list_response(entries: Iterable[object]) -> Response:
+    """Return a list like `to_response`, from a thread: it may be long.
+
+    Each entry is written by itself, because Python's lock is held for as long as one is being written.
+    """
+    return Response(f"[{', '.join(map(_to_json, entries))}]", media_type="application/json")
+
+
+def _to_json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
