@@ -19,7 +19,7 @@ from model.images.thumbnails import THUMBNAIL_SIDE
 from model.images.thumbnails import thumbnail as small
 from model.inference.classifier import check_probabilities
 from model.inference.prediction import Prediction
-from model.registry.database import read_connection, write_connection
+from model.registry.database import erase_deleted, read_connection, write_connection
 from model.registry.locations import has_store
 from model.registry.tables import ANSWERS
 
@@ -215,7 +215,9 @@ def delete_all_answers() -> int:
     if not has_store():
         return 0
     with write_connection() as connection:
-        return connection.execute(delete(ANSWERS)).rowcount
+        count = connection.execute(delete(ANSWERS)).rowcount
+    erase_deleted()
+    return count
 
 
 def iterate_answers(newest_first: bool = False) -> Iterator[KeptAnswer]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from model.registry.locations import database_file
 from model.registry.migrations import MIGRATIONS, current_version, migrate
 from model.registry.tables import VERSION
 
+_log = logging.getLogger(__name__)
 _BUSY_MILLISECONDS = 15_000  # a writer waits this long for another; adding a large model takes seconds
+_CHECKPOINT_MILLISECONDS = 1_000  # emptying the write-ahead log waits this long for readers, while writers wait for it
 
 
 def database_url() -> URL:
@@ -64,6 +67,7 @@ def configure_sqlite(connection: Any, _record: object) -> None:
     _set_wal_mode(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten: by default in some builds only
 
 
 def _set_wal_mode(connection: Any) -> None:
@@ -127,6 +131,26 @@ def _connection(writes: bool) -> Iterator[Connection]:
         raise StoreError(
             _("the store {url} cannot be used: {reason}").format(url=url.render_as_string(), reason=reason)
         ) from error
+
+
+def erase_deleted() -> None:
+    """Give back the space of what was deleted from an SQLite file, and leave nothing of it in the file and its log.
+
+    Other databases see to that by themselves. A writer that keeps the file busy or a full disk is worth a warning; a
+    reader delays only the end of the log, which goes once nobody has the file open.
+    """
+    url = database_url()
+    if url.get_backend_name() != "sqlite":
+        return
+    try:
+        with closing(_engine(url).raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            try:
+                cursor.execute("VACUUM")
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (sqlite3.Error, exc.SQLAlchemyError) as error:
+        _log.warning("the store %s could not be made smaller: %s", url.render_as_string(), error)
 
 
 def _upgrade(engine: Engine) -> None:

@@ -4,8 +4,10 @@ import hashlib
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,6 +208,18 @@ def test_forget_deletes_all(home: Path) -> None:
     prediction_log.save_answer(b"a", PREDICTION, "", b"")
     assert prediction_log.delete_all_answers() == 1
     assert prediction_log.list_answers() == []
+
+
+def test_what_is_forgotten_is_in_no_file_any_more(home: Path) -> None:
+    for _ in range(20):
+        prediction_log.save_answer(b"a", PREDICTION, "", b"small" * 5000)
+    full = (home / "vitrine.sqlite").stat().st_size
+    with closing(sqlite3.connect(home / "vitrine.sqlite")) as other:  # while it is open, so is the write-ahead log
+        assert other.execute("SELECT COUNT(*) FROM answers").fetchone() == (20,)
+        assert prediction_log.delete_all_answers() == 20
+        files = [path for path in home.rglob("*") if path.is_file() and path.suffix != ".sqlite-shm"]
+        assert sum(path.stat().st_size for path in files) < full / 4
+        assert not any(b"smallsmall" in path.read_bytes() for path in files)
 
 
 def test_two_processes_keep_answers_at_once() -> None:

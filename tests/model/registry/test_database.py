@@ -8,15 +8,22 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engine, text
 
 from model.common.errors import StoreError
-from model.registry import migrations, store
+from model.registry import database, migrations, store
 from model.registry.card import Card
-from model.registry.database import configure_sqlite, database_url, read_connection, write_connection
+from model.registry.database import (
+    configure_sqlite,
+    database_url,
+    erase_deleted,
+    read_connection,
+    write_connection,
+)
 
 CARD = Card("x", ("cat", "dog"), 32, 0, 0, "", "", "2026-01-31")
 # Adds models without end, each with bytes and a name of its own, and says so after each.
@@ -57,6 +64,29 @@ def test_the_file_lies_in_the_users_home_in_wal_mode(home: Path) -> None:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() >= 5000
     assert (home / "vitrine.sqlite").is_file()
+
+
+def test_what_is_deleted_is_overwritten_whatever_sqlite_was_built_with(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new.sqlite")) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        configure_sqlite(connection, None)
+        assert connection.execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("transaction", "warnings"), [("BEGIN IMMEDIATE", 1), ("BEGIN", 0)])
+def test_a_store_in_use_is_shrunk_as_far_as_that_goes(
+    transaction: str, warnings: int, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_MILLISECONDS", 10)
+    monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 10)
+    store.save_model(b"bytes" * 100_000, ".tflite", "mine", CARD)
+    with closing(sqlite3.connect(home / "vitrine.sqlite", isolation_level=None)) as other:
+        other.execute(transaction)
+        other.execute("SELECT COUNT(*) FROM models").fetchall()
+        erase_deleted()
+    assert len(caplog.records) == warnings
+    assert all("could not be made smaller: database is locked" in record.getMessage() for record in caplog.records)
+    assert store.list_models()[0].name == "mine"
 
 
 def test_a_url_names_another_database(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
