@@ -99,7 +99,7 @@ def fit(
         member = series.SeriesRun(title if resume else check_unused_name(title), chosen)
         try:
             train_run(member, options, begun)
-        except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
+        except RuntimeError as error:  # a StoppedRun, or a TrainingError, whose class costs the import of Keras
             raise fail(error) from None
         except KeyboardInterrupt:
             raise fail(RuntimeError(_("stopped; --resume continues from what was saved so far"))) from None

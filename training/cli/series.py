@@ -17,6 +17,7 @@ def train_run(member: SeriesRun, options: RunOptions, resume: bool) -> str:
     """Read the data, train a run and return its status.
 
     Raises:
+        StoppedRun: Ctrl-C came before the first epoch ended.
         TrainingError: The recipe cannot be trained on this data.
         VitrineError: The data cannot be used.
     """

@@ -76,6 +76,7 @@ def fit(
 
     Raises:
         RunError: Another process trains this run, or it was started with other images.
+        StoppedRun: Ctrl-C came before the first epoch ended.
         TrainingError: The recipe cannot be trained on this data.
     """
     if len(dataset.train) == 0:

@@ -130,9 +130,10 @@ def launch(
         all_gpus: Train on all GPUs of this machine at once.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C or SIGTERM, if there is nothing to keep.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, before the first epoch begins.
         OSError: A file cannot be written.
         RunError: Another process trains this run, or it was started with other images.
+        StoppedRun: Ctrl-C or SIGTERM came in the first epoch.
         TrainingError: The recipe cannot be trained on this data.
     """
     with stop_on_signals():

@@ -16,6 +16,7 @@ from model.common.ray_cluster import ClusterError, connect, first_line
 from model.i18n.translations import gettext as _
 from training.engine.launch import choose_device, launch, read_data
 from training.engine.process_environment import prepare_process
+from training.runs.process import StoppedRun
 from training.runs.run import own_runs_folder
 from training.runs.run_options import RunOptions
 from training.runs.series import Ended, Runner, SeriesRun, can_continue, is_finished
@@ -204,7 +205,7 @@ def _train(job: _Job) -> tuple[str, str]:
         dataset = read_data(member.recipe, options.data, _ignore, options.category_names, options.strict)
         resume = can_continue(member)
         outcome = launch(member.recipe, dataset, member.name, resume, _ignore, options.origin, options.tensorboard)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoppedRun):
         return "interrupted", ""
     except RuntimeError as error:  # a TrainingError: another try would end in the same way
         if not isinstance(error, VitrineError):

@@ -33,6 +33,7 @@ from training.engine.progress_bar import ProgressBar
 from training.recipes.phases import Phase, split_into_phases
 from training.recipes.recipe import Recipe
 from training.recipes.recipe_file import to_toml
+from training.runs.process import StoppedRun
 
 _VALIDATION_BATCH = 500
 
@@ -97,7 +98,8 @@ class TrainingLoop:
             `finished` or `interrupted`.
 
         Raises:
-            TrainingError: The recipe or the checkpoint does not fit, or there are no weights to keep.
+            StoppedRun: There are no weights to keep yet.
+            TrainingError: The recipe or the checkpoint does not fit.
         """
         done = finished_epochs(self.folder) if resume else start_over(self.folder)
         try:
@@ -194,11 +196,11 @@ class TrainingLoop:
         """Put the best weights into the network after Ctrl-C.
 
         Raises:
-            TrainingError: There are none yet.
+            StoppedRun: There are none yet.
         """
         best = self.best
         if best.best_weights is None:
-            raise TrainingError("stopped before the first epoch ended: there are no weights to keep") from None
+            raise StoppedRun("stopped before the first epoch ended: there are no weights to keep") from None
         self.network.set_weights(best.best_weights)
         figures = f" ({best.monitor} {best.best:.3f})" if best.best is not None else ""
         log(f"Stopped. Keeping the weights of epoch {best.best_epoch + 1}, the best so far{figures}.")

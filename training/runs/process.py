@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from model.common.errors import VitrineError
 from model.common.files import locked
 from model.i18n.translations import gettext as _
 from training.runs.run_files import LOCK, PROCESS, PROGRESS, RunError, read_json, write_json
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     import psutil
 
 _CLOCK_TOLERANCE = 2.0  # seconds by which a moment may seem to move when the machine's clock is set
+
+
+class StoppedRun(VitrineError, RuntimeError):
+    """A run was stopped before its first epoch ended: it has not failed, and begins anew the next time."""
 
 
 def describe(pid: int) -> dict[str, Any]:

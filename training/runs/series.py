@@ -14,6 +14,7 @@ from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import ablation_names, ablation_variants, load_recipe, recipe_names
 from training.runs.data_provenance import RunContext, read_context
+from training.runs.process import StoppedRun
 from training.runs.run import Run, check_unused_name, list_runs, own_runs_folder, read_run
 from training.runs.run_files import CHECKPOINT, RunError
 
@@ -86,7 +87,7 @@ def one_after_another(train: Callable[[SeriesRun, bool], str], keep_going: bool 
 def _train_one(member: SeriesRun, train: Callable[[SeriesRun, bool], str]) -> Ended:
     try:
         return Ended(member, train(member, can_continue(member)))
-    except KeyboardInterrupt:  # before its first epoch ended
+    except (KeyboardInterrupt, StoppedRun):  # before its first epoch ended
         return Ended(member, "interrupted")
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         if not isinstance(error, VitrineError):

@@ -22,6 +22,7 @@ from training.engine.fused_layers import FusedBatchNormalization, FusedGelu, fus
 from training.recipes.recipe import AugmentationSettings, ModelSettings, OptimizerSettings, Recipe, ScheduleSettings
 from training.recipes.recipe_file import load_recipe
 from training.runs.history import History, append_epoch
+from training.runs.process import StoppedRun
 from training.runs.run import read_run
 from training.runs.run_files import write_json
 
@@ -173,7 +174,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_kept(
         raise KeyboardInterrupt
 
     after(monkeypatch, "on_train_batch_end", press)
-    with pytest.raises(TrainingError, match="stopped before the first epoch ended: there are no weights to keep"):
+    with pytest.raises(StoppedRun, match="stopped before the first epoch ended: there are no weights to keep"):
         fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 

@@ -11,6 +11,7 @@ from tests.training.runs.pretend import pretend
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import load_recipe, to_toml
 from training.runs.data_provenance import RunContext
+from training.runs.process import StoppedRun
 from training.runs.run import own_runs_folder
 from training.runs.run_files import CHECKPOINT, RunError
 from training.runs.series import SeriesRun, one_after_another
@@ -85,6 +86,24 @@ def test_a_sweep_goes_on_where_it_was_stopped() -> None:
     assert len(carry_out(found, GridSearch(found), stopped_at_the_third)) == 8
     assert calls[:4] == [("mine-1", False), ("mine-2", False), ("mine-3", False), ("mine-3", True)]
     assert len(calls) == 9
+
+
+def test_a_sweep_stopped_in_the_first_epoch_of_a_run_stops_and_trains_that_run_when_it_goes_on() -> None:
+    begin_sweep(SHIFTS, 8, RunContext())
+    calls: list[str] = []
+
+    def stopped_at_the_third(member: SeriesRun, resume: bool) -> str:
+        calls.append(member.name)
+        if calls == ["mine-1", "mine-2", "mine-3"]:
+            raise StoppedRun("stopped before the first epoch ended: there are no weights to keep")
+        return train(member, resume)
+
+    with pytest.raises(RunError, match="stopped at mine-3; sweep --resume mine goes on there"):
+        carry_out(SHIFTS, GridSearch(SHIFTS), stopped_at_the_third)
+    assert not (SHIFTS.folder / "failures.json").exists()
+    results = carry_out(SHIFTS, GridSearch(SHIFTS), stopped_at_the_third)
+    assert len(results) == 8 and not any(result.problem for result in results)
+    assert calls == ["mine-1", "mine-2", "mine-3", *(f"mine-{number}" for number in range(3, 9))]
 
 
 def test_a_run_that_fails_is_noted_and_not_tried_again() -> None:
