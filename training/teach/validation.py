@@ -66,7 +66,7 @@ def cross_validate(space: Space, labels: np.ndarray, classes: int, groups: np.nd
 
 
 def make_folds(labels: np.ndarray, groups: np.ndarray, classes: int) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Deal the pictures of each class out to folds, near-duplicates to the same one.
+    """Deal the pictures of each class out to folds evenly, near-duplicates to the same one.
 
     Returns:
         The folds, int64 (n,), and the classes that are one group of near-duplicates, which is dealt out all the same.
@@ -81,15 +81,17 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, classes: int) -> tuple[np
             repeated.append(label)
         if len(members) < 2:
             continue
-        units = members if alone else groups[members]
+        units, own = members if alone else groups[members], np.zeros(count, np.int64)
         for unit in rng.permutation(np.unique(units)):
             chosen = members[units == unit]
             # A group that lies in two classes has its fold from the first.
             others = folds[groups == groups[chosen[0]]] if not alone else folds[chosen]
             fold = int(others.max())
             if fold == NEVER:
-                fold = int(np.argmin(sizes))
+                # By the class's own pictures first: after large groups of another, a small class would lie in one fold.
+                fold = int(np.lexsort((sizes, own))[0])
             folds[chosen] = fold
+            own[fold] += len(chosen)
             sizes[fold] += len(chosen)
     return folds, tuple(repeated)
 

@@ -89,6 +89,16 @@ def test_folds_hold_near_duplicates_together_and_a_lone_picture_never() -> None:
     assert all(len(set(folds[labels == label])) > 4 for label in (0, 1))
 
 
+def test_a_small_class_is_dealt_to_all_folds_after_large_groups_of_another() -> None:
+    bursts = np.repeat(np.arange(5), [40, 35, 30, 20, 10])
+    groups = np.append(bursts, np.arange(200, 208))
+    labels = (groups >= 200).astype(int)
+    folds, _repeated = make_folds(labels, groups, 2)
+    assert len(set(folds[labels == 0])) == 5
+    assert sorted(np.bincount(folds[labels == 1])) == [1, 1, 2, 2, 2]
+    assert all(len(set(folds[groups == group])) == 1 for group in range(5))
+
+
 def test_near_duplicates_are_found_and_others_are_not(backbone: QuickBackbone) -> None:
     project = shapes_project(8)
     name, content = shape_file("circle", 3)
