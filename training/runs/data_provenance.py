@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from model.datasets.class_matching import normalize_name
-from model.datasets.splits import Dataset
+from model.datasets.resized import own_images
+from model.datasets.splits import Dataset, draw_images, split_fingerprint
 from model.i18n.translations import gettext as _
 from training.runs.run_files import RunError, read_json, write_json
 
 DATA = "data.json"
 _MAX_CLASSES_SHOWN = 4  # classes that a sentence names
+_COMPARED = 2000  # pictures of a split; these are a second's work at any size, and splits drawn anew differ in them too
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,26 @@ def record_data(folder: Path, origin: RunContext, dataset: Dataset, resume: bool
                 "put those files back as they were, or begin a new run"
             ).format(name=folder.name)
         )
-    write_json(folder / DATA, asdict(origin) | now | ({"left_out": broken} if broken else {}))
+    held_out, kept = _describe_held_out(dataset), known.get("held_out")
+    # At another input size the same pictures have other pixels, so nothing is known about them.
+    comparable = isinstance(kept, dict) and kept.get("shape") == held_out["shape"]
+    if resume and comparable and kept != held_out:
+        raise RunError(
+            _(
+                "the run {name!r} was begun with other validation or test pictures, and may have learnt from these; "
+                "put its pictures back as they were, leave data.seed as it was, or begin a new run"
+            ).format(name=folder.name)
+        )
+    write_json(folder / DATA, asdict(origin) | now | {"held_out": held_out} | ({"left_out": broken} if broken else {}))
+
+
+def _describe_held_out(dataset: Dataset) -> dict[str, object]:
+    """Return the shape of the pictures, and what changes with those that are not learnt from and their labels."""
+    splits = {"validation": dataset.validation, "test": dataset.test}
+    return {"shape": list(own_images(dataset.train.images).shape[1:])} | {
+        name: split_fingerprint(replace(split, images=draw_images(own_images(split.images), _COMPARED)))
+        for name, split in splits.items()
+    }
 
 
 def _broken_digest(dataset: Dataset) -> str:
