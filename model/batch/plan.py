@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.batch.sources import absolute, list_files
+from model.batch.sources import SourceError, absolute, list_files
 from model.common.errors import VitrineError
 from model.common.files import temporary_path
 from model.i18n.translations import gettext as _
@@ -119,12 +119,20 @@ def _read_plan(path: Path) -> tuple[Task, Plan]:
 
 
 def _write_plan(task: Task, path: Path) -> None:
-    """List the files, a shard at a time; the file appears whole, and an earlier one stays."""
+    """List the files, a shard at a time; the file appears whole, and an earlier one stays.
+
+    Raises:
+        SourceError: The source cannot be listed, or has no pictures.
+    """
+    groups = _groups(list_files(task.source), task.shard_size)
+    first = next(groups, None)
+    if first is None:  # pictures that come later are to be found
+        raise SourceError(_("{source} has no pictures").format(source=task.source))
     temporary = temporary_path(path)
     schema = _SCHEMA.with_metadata({_KEY: json.dumps(asdict(task))})
     try:
         with pq.ParquetWriter(temporary, schema) as writer:
-            for names in _groups(list_files(task.source), task.shard_size):
+            for names in chain([first], groups):
                 writer.write_table(pa.table({"file": names}, schema), row_group_size=task.shard_size)
         try:
             os.link(temporary, path)

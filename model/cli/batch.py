@@ -46,8 +46,6 @@ def batch(
         require("scale")
         share = _share(shard)
         plan = make_plan(task_of(source, model, engine, shard_size), out)
-        if not plan.files:
-            fail(f"{source} has no pictures")
         shards = plan.missing(share)
         if ray:
             results = run_on_ray(plan, shards, ray, workers)

@@ -95,11 +95,21 @@ def test_another_task_in_the_same_folder_is_refused(pictures: Path, tmp_path: Pa
     assert other.exit_code == 1
     assert "its shard_size is 60, not 30; take another folder" in other.stderr
     assert "is no folder" in call(tmp_path / "gone", "--out", tmp_path / "new", *NETWORK).stderr
-    (tmp_path / "empty").mkdir()
-    assert "has no pictures" in call(tmp_path / "empty", "--out", tmp_path / "none", *NETWORK).stderr
     (tmp_path / "file").write_text("")
     assert "cannot be used for answers" in call(pictures, "--out", tmp_path / "file", *NETWORK).stderr
     assert "unknown model 'nobody'" in call(pictures, "--out", tmp_path / "x", "--model", "nobody").stderr
+
+
+def test_a_source_without_pictures_is_looked_at_again(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    for _attempt in range(2):
+        result = call(source, "--out", out, *NETWORK)
+        assert result.exit_code == 1
+        assert f"error: {source} has no pictures" in result.stderr
+        assert list(out.iterdir()) == []
+    write_pictures(source, 2)
+    assert "2 files in 1 shards" in call(source, "--out", out, *NETWORK).stdout
 
 
 def test_a_network_that_changed_meanwhile_is_refused(pictures: Path, tmp_path: Path) -> None:
