@@ -11,7 +11,7 @@ from dashboard.access import roles
 from dashboard.presenters import phrases
 from model.common.errors import BundleError
 from model.common.files import modified_at
-from model.datasets.splits import DataError
+from model.datasets.splits import DataError, utf8_name
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
 from training.recipes.recipe import Recipe, RecipeError, flatten
@@ -99,9 +99,10 @@ def _fields(recipe: Recipe) -> list[str]:
 
 
 def _last_data() -> str:
-    """Return the data folder of the newest run that names one."""
+    """Return the data folder of the newest run that names one which a text field can show."""
     folders = sorted(own_runs_folder().glob("*/"), key=modified_at, reverse=True)
-    return next((found.data for folder in folders if (found := read_context(folder)) and found.data), "")
+    paths = (found.data for folder in folders if (found := read_context(folder)) and found.data)
+    return next((path for path in paths if path == utf8_name(path)), "")
 
 
 def _begin(recipe: str, settings: Sequence[str], data: str, name: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.batch.sources import SourceError, absolute, list_files
+from model.batch.sources import SourceError, absolute, list_files, to_text
 from model.common.errors import VitrineError
 from model.common.files import temporary_path
 from model.i18n.translations import gettext as _
@@ -124,7 +124,7 @@ def _write_plan(task: Task, path: Path) -> None:
     Raises:
         SourceError: The source cannot be listed, or has no pictures.
     """
-    groups = _groups(list_files(task.source), task.shard_size)
+    groups = _groups(map(to_text, list_files(task.source)), task.shard_size)
     first = next(groups, None)
     if first is None:  # pictures that come later are to be found
         raise SourceError(_("{source} has no pictures").format(source=task.source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -48,6 +49,11 @@ def list_files(source: str) -> Iterator[str]:
         )
 
 
+def to_text(file: str) -> str:
+    """Return a path as the text that tables hold: bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(file).decode("utf-8", "replace")
+
+
 def absolute(source: str) -> str:
     """Return a source's address or absolute path, which means the same in every process."""
     return source if is_address(source) else str(Path(source).absolute())
@@ -70,6 +76,8 @@ def read_bytes(file: str) -> bytes:
         InvalidImage: The file cannot be read.
     """
     if not is_address(file):
+        if "\ufffd" in file and not Path(file).exists():  # `to_text` made it so
+            raise InvalidImage(_("The path of this file is no text in UTF-8; rename it, or the folder it lies in."))
         return read_file(Path(file))
     try:
         with _open(file) as opened:

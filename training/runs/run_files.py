@@ -21,7 +21,9 @@ class RunError(VitrineError, ValueError):
 
 def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
     """Write a JSON object as `write_atomic` does."""
-    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable)
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # What is no UTF-8 in a path becomes \udc.., which JSON reads as the same path.
+    write_atomic(path, text.encode("utf-8", "backslashreplace"), durable)
 
 
 def read_json(path: Path) -> dict[str, Any]:

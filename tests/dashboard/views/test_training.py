@@ -17,7 +17,7 @@ from tests.drawn import draw_folder
 from training.recipes.recipe_file import load_recipe, to_toml
 from training.runs.background_runs import list_starting_runs
 from training.runs.changes import rename_run
-from training.runs.data_provenance import RunContext, read_context
+from training.runs.data_provenance import RunContext, read_context, write_context
 from training.runs.history import append_epoch
 from training.runs.process import claim_run, is_alive, stop_run
 from training.runs.run_files import CHECKPOINT, PROCESS, read_json, write_json
@@ -203,6 +203,15 @@ def test_a_run_starts_from_the_form(home: Path, tmp_path: Path) -> None:
         assert form.text_input(key="start-data").value == str(data)
     finally:
         stop_run(begun.path)
+
+
+def test_a_data_folder_that_cannot_be_shown_is_not_proposed(home: Path) -> None:
+    folder = home / "runs" / "mine"
+    folder.mkdir(parents=True)
+    write_context(folder, RunContext("/fotos/caf\udce9"))
+    form = open_form()
+    assert not form.exception
+    assert form.text_input(key="start-data").value == ""
 
 
 @pytest.mark.usefixtures("patient")

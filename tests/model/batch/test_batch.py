@@ -112,6 +112,19 @@ def test_a_source_without_pictures_is_looked_at_again(tmp_path: Path) -> None:
     assert "2 files in 1 shards" in call(source, "--out", out, *NETWORK).stdout
 
 
+def test_a_name_that_is_no_utf8_costs_no_other_picture_its_answer(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    paths = write_pictures(source, 2)
+    strange = Path(paths[0]).rename(Path(paths[0]).with_name("caf\udce9.png"))
+    result = call(source, "--out", out, *NETWORK)
+    assert result.exit_code == 0, result.output
+    assert "1 could not be read" in result.stdout
+    answers = read_answers(out)
+    assert answers[paths[1]][2] is None
+    error = answers[str(strange.with_name("caf\ufffd.png"))][2]
+    assert error == "The path of this file is no text in UTF-8; rename it, or the folder it lies in."
+
+
 def test_a_network_that_changed_meanwhile_is_refused(pictures: Path, tmp_path: Path) -> None:
     plan = make_plan(task_of(str(pictures), "small", "int8", 60), tmp_path)
     other = Plan(task_of(str(pictures), "fast", "int8", 60), tmp_path, plan.files, plan.shards)

@@ -9,7 +9,7 @@ import pytest
 from model.datasets.loader import load_dataset
 from model.datasets.splits import Dataset
 from tests.drawn import draw_folder
-from training.runs.data_provenance import RunContext, record_data
+from training.runs.data_provenance import RunContext, read_context, record_data, write_context
 from training.runs.run_files import RunError
 
 ORIGIN = RunContext("/shapes")
@@ -37,6 +37,13 @@ def swap_first(dataset: Dataset) -> Dataset:
         train=dataclasses.replace(dataset.train, images=train),
         validation=dataclasses.replace(dataset.validation, images=validation),
     )
+
+
+def test_a_path_that_is_no_utf8_is_kept_as_it_is(run: Path) -> None:
+    origin = RunContext("/fotos/caf\udce9", "/não.txt")
+    write_context(run, origin)
+    assert read_context(run) == origin
+    assert "/não.txt" in (run / "data.json").read_text("utf-8")
 
 
 def test_pictures_that_were_swapped_are_other_pictures(shapes: Path, run: Path) -> None:
