@@ -102,16 +102,19 @@ def unfinished_runs() -> list[Run]:
 
 
 def find_resumable(name: str | None) -> Path:
-    """Return the folder of the named run, or of the newest run with a checkpoint, that can be resumed.
+    """Return the folder of the named run, or of the newest run with a checkpoint that is not in training now.
 
     Raises:
-        RunError: There is none.
+        RunError: There is none, or the named one is finished.
     """
-    folders = sorted(own_runs_folder().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at)
-    if folders:
-        return folders[-1].parent
+    checkpoints = sorted(own_runs_folder().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at, reverse=True)
+    for folder in (path.parent for path in checkpoints):
+        if name or read_run(folder).status != "running":
+            return folder
     if name and has_no_checkpoint(own_runs_folder() / name):
         return own_runs_folder() / name
+    if name and _is_finished(own_runs_folder() / name):
+        raise RunError(_("the run {name!r} is finished; begin another one with another --name").format(name=name))
     if name:
         raise RunError(
             _("{run} has no checkpoint to resume from; leave --resume out to start anew").format(
@@ -123,8 +126,11 @@ def find_resumable(name: str | None) -> Path:
 
 def has_no_checkpoint(folder: Path) -> bool:
     """Return whether a run ended before its first checkpoint: resuming it starts from the beginning."""
-    finished = read_json(folder / "metrics.json").get("status") == "finished"
-    return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not finished
+    return (folder / "recipe.toml").is_file() and not (folder / CHECKPOINT).exists() and not _is_finished(folder)
+
+
+def _is_finished(folder: Path) -> bool:
+    return bool(read_json(folder / "metrics.json").get("status") == "finished")
 
 
 def own_run_folder(name: str) -> Path:

@@ -10,7 +10,9 @@ import pytest
 
 from tests.training.runs.drawn_runs import make_run
 from training.runs import run as run_module
-from training.runs.run import list_runs, own_runs_folder, read_run
+from training.runs.process import claim_run
+from training.runs.run import find_resumable, list_runs, own_runs_folder, read_run
+from training.runs.run_files import CHECKPOINT, RunError
 
 
 def test_status_follows_what_the_run_says(tmp_path: Path) -> None:
@@ -75,3 +77,34 @@ def test_a_run_that_is_removed_while_the_runs_are_listed_is_not_among_them(
     monkeypatch.setattr(Path, "glob", found)
     monkeypatch.setattr(run_module, "read_run", read)
     assert [run.name for run in list_runs() if run.path.parent == own_runs_folder()] == ["staying"]
+
+
+@pytest.fixture
+def unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A run with a checkpoint, and a newer one."""
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path))
+    older, newer = make_run(tmp_path / "runs" / "older"), make_run(tmp_path / "runs" / "newer")
+    for age, folder in ((0, newer), (1000, older)):
+        (folder / CHECKPOINT).touch()
+        os.utime(folder / CHECKPOINT, (time.time() - age, time.time() - age))
+    return older, newer
+
+
+def test_the_newest_run_goes_on_that_is_not_in_training(unfinished: tuple[Path, Path]) -> None:
+    older, newer = unfinished
+    assert find_resumable(None) == newer
+    with claim_run(newer):
+        assert find_resumable(None) == older
+        assert find_resumable("newer") == newer  # begun by the page, the process itself is known as the run's already
+        with claim_run(older), pytest.raises(RunError, match="no unfinished run in"):
+            find_resumable(None)
+
+
+def test_a_finished_run_does_not_go_on_and_the_sentence_says_so(unfinished: tuple[Path, Path]) -> None:
+    _older, newer = unfinished
+    (newer / CHECKPOINT).unlink()
+    (newer / "metrics.json").write_text(json.dumps({"status": "finished"}))
+    with pytest.raises(RunError, match="the run 'newer' is finished; begin another one with another --name"):
+        find_resumable("newer")
+    with pytest.raises(RunError, match="typo has no checkpoint to resume from; leave --resume out"):
+        find_resumable("typo")
