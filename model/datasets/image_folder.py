@@ -12,7 +12,7 @@ from model.datasets.class_matching import match_classes, normalize_name
 from model.datasets.splits import BrokenPicture, DataError, Dataset, Split, empty_split, unreadable_note, utf8_name
 from model.i18n.translations import gettext as _
 from model.images.image_files import SUFFIXES, is_hidden, picture_paths
-from model.signature.shapes import PictureSize, to_input_shape
+from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
 _SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
 MAX_BYTES = 2**31  # of pixels held in memory
@@ -157,13 +157,13 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize
         require_all: Every class needs at least one picture.
 
     Raises:
-        DataError: There is no picture, or with `require_all` none of a class.
+        DataError: There is no picture, or with `require_all` none of a class; or they do not fit into memory.
     """
     members = _pictures_by_class(folder, classes)
     _check_counts(folder, classes, [len(paths) for paths in members], require_all)
     paths = [path for found in members for path in found]
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in members])
-    images = np.empty((len(paths), *to_input_shape(size)), np.uint8)
+    images = _reserve(folder, len(paths), to_input_shape(size))
 
     def read(index: int) -> BrokenPicture | None:
         try:
@@ -183,6 +183,25 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize
         for index, old in enumerate(kept):  # in-index: the pictures may take half of the memory
             images[index] = images[old]
     return Split(images[: len(kept)], labels, paths=tuple(paths[index] for index in kept), broken=broken)
+
+
+def _reserve(folder: Path, count: int, shape: InputShape) -> np.ndarray:
+    """Return memory for pictures, uint8 (count, height, width, channels); raise DataError if there is too little."""
+    try:
+        return np.empty((count, *shape), np.uint8)
+    except MemoryError as error:
+        raise DataError(
+            _(
+                "{folder} holds {count} pictures; at {height} x {width} pixels they take {gigabytes} GB, more than "
+                "there is of memory: give a folder with fewer, or take a smaller input size"
+            ).format(
+                folder=folder,
+                count=count,
+                height=shape.height,
+                width=shape.width,
+                gigabytes=f"{count * math.prod(shape) / 1e9:,.0f}",
+            )
+        ) from error
 
 
 def _check_counts(

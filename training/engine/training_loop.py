@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from model.common.files import write_atomic
 from model.datasets.resized import own_images
 from model.datasets.splits import Split
+from model.i18n.translations import gettext as _
 from model.networks.architectures import ARCHITECTURES
 from training.engine.augmentation import resize
 from training.engine.batches import LossRecorder, SampleLosses, TrainingBatches
@@ -168,16 +169,17 @@ class TrainingLoop:
             first = max(begin, done)
             self.batches.size = size
             self.batches.start_at(first)  # Keras goes through the data once before each `fit`
-            self.network.fit(
-                self.batches,
-                epochs=end,
-                initial_epoch=first,
-                verbose=0,
-                callbacks=self.callbacks,
-                shuffle=False,  # they are shuffled already; Keras would change their order after a resume
-                validation_data=self.validation_data(size),
-                validation_batch_size=self.validation_batch,
-            )
+            with _memory_error(self.recipe.batch_size):
+                self.network.fit(
+                    self.batches,
+                    epochs=end,
+                    initial_epoch=first,
+                    verbose=0,
+                    callbacks=self.callbacks,
+                    shuffle=False,  # they are shuffled already; Keras would change their order after a resume
+                    validation_data=self.validation_data(size),
+                    validation_batch_size=self.validation_batch,
+                )
             if self.network.stop_training:
                 break
 
@@ -204,3 +206,18 @@ class TrainingLoop:
         self.network.set_weights(best.best_weights)
         figures = f" ({best.monitor} {best.best:.3f})" if best.best is not None else ""
         log(f"Stopped. Keeping the weights of epoch {best.best_epoch + 1}, the best so far{figures}.")
+
+
+@contextmanager
+def _memory_error(batch_size: int) -> Iterator[None]:
+    """Turn TensorFlow's error of a device whose memory is full into a TrainingError."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ != "ResourceExhaustedError":
+            raise
+        raise TrainingError(
+            _("the memory of the device is too small for {count} pictures a step; set a smaller batch_size").format(
+                count=batch_size
+            )
+        ) from error

@@ -225,6 +225,13 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
         load_dataset(tmp_path)
 
 
+def test_pictures_that_do_not_fit_into_memory_are_a_sentence(tmp_path: Path) -> None:
+    draw_folder(tmp_path, 2)
+    words = r"holds 6 pictures; at 4000000 x 4000000 pixels they take 288,000 GB, more than there is of memory"
+    with pytest.raises(DataError, match=words):
+        load_dataset(tmp_path, 4_000_000)
+
+
 def test_broken_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
     whole = load_dataset(draw_folder(tmp_path, 3), 16, validation=0.0, test=0.0)
     (tmp_path / "circle" / "001a.jpg").write_text("no picture at all")

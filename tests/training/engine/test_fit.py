@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from model.datasets.splits import Dataset
 from model.inference.classifier import Classifier
@@ -177,6 +178,17 @@ def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_kept(
     with pytest.raises(StoppedRun, match="stopped before the first epoch ended: there are no weights to keep"):
         fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_device_whose_memory_is_full_is_a_sentence(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[64,512,512,64]")
+
+    after(monkeypatch, "on_train_batch_end", exhaust)
+    with pytest.raises(TrainingError, match=r"too small for \d+ pictures a step; set a smaller batch_size"):
+        fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle")
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_the_earlier_one_is_gone(dataset: Dataset, tmp_path: Path) -> None:
