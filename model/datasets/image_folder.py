@@ -14,7 +14,7 @@ from model.i18n.translations import gettext as _
 from model.images.image_files import SUFFIXES, is_hidden, picture_paths
 from model.signature.shapes import InputShape, PictureSize, to_input_shape
 
-_SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test",)}
+_SPLITS = {"train": ("train", "training"), "validation": ("val", "validation", "valid"), "test": ("test", "testing")}
 MAX_BYTES = 2**31  # of pixels held in memory
 
 
@@ -44,9 +44,10 @@ def folder_name(folder: Path) -> str:
 def split_folders(root: Path) -> dict[str, Path]:
     """Return the folders of the splits by name; empty if the class folders are directly in `root`.
 
-    A split has sub-folders: a folder `test` without any is a class of that name.
+    Their names may be in capitals. A split has sub-folders: a folder `test` without any is a class of that name.
     """
-    candidates = {name: [root / folder for folder in folders] for name, folders in _SPLITS.items()}
+    there = {path.name.casefold(): path for path in class_folders(root)}  # of Test and test it is the latter
+    candidates = {name: [there[folder] for folder in folders if folder in there] for name, folders in _SPLITS.items()}
     return {name: path for name, paths in candidates.items() if (path := next(filter(class_folders, paths), None))}
 
 

@@ -179,6 +179,15 @@ def test_splits_of_the_folder_are_kept(tmp_path: Path) -> None:
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (18, 9, 6)
 
 
+@pytest.mark.parametrize("names", [("Train", "Test"), ("Training", "Testing"), ("TRAIN", "TEST")])
+def test_splits_may_be_named_in_capitals_and_as_verbs(names: tuple[str, str], tmp_path: Path) -> None:
+    for number, (name, each) in enumerate(zip(names, (6, 2), strict=True)):
+        draw_folder(tmp_path / name, each, seed=number)
+    dataset = load_dataset(tmp_path, 16, validation=0.0)
+    assert (dataset.classes, len(dataset.train), len(dataset.test)) == (SHAPES, 18, 6)
+    assert len(load_test(tmp_path, 16)[2]) == 6
+
+
 def test_a_split_that_is_missing_is_drawn_from_training(tmp_path: Path) -> None:
     draw_folder(tmp_path / "train", 10)
     draw_folder(tmp_path / "test", 2, seed=1)
