@@ -28,12 +28,15 @@ def quantize(
 
     if out is not None and out.suffix != ".tflite":
         raise typer.BadParameter(f"{out} should end in .tflite")
+    said = list[str]()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            report = compare_with_int8(model, data, out or Path(folder) / "model-int8.tflite")
+            report = compare_with_int8(model, data, out or Path(folder) / "model-int8.tflite", said.append)
     except (BundleError, DataError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
+    for sentence in said:
+        typer.echo(sentence, err=True)
     for line in report_lines(report, limit):
         typer.echo(line)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.common.paths import home
+from model.datasets.cifar10 import cifar10_folder
 from model.datasets.image_folder import split_folders
 from model.datasets.loader import check_source, load_dataset
 from model.datasets.splits import Dataset
@@ -15,15 +16,21 @@ from model.i18n.translations import gettext as _
 from model.signature.shapes import PictureSize
 
 _USUAL = {"validation": 0.1, "test": 0.1, "seed": 0}  # of a recipe
+_FOLDERS = {"validation": "val", "test": "test"}
 
 
 def load_as_trained(
-    name: str, source: Path, size: PictureSize, validation: float | None, log: Callable[[str], object]
+    name: str,
+    source: Path,
+    size: PictureSize,
+    validation: float | None,
+    log: Callable[[str], object],
+    split: str = "validation",
 ) -> Dataset:
     """Load a data set in the splits that a network was trained with.
 
-    Data without validation pictures is split as the recipe of the run of this name says. Where there is none, because
-    the network was made elsewhere, nobody knows which pictures it has not seen: `log` is told.
+    Splits that the data lacks are drawn as the recipe of the run of this name says. Where there is none, because the
+    network was made elsewhere, nobody knows which pictures it has not seen: `log` is told.
 
     Args:
         name: The network's.
@@ -31,18 +38,20 @@ def load_as_trained(
         size: What the network takes.
         validation: The share that the training held back; None for what its recipe says, else a tenth.
         log: Called with a sentence.
+        split: The split whose pictures the network must not have learnt from, `validation` or `test`.
 
     Raises:
         DataError: The data is missing or cannot be used.
     """
     check_source(source)
     draw = _read_draw(name)
-    if not draw and "validation" not in split_folders(source):
+    apart = split in split_folders(source) or (split == "test" and cifar10_folder(source))
+    if not draw and not apart:
         log(
             _(
                 "{network} has no run here that says which pictures its training held out. Those drawn now may be some "
-                "that it was trained on; then what is found flatters it. A folder val/ in the data avoids that."
-            ).format(network=name)
+                "that it was trained on; then what is found flatters it. A folder {folder}/ in the data avoids that."
+            ).format(network=name, folder=_FOLDERS[split])
         )
     chosen = _USUAL | draw | ({} if validation is None else {"validation": validation})
     return load_dataset(source, size, **chosen)

@@ -23,6 +23,7 @@ from model.evaluation.paired_test import Disagreement, disagreements
 from model.evaluation.scores import Evaluation, score_sets
 from model.export.bias_correction import correct_biases
 from model.export.float_tail import refine, tail_tensors
+from model.export.held_out import load_as_trained
 from model.i18n.translations import gettext as _
 from model.inference.classifier import ENGINES, Classifier, file_of, load_keras, read_network
 from model.inference.lite import load_tflite
@@ -125,13 +126,16 @@ class QuantizationReport:
     differing: list[Disagreement]
 
 
-def compare_with_int8(model: str, data: Path | None, path: Path) -> QuantizationReport:
+def compare_with_int8(
+    model: str, data: Path | None, path: Path, log: Callable[[str], object] = lambda sentence: None
+) -> QuantizationReport:
     """Quantize a bundle's network anew, and measure both on the data set's test pictures.
 
     Args:
         model: The bundle's name.
         data: The data folder; None for CIFAR-10.
         path: The int8 file to write.
+        log: As for `load_as_trained`.
 
     Raises:
         BundleError: The bundle cannot be used or has no float network.
@@ -144,7 +148,10 @@ def compare_with_int8(model: str, data: Path | None, path: Path) -> Quantization
             _("{name!r} is a .tflite file, which cannot be turned into {suffix}").format(name=model, suffix="int8")
         )
     source = check_file(folder, card, file_of(card, "keras"))
-    dataset = load_dataset(data, card.input_shape, validation=0.0, test=0.1)
+    if data is None:
+        dataset = load_dataset(None, card.input_shape, validation=0.0)
+    else:
+        dataset = load_as_trained(card.name, data, card.input_shape, None, log, "test")
     if not len(dataset.test):  # checked first, because the conversion takes minutes
         raise DataError(
             _(

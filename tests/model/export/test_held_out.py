@@ -10,7 +10,7 @@ import pytest
 from model.datasets.loader import load_dataset
 from model.datasets.splits import draw_images
 from model.export.held_out import load_as_trained
-from tests.drawn import draw_folder
+from tests.drawn import draw_cifar10, draw_folder
 
 
 @pytest.fixture
@@ -42,6 +42,17 @@ def test_data_with_pictures_of_its_own_for_validation_needs_no_draw(shapes: Path
     said = list[str]()
     assert len(load_as_trained("foreign", tmp_path / "split", 16, None, said.append).validation) == 12
     assert said == []
+
+
+def test_test_pictures_of_its_own_are_enough_where_those_are_used(shapes: Path, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        draw_folder(tmp_path / "split" / split, 4, seed=len(split))
+    said = list[str]()
+    load_as_trained("foreign", tmp_path / "split", 16, None, said.append, "test")
+    load_as_trained("foreign", draw_cifar10(tmp_path, 10), 32, None, said.append, "test")
+    assert said == []
+    load_as_trained("foreign", shapes, 16, None, said.append, "test")
+    assert "A folder test/ in the data avoids that." in said[0]
 
 
 def test_some_pictures_of_a_folder_are_of_all_its_classes(shapes: Path) -> None:

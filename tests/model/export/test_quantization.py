@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from benchmarks.servers import ROOT
 from model.cli.quantize import quantize
 from model.common.errors import BundleError
+from model.datasets.loader import load_dataset
 from model.evaluation.paired_test import disagreements
 from model.export.quantization import compare_with_int8, silence_converter
 from model.images.decoder import to_array
@@ -53,8 +54,7 @@ def test_both_accuracies_both_sizes_and_what_differs(shapes: Path, tmp_path: Pat
     for engine, path in (("keras", tmp_path / "raw" / "model.keras"), ("int8", out)):
         assert f"raw ({engine}): {path.stat().st_size / 1000:,.0f} KB, accuracy" in text
     assert "on shapes test, all 6" in text
-    from model.datasets.loader import load_dataset
-
+    assert "raw has no run here that says which pictures its training held out" in result.stderr
     test = load_dataset(shapes, 32, validation=0.0, test=0.1).test
     rows = [
         Classifier.load(tmp_path / "raw").probabilities(test.images),
@@ -63,6 +63,25 @@ def test_both_accuracies_both_sizes_and_what_differs(shapes: Path, tmp_path: Pat
     differing = int(np.sum(rows[0].argmax(axis=1) != rows[1].argmax(axis=1)))
     assert f"they disagree on {differing} of 6 test pictures" in text
     assert text.count("picture ") == min(differing, 1)
+
+
+def test_what_a_run_held_out_is_held_out_again(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    save_untrained(tmp_path / "raw")
+    run = tmp_path / "home" / "runs" / "raw"
+    run.mkdir(parents=True)
+    (run / "recipe.toml").write_text("[data]\nvalidation = 0.2\ntest = 0.3\nseed = 5\n")
+    learnt, said = list[np.ndarray](), list[str]()
+
+    def conversion(network: keras.Model, images: np.ndarray, path: Path) -> None:
+        learnt.append(images)
+        raise InterruptedError
+
+    monkeypatch.setattr("model.export.quantization.quantize", conversion)
+    with pytest.raises(InterruptedError):
+        compare_with_int8(str(tmp_path / "raw"), shapes, tmp_path / "a.tflite", said.append)
+    np.testing.assert_array_equal(learnt[0], load_dataset(shapes, 32, 0.2, 0.3, 5).train.images)
+    assert said == []
 
 
 def test_too_few_pictures_to_test_on_are_said_before_the_conversion(
