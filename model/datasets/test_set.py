@@ -108,6 +108,12 @@ def has_separate_test_set(source: Path) -> bool:
     return cifar10_folder(source) is not None or not {"test", "validation"}.isdisjoint(split_folders(source))
 
 
+def tests_on_validation(source: Path) -> bool:
+    """Return whether a data folder's test pictures are those of val/, because it has no test/."""
+    found = split_folders(source)
+    return cifar10_folder(source) is None and "validation" in found and "test" not in found
+
+
 def _read_cifar10_test(folder: Path, size: PictureSize) -> Split:
     shape = to_input_shape(size)
     if min(shape[:2]) < 32:

@@ -227,9 +227,15 @@ def test_evaluate_says_where_it_measures_on_what_was_learnt(home: Path, tmp_path
     found = call("evaluate", "--model", "mine", "--data", shapes)
     assert found.exit_code == 0
     assert found.stderr == "mine was trained on most of these pictures, so the figures flatter it.\n"
-    (shapes / "test").mkdir()
+    (shapes / "val").mkdir()
     for label in ("circle", "square", "stripes"):
-        (shapes / label).rename(shapes / "test" / label)
+        (shapes / label).rename(shapes / "val" / label)
+    found = call("evaluate", "--model", "mine", "--data", shapes)
+    assert found.stderr == (
+        "These are the validation pictures of mine: its best epoch and its calibration were chosen by them, so the "
+        "figures flatter it. A folder test/ in the data avoids that.\n"
+    )
+    (shapes / "val").rename(shapes / "test")
     assert call("evaluate", "--model", "mine", "--data", shapes).stderr == ""
 
 
