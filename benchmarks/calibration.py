@@ -96,11 +96,16 @@ def row(title: str, found: np.ndarray, first: int = 0) -> str:
     return f"{title:<40} {'   '.join(said)}"
 
 
+def trained_networks() -> list[str]:
+    """Return the names of the shipped networks that a recipe made: it says which pictures were held out."""
+    return sorted(card.name for path in BUNDLES.glob(f"*/{CARD_FILE}") if (card := read_card(path.parent)).recipe)
+
+
 def compare(name: str, data: Path, draws: int) -> None:
     """Print the rows of a network."""
     card = read_card(BUNDLES / name)
     recipe = load_recipe(card.recipe)
-    network = read_network(BUNDLES / name / KERAS_FILE)
+    network = read_network(BUNDLES / name / KERAS_FILE, card.outputs)
     dataset = load_dataset(data, card.input_size, recipe.data.validation, seed=recipe.data.seed)
     rng, test, n = np.random.default_rng(0), predict_logits(network, dataset.test), len(dataset.validation)
     again = [test, *(test.take(rng.integers(0, len(dataset.test), len(dataset.test))) for _ in range(draws))]
@@ -119,9 +124,9 @@ def main(
     data: Annotated[Path, typer.Option(help="folder with cifar-10-batches-py")],
     draws: Annotated[int, typer.Option(min=1, help="how often pictures are drawn")] = 200,
 ) -> None:
-    """Print a table of all shipped networks."""
+    """Print a table of all shipped networks that a recipe made."""
     print(describe_machine())
-    for name in sorted(path.parent.name for path in BUNDLES.glob(f"*/{CARD_FILE}")):
+    for name in trained_networks():
         compare(name, data, draws)
 
 

@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.calibration import Logits, measure_both, row
+from benchmarks.calibration import Logits, measure_both, row, trained_networks
+from model.registry.card import read_card
+from model.registry.locations import BUNDLES
 from model.signature.outputs import softmax
 from training.engine.calibration import AdaptiveTemperature
+from training.recipes.recipe_file import load_recipe
 
 
 def test_a_picture_is_taken_in_all_its_versions() -> None:
@@ -26,3 +29,10 @@ def test_what_needs_an_adaptive_temperature_gains_by_it_and_nothing_else_does(sl
     (gain,) = found[:, 0, 0] - found[:, 1, 0]
     assert gain > 0.003 if slope else abs(gain) < 0.001
     assert "NLL" in row("a network", found) and "ECE" in row("a network", found)
+
+
+def test_every_network_that_is_measured_has_a_recipe() -> None:
+    names = trained_networks()
+    assert {"best", "fast", "small"} <= set(names) and "imagenet" not in names
+    for name in names:
+        load_recipe(read_card(BUNDLES / name).recipe)
