@@ -130,6 +130,7 @@ def test_a_shipped_int8_file_gives_probabilities_of_which_energies_can_be_taken(
 
 def test_an_int8_file_of_before_answers_as_it_did(tmp_path: Path) -> None:
     """Int8 to the end, and for any number of pictures at a time."""
+    keras.utils.set_random_seed(0)
     network = save_untrained(tmp_path / "raw")
     images = draw_images(30)
     floating = keras.Input((32, 32, 3))
