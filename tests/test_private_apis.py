@@ -38,10 +38,10 @@ TABLE = {
         ("model.formats.class_output", "model.networks.flops"), "what an operation was given", unpromised.inbound_nodes
     ),
     "_functional": Private(
-        ("model.intake.keras_preprocessing",), "a Sequential keeps its graph there", unpromised.functional
+        ("model.formats.graph",), "a Sequential keeps its graph there", unpromised.functional
     ),
     "_nodes_by_depth": Private(
-        ("model.intake.keras_preprocessing",), "a network's operations in their order", unpromised.nodes_by_depth
+        ("model.formats.graph",), "a network's operations in their order", unpromised.nodes_by_depth
     ),
     "_flatten_layers": Private(
         ("model.formats.keras2.weights",),

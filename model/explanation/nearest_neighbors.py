@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.common.errors import UnsafeModelError
 from model.formats.class_output import feature_tensor
+from model.formats.graph import node_of
 from model.signature.scaling import compile_function
 from model.signature.shapes import PictureSize, to_input_shape
 
@@ -49,16 +51,24 @@ def feature_extractor(
     """
     import keras
 
-    try:
-        given = feature_tensor(network, network.output.shape[-1])
-    except UnsafeModelError:
-        given = next(layer for layer in reversed(network.layers) if layer.weights).input
+    given = _features_in(network, network.outputs[0].shape[-1])
     lower = compile_function(keras.Model(network.inputs, given), to_input_shape(size), scaling)
 
     def features(images: np.ndarray) -> np.ndarray:
         return np.asarray(lower(images), np.float32).reshape(len(images), -1)
 
     return features
+
+
+def _features_in(network: keras.Model, classes: int) -> Any:
+    """Return the tensor of the features; if all weights lie in a network inside the network, of those in there."""
+    import keras
+
+    with suppress(UnsafeModelError):
+        return feature_tensor(network, classes)
+    last = next(layer for layer in reversed(network.layers) if layer.weights)
+    given = node_of(network, last).input_tensors[0]
+    return keras.Model(last.inputs, _features_in(last, classes))(given) if isinstance(last, keras.Model) else given
 
 
 def normalized_features(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from model.common.errors import VitrineError
+from model.formats.graph import node_of
 from model.i18n.translations import gettext as _
 from model.signature.outputs import INDEPENDENT
 from model.signature.scaling import to_network_input
@@ -53,16 +54,14 @@ def gradient_map(
     Raises:
         NoMapError: The network has no suitable layer.
     """
-    import keras
     import tensorflow as tf
 
     shape = to_input_shape(size)
-    layer = _deepest_feature_layer(network, shape)
-    if layer is None:
+    target = _with_features(network, _class_scores(network, output), shape)
+    if target is None:
         raise NoMapError(
             _("This network has no layer of feature maps for Grad-CAM; covering parts looks into any network.")
         )
-    target = keras.Model(network.inputs[0], [layer.output, _class_scores(network, output)])
     wanted = network.inputs[0]
     signature = [tf.TensorSpec((1, *shape), tf.uint8), tf.TensorSpec((), tf.int32)]
 
@@ -87,35 +86,64 @@ def gradient_map(
     return explained
 
 
-def _deepest_feature_layer(network: keras.Model, size: InputShape) -> keras.Layer | None:
+def _with_features(network: keras.Model, scores: Any, shape: tuple[int, ...]) -> keras.Model | None:
+    """Return the network with two outputs, its deepest feature maps and `scores`; None if it has no such maps.
+
+    Args:
+        network: Its own layers are looked at first, then the networks that it calls as layers, the last one first.
+        scores: A tensor of the network; of the features in a network inside it alone.
+        shape: Of what the network is given, without the axis of the pictures.
+    """
+    import keras
+
+    layer = _deepest_feature_layer(network, shape)
+    if layer is not None:
+        return keras.Model(network.inputs[0], [node_of(network, layer).outputs[0], scores])
+    for inner in reversed([layer for layer in network.layers if isinstance(layer, keras.Model)]):
+        call = node_of(network, inner)
+        part = _with_features(inner, inner.outputs[0], _shape_at(network, call.input_tensors[0], shape))
+        if part is not None:
+            features, answer = part(call.input_tensors[0])
+            rest = keras.Model(call.outputs[0], scores)
+            return keras.Model(network.inputs[0], [features, rest(answer)])
+    return None
+
+
+def _deepest_feature_layer(network: keras.Model, shape: tuple[int, ...]) -> keras.Layer | None:
     """Return the last layer after the first convolution whose maps have at least _MIN_MAP_SIDE cells a side, or else 2.
 
     Layers with weights are the second choice: their outputs are not normalized or activated yet.
     """
+    import keras
+
     convolutions = [
         index for index, layer in enumerate(network.layers) if any(len(weight.shape) == 4 for weight in layer.weights)
     ]
     if not convolutions:
         return None
-    after = network.layers[convolutions[0] :]
+    after = [layer for layer in network.layers[convolutions[0] :] if not isinstance(layer, keras.Model)]
     for candidates in ([layer for layer in after if not layer.weights], after):
         for least in (_MIN_MAP_SIDE, 2):
             for layer in reversed(candidates):
-                if _map_side(network, layer, size) >= least:
+                if _map_side(network, layer, shape) >= least:
                     return layer
     return None
 
 
-def _map_side(network: keras.Model, layer: keras.Layer, size: InputShape) -> int:
-    """Return the shorter side of a layer's maps, in cells, for pictures of a size; 0 if it has no maps."""
+def _map_side(network: keras.Model, layer: keras.Layer, shape: tuple[int, ...]) -> int:
+    """Return the shorter side of a layer's maps, in cells, for inputs of a shape; 0 if it has no maps."""
+    made = node_of(network, layer).outputs[0]
+    return int(min(_shape_at(network, made, shape)[:2])) if len(made.shape) == 4 else 0
+
+
+def _shape_at(network: keras.Model, tensor: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a tensor of the network for one input of a shape, both without the axis of the pictures."""
     import keras
 
-    shape = getattr(layer.output, "shape", ())
-    if len(shape) != 4:
-        return 0
-    if None in shape[1:3]:  # the network takes pictures of any size
-        shape = keras.Model(network.inputs[0], layer.output).compute_output_shape((1, *size))
-    return int(min(shape[1:3]))
+    found = tensor.shape
+    if None in found[1:]:  # the network takes pictures of any size
+        found = keras.Model(network.inputs[0], tensor).compute_output_shape((1, *shape))
+    return tuple(found[1:])
 
 
 def _class_scores(network: keras.Model, output: str) -> Any:
@@ -127,8 +155,8 @@ def _class_scores(network: keras.Model, output: str) -> Any:
 
     last = network.layers[-1]
     if getattr(last, "activation", None) is keras.activations.softmax and not last.weights:
-        return keras.ops.cast(last.input, "float32")
-    rows = keras.ops.cast(network.output, "float32")
+        return keras.ops.cast(node_of(network, last).input_tensors[0], "float32")
+    rows = keras.ops.cast(network.outputs[0], "float32")
     if output == INDEPENDENT:
         return _log_odds(network, rows)
     if output == "logits":
@@ -146,7 +174,7 @@ def _log_odds(network: keras.Model, rows: Any) -> Any:
 
     last = network.layers[-1]
     if getattr(last, "activation", None) is keras.activations.sigmoid and not last.weights:
-        return keras.ops.cast(last.input, "float32")
+        return keras.ops.cast(node_of(network, last).input_tensors[0], "float32")
     return keras.ops.log(rows + 1e-7) - keras.ops.log(1 - rows + 1e-7)
 
 

@@ -6,6 +6,7 @@ No code in them is run, and anything that is not on the allowlist is refused.
 __all__ = [
     "allowlist",
     "class_output",
+    "graph",
     "keras2",
     "keras_files",
     "tflite_operations",

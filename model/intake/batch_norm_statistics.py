@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.formats.graph import nodes_of
 from model.i18n.translations import gettext as _
 from model.images.samples import first_of_each_class, list_samples
-from model.intake.keras_preprocessing import ImageFunction, input_function, nodes_of, partial_network
+from model.intake.keras_preprocessing import ImageFunction, input_function, partial_network
 from model.intake.scaling_evidence import SIMILAR, Finding
 from model.signature.scaling import GUESSED, SCALINGS, TRIED, scale_images
 from model.signature.shapes import InputShape

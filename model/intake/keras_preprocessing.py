@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.formats.allowlist import NETWORKS, word_set
+from model.formats.graph import nodes_of
 from model.intake.scaling_evidence import Affine, Finding, scaling_from_arithmetic, scaling_from_moments
 from model.signature.shapes import InputShape
 
@@ -75,7 +76,7 @@ def _find_starts(network: keras.Model, before: ImageFunction) -> Iterator[_Netwo
     """
     import keras
 
-    prepared = {id(tensor): tensor for tensor in _graph_of(network).inputs}
+    prepared = {id(tensor): tensor for tensor in network.inputs}
     following: dict[int, list[Any]] = {}
     for node in nodes_of(network):
         given = node.input_tensors
@@ -94,16 +95,6 @@ def _find_starts(network: keras.Model, before: ImageFunction) -> Iterator[_Netwo
             yield from _find_starts(inner, apply)
         else:
             yield _NetworkStart(apply, operations)
-
-
-def _graph_of(network: keras.Model) -> Any:
-    return getattr(network, "_functional", None) or network  # a Sequential keeps its graph there
-
-
-def nodes_of(network: keras.Model) -> list[Any]:
-    """List the calls of a network's layers and operations, from its input on."""
-    levels = sorted(_graph_of(network)._nodes_by_depth.items(), reverse=True)
-    return [node for _, level in levels for node in level]
 
 
 def _is_preparing(operation: Any) -> bool:

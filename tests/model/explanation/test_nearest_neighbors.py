@@ -6,6 +6,7 @@ import pytest
 from model.explanation.nearest_neighbors import feature_extractor, nearest, normalized_features
 from model.networks.architectures import build_model
 from model.signature.shapes import InputShape
+from tests.arranged import ARRANGEMENTS, arranged
 from tests.drawn import SHAPES, draw_images, enliven
 from tests.shaped import GREY, OBLONG, telling_halves
 
@@ -40,3 +41,12 @@ def test_features_of_grey_and_oblong_pictures(shape: InputShape, flat: bool) -> 
     rows = feature_extractor(telling_halves(shape, flat), shape, "unit")(images)
     assert rows.shape == (3, 16)
     assert (np.diff(rows[:, 0]) > 0.2).all()
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_features_are_the_same_however_the_layers_are_arranged(arrangement: str) -> None:
+    images = draw_images(3)
+    networks = [arranged(name, (32, 32, 3), "softmax") for name in ("functional", arrangement)]
+    whole, other = (feature_extractor(network, 32, "unit")(images) for network in networks)
+    assert whole.shape == (3, 8) and whole.std(axis=0).max() > 0
+    np.testing.assert_allclose(other, whole, atol=1e-5)

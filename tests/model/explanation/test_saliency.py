@@ -17,6 +17,7 @@ from model.networks.architectures import build_model
 from model.registry.card import KERAS_FILE
 from model.registry.resolution import find_bundle
 from model.signature.shapes import InputShape
+from tests.arranged import ARRANGEMENTS, arranged
 from tests.drawn import draw_images, enliven
 from tests.shaped import GREY as GREY_SHAPE
 from tests.shaped import OBLONG, TALL, halves, telling_halves
@@ -157,6 +158,38 @@ def test_grad_cam_follows_networks_that_were_made_elsewhere(output: str) -> None
     assert marked[10:, 10:].mean() > 0.8
     assert marked[:6, :6].mean() < 0.05
     assert explain(image, 0).max() == 0.0  # nothing speaks for the other class
+
+
+ENDS = {"probabilities": "softmax", "logits": None, "independent probabilities": "sigmoid"}
+
+
+@pytest.mark.parametrize("output", ENDS)
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_a_map_is_the_same_however_the_layers_are_arranged(arrangement: str, output: str) -> None:
+    image = draw_images(1)[0]
+    maps = []
+    for name in ("functional", arrangement):
+        network = arranged(name, (32, 32, 3), ENDS[output])
+        explain = gradient_map(network, 32, "unit", output)
+        maps.append(np.stack([explain(image, label) for label in range(3)]))
+    assert (maps[0].max(axis=(1, 2)) == 1).sum() >= 2 and maps[0].std() > 0.05
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4)
+
+
+def test_a_nested_network_for_pictures_of_any_size_is_looked_into() -> None:
+    image = draw_images(1)[0]
+    networks = arranged("functional", (32, 32, 3), "softmax"), arranged("pooled base", (None, None, 3), "softmax")
+    maps = [gradient_map(network, 32, "unit")(image, 1) for network in networks]
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4)
+
+
+def test_a_last_activation_of_its_own_in_a_sequential_is_left_out() -> None:
+    image = draw_images(1)[0]
+    whole = arranged("functional", (32, 32, 3), "softmax")
+    stacked = arranged("sequential", (32, 32, 3), None)
+    stacked.add(keras.layers.Activation("softmax"))
+    maps = [gradient_map(network, 32, "unit")(image, 1) for network in (whole, stacked)]
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4)
 
 
 def test_a_picture_is_scaled_as_the_network_wants_it() -> None:
