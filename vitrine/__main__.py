@@ -1,4 +1,4 @@
-"""The command line `vitrine`: run, predict, train, teach and api."""
+"""The command line `vitrine`: run, predict, batch, teach, api and train."""
 
 from __future__ import annotations
 

@@ -24,6 +24,13 @@ def _add_predict(app: typer.Typer) -> None:
     app.command("predict")(predict)
 
 
+def _add_batch(app: typer.Typer) -> None:
+    """Add `vitrine batch`, the same as `python -m model batch`."""
+    from model.cli.batch import batch
+
+    app.command("batch")(batch)
+
+
 def _add_train(app: typer.Typer) -> None:
     """Add `vitrine train`, the same as `python -m training fit`, and `vitrine train sweep`.
 
@@ -67,6 +74,7 @@ def add_api(app: typer.Typer) -> None:
 COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "run": _add_run,
     "predict": _add_predict,
+    "batch": _add_batch,
     "teach": add_teach,
     "api": add_api,
     "train": _add_train,

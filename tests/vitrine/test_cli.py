@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,13 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize(
     ("command", "option"),
-    [("run", "--share"), ("predict", "--top-k"), ("train", "--recipe"), ("api", "VITRINE_API_TOKEN")],
+    [
+        ("run", "--share"),
+        ("predict", "--top-k"),
+        ("batch", "--shard-size"),
+        ("train", "--recipe"),
+        ("api", "VITRINE_API_TOKEN"),
+    ],
 )
 def test_a_command_has_its_own_help(command: str, option: str) -> None:
     words = [command, "--help"]
@@ -31,13 +38,19 @@ def test_a_command_has_its_own_help(command: str, option: str) -> None:
     assert option in shown
 
 
+def test_every_command_of_the_documentation_is_there() -> None:
+    texts = [path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")]
+    shown = {word for text in texts for word in re.findall(r"(?:`|'|^)vitrine ([a-z]+)", text, re.MULTILINE)}
+    assert shown == set(COMMANDS)
+
+
 def test_a_mistyped_command_is_a_sentence() -> None:
     run = CliRunner().invoke(build_app(["preidct"]), ["preidct"])
     assert run.exit_code == 2
     assert "Did you mean 'predict'?" in run.output
 
 
-@pytest.mark.parametrize("words", [["predict", "--help"], ["run", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize("words", [["predict", "--help"], ["batch", "--help"], ["run", "--help"], ["train", "--help"]])
 def test_a_command_imports_only_what_it_needs(words: list[str]) -> None:
     code = f"""
 import sys
