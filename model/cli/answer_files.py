@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from model.common.errors import SettingError
 from model.common.extras import require
+from model.datasets.splits import utf8_name
 from model.i18n.translations import gettext as _
 from model.inference.answer_table import BYTE_ORDER_MARK, class_names, columns_of, csv_header, csv_row
 
@@ -42,7 +43,7 @@ def open_answers(path: Path | None) -> Iterator[Write]:
             )
         ) from None
     with writer(path) as write:
-        yield write
+        yield lambda record: write(record | {"file": utf8_name(record["file"])})
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from model.common.text import printable
+from model.datasets.splits import utf8_name
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.decoder import InvalidImage
@@ -384,5 +385,5 @@ def _examined(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[tuple[str, 
         ahead = [(name, pool.submit(look, content)) for name, content in islice(waiting, _AHEAD)]
         while ahead:
             name, future = ahead.pop(0)
-            yield name, future.result()
+            yield utf8_name(name), future.result()
             ahead += [(name, pool.submit(look, content)) for name, content in islice(waiting, 1)]

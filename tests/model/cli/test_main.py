@@ -162,6 +162,23 @@ def test_answers_go_into_a_file_as_they_come(tmp_path: Path) -> None:
     assert "cannot be written" in complaint("predict", HORSE, *FAST, "--output", tmp_path / "none" / "answers.csv")
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_file_name_that_is_not_utf8_has_an_answer_too(suffix: str, tmp_path: Path) -> None:
+    folder, output = tmp_path / "pictures", tmp_path / f"answers.{suffix}"
+    folder.mkdir()
+    for name in (b"p\xe1ssaro.png", b"sapo.png"):
+        (folder / os.fsdecode(name)).write_bytes(CAT.read_bytes())
+    works("predict", folder, *FAST, "--output", output)
+    lines = output.read_text("utf-8-sig").splitlines() if suffix != "parquet" else []
+    if suffix == "parquet":
+        names = pq.read_table(output)["file"].to_pylist()
+    elif suffix == "csv":
+        names = [row["file"] for row in csv.DictReader(lines)]
+    else:
+        names = [json.loads(line)["file"] for line in lines]
+    assert [Path(name).name for name in names] == ["p?ssaro.png", "sapo.png"]
+
+
 def test_files_without_answers_make_a_file_all_the_same(tmp_path: Path) -> None:
     call("predict", tmp_path / "gone.png", *FAST, "--output", tmp_path / "answers.csv")
     assert "There is no such file." in (tmp_path / "answers.csv").read_text("utf-8-sig")

@@ -369,6 +369,14 @@ def test_folders(tmp_path: Path) -> None:
         add_class_folder(project, "cat", tmp_path / "nowhere")
 
 
+def test_a_file_name_that_is_not_utf8_is_kept_as_it_can_be_shown(tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "shapes", 1)
+    (folder / "circle" / "000.png").rename(folder / "circle" / os.fsdecode(b"p\xe1ssaro.png"))
+    project = Project("mine")
+    assert {one.status for one in add_folder(project, folder)} == {ADDED}
+    assert [one.name for one in project.pictures("circle")] == ["p?ssaro.png"]
+
+
 def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_the_others_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
