@@ -37,9 +37,7 @@ TABLE = {
     "_inbound_nodes": Private(
         ("model.formats.class_output", "model.networks.flops"), "what an operation was given", unpromised.inbound_nodes
     ),
-    "_functional": Private(
-        ("model.formats.graph",), "a Sequential keeps its graph there", unpromised.functional
-    ),
+    "_functional": Private(("model.formats.graph",), "a Sequential keeps its graph there", unpromised.functional),
     "_nodes_by_depth": Private(
         ("model.formats.graph",), "a network's operations in their order", unpromised.nodes_by_depth
     ),

@@ -17,4 +17,5 @@ __all__ = [
     "settings",
     "stderr_filter",
     "text",
+    "zip_listing",
 ]

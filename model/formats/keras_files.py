@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from model.common.errors import UnsafeModelError
 from model.common.extras import require
+from model.common.zip_listing import lists_at_most
 from model.formats.allowlist import check_network, check_size, strip_records
 from model.formats.keras2.configuration import to_keras3, with_all_modules
+from model.formats.unsupported_formats import MAX_ZIP_NAMES
 from model.i18n.number_format import decimal, integer
 from model.i18n.translations import gettext as _
 
@@ -93,6 +95,8 @@ def _read_keras(path: Path) -> tuple[dict[str, Any], str]:
         The description, and the version of Keras that saved it.
     """
     try:
+        with path.open("rb") as file:
+            check_listed(file)
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path.stat().st_size)
             version = str(parse_object(archive.read("metadata.json")).get("keras_version", ""))
@@ -120,6 +124,14 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
     check_unpacked(sum(member.file_size for member in members), size)
     if max(archive.getinfo(name).file_size for name in ("config.json", "metadata.json")) > MAX_DESCRIPTION:
         raise UnsafeModelError(_("its description has more than {limit} MB").format(limit=MAX_DESCRIPTION // 2**20))
+
+
+def check_listed(file: IO[bytes]) -> None:
+    """Raise UnsafeModelError if a ZIP lists more files than any network has: to list them would fill the memory."""
+    if not lists_at_most(file, MAX_ZIP_NAMES):
+        raise UnsafeModelError(
+            _("it is a ZIP of more than {count} files, and no network has so many").format(count=integer(MAX_ZIP_NAMES))
+        )
 
 
 def check_unpacked(unpacked: int, size: int) -> None:

@@ -10,10 +10,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from model.common.zip_listing import lists_at_most
 from model.i18n.translations import gettext as _
 from model.images.image_files import is_picture
 
-_MAX_ZIP_NAMES = 100_000  # names in a ZIP that are checked
+MAX_ZIP_NAMES = 100_000  # names in a ZIP of which some may be a network's
 _KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 _TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the magic number that torch.save wrote until version 1.6
@@ -58,10 +59,12 @@ def is_keras_archive(content: bytes) -> bool:
 
 
 def _zip_names(content: bytes) -> list[str] | None:
-    """Return the names in a ZIP, or None if it cannot be read."""
+    """Return the names in a ZIP, none if there are too many, or None if it cannot be read."""
     try:
+        if not lists_at_most(io.BytesIO(content), MAX_ZIP_NAMES):
+            return []
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.namelist()[:_MAX_ZIP_NAMES]
+            return archive.namelist()
     except Exception:  # zipfile raises nearly anything on malicious files
         return None
 

@@ -11,6 +11,7 @@ import struct
 import zipfile
 from dataclasses import dataclass
 
+from model.common.zip_listing import lists_at_most
 from model.datasets.class_name_files import Names, parse_names
 from model.i18n.translations import gettext as _
 from model.intake.scaling_evidence import Finding, scaling_from_range
@@ -22,7 +23,6 @@ _MAX_LABELS = 4 * 2**20
 _MAX_MEMBERS = 256
 _NORMALIZATION = 1  # type of a processing step
 _LABEL_FILE_TYPES = (2, 3)  # types of associated files: labels of an axis, or of values
-_ZIP_END, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def read_labels(content: bytes, metadata: Metadata) -> Names:
 
     If the metadata does not name the file, the only text file is used.
     """
-    if not _has_small_zip(content):
+    if not lists_at_most(io.BytesIO(content), _MAX_MEMBERS):
         return []
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -178,12 +178,3 @@ def read_labels(content: bytes, metadata: Metadata) -> Names:
                 return parse_names(file.read(_MAX_LABELS + 1), name)
     except Exception:  # zipfile and zlib raise nearly anything on malicious files
         return []
-
-
-def _has_small_zip(content: bytes) -> bool:
-    """Return whether the bytes end in a ZIP with few members: listing millions would take minutes."""
-    end = content.rfind(_ZIP_END, max(0, len(content) - 2**16 - 22))
-    if end < 0 or len(content) < end + 22 or content[max(0, end - 20) : end].startswith(_ZIP64_LOCATOR):
-        return False
-    members, size = struct.unpack_from("<HI", content, end + 10)
-    return int(members) <= _MAX_MEMBERS and int(size) <= _MAX_MEMBERS * 1024

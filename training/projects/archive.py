@@ -8,10 +8,13 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from model.common.zip_listing import lists_at_most
 from model.datasets.image_folder import class_folders
+from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.images.decoder import MAX_BYTES, format_by_signature
 from model.images.image_files import SUFFIXES, is_hidden, is_picture, picture_paths
@@ -21,6 +24,7 @@ from training.projects.schema import ProjectError
 _SETTINGS = "vitrine-project.json"  # the settings, and the classes in their order, empty ones too
 KEPT_SETTINGS = ("careful",)
 _MOST_SETTINGS = 2**20  # bytes
+_MOST_LISTED = 2 * MOST_PICTURES + 50_000  # macOS puts a hidden file beside each, and folders are listed too
 # What zipfile raises for a damaged, encrypted or unusual archive.
 _DAMAGED = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError),
@@ -79,7 +83,7 @@ def add_zip(
         ProjectError: It is no ZIP file, or holds no folders with pictures.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _opened(file) as content, zipfile.ZipFile(content) as archive:
             members = _members(archive)
             if not members:
                 raise ProjectError(_("this ZIP file has no folders with pictures; it needs one for each class"))
@@ -95,6 +99,19 @@ def add_zip(
             return outcomes
     except _DAMAGED as error:
         raise ProjectError(_("this ZIP file cannot be read: {reason}").format(reason=error)) from error
+
+
+@contextmanager
+def _opened(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Open an archive. Raises ProjectError if it lists more than the pictures of a project and what is beside them."""
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
+        if not lists_at_most(content, _MOST_LISTED):
+            raise ProjectError(
+                _("this ZIP file holds more than {count} files; a project can hold up to {most} pictures").format(
+                    count=integer(_MOST_LISTED), most=integer(MOST_PICTURES)
+                )
+            )
+        yield content
 
 
 def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:

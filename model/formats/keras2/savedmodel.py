@@ -27,7 +27,7 @@ from model.common.extras import require
 from model.common.sandbox import print_result, run_sandboxed
 from model.formats.allowlist import NETWORKS, check_size, short_repr
 from model.formats.keras2.tensorflow_checkpoint import Checkpoint, protobuf_dict, protobuf_fields
-from model.formats.keras_files import MAX_DESCRIPTION, check_unpacked, parse_object
+from model.formats.keras_files import MAX_DESCRIPTION, check_listed, check_unpacked, parse_object
 from model.formats.unsupported_formats import describe_saved_model
 from model.i18n.translations import gettext as _
 
@@ -67,6 +67,7 @@ def read_saved_model_zip(content: bytes) -> Parts | None:
     Raises:
         UnsafeModelError: There are links or paths that lead outside, or it is a ZIP bomb.
     """
+    check_listed(io.BytesIO(content))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [member for member in archive.infolist() if not member.filename.startswith("__MACOSX/")]

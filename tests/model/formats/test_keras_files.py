@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model.common.errors import UnsafeModelError
+from model.formats import keras_files
 from model.formats.keras_files import check_hdf5, read_source
 from model.i18n.translations import use_language
 from tests.foreign import layer, sequential, weights, write_h5, write_keras, write_keras2
@@ -160,3 +161,10 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     for damaged in (content[:300], b"no HDF5", content[:100] + bytes(len(content) - 100)):
         with pytest.raises(UnsafeModelError, match="damaged"):
             check_hdf5(io.BytesIO(damaged), len(damaged))
+
+
+def test_a_zip_of_very_many_files_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_keras(tmp_path / "network.keras")
+    monkeypatch.setattr(keras_files, "MAX_ZIP_NAMES", 2)
+    with pytest.raises(UnsafeModelError, match="a ZIP of more than 2 files"):
+        read_source(path)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model.common.errors import StoreError
+from model.formats import unsupported_formats
 from model.formats.unsupported_formats import describe_file, describe_folder
 from model.intake.add_model import add_file, suffix_of
 from tests.foreign import sequential, write_h5, write_keras
@@ -118,3 +119,10 @@ def test_a_file_may_have_the_name_that_old_programs_gave_it(tmp_path: Path) -> N
     assert suffix_of(archive, Path("a.zip")) == suffix_of(archive, Path("a.keras")) == ".keras"
     with pytest.raises(StoreError, match=r"its content is that of a .keras file, and its name says .tflite\."):
         suffix_of(archive, Path("a.tflite"))
+
+
+def test_a_zip_of_very_many_files_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = zip_of(**UNPACKED)
+    assert "an unpacked .keras file" in str(describe_file(content, Path("a.zip")))
+    monkeypatch.setattr(unsupported_formats, "MAX_ZIP_NAMES", 2)
+    assert describe_file(content, Path("a.zip")) == "it is a ZIP in which no network's file is found"

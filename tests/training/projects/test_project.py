@@ -20,6 +20,7 @@ from model.i18n.translations import use_language
 from model.images.decoder import read_image
 from model.images.picture_bytes import read_file
 from tests.drawn import draw_folder, encode, picture
+from training.projects import archive as archives
 from training.projects import project as projects
 from training.projects import shelf
 from training.projects.archive import add_class_folder, add_folder, add_zip, write_zip
@@ -289,6 +290,17 @@ def test_a_zip_of_folders(around: str) -> None:
     project = Project("mine")
     add_zip(project, buffer)
     assert counts(project) == {"cat": 2, "dog": 1}
+
+
+def test_a_zip_of_very_many_files_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(archives, "_MOST_LISTED", 100)
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(101):
+            archive.writestr(f"cat/{number}.txt", b"")
+    for given in (path, io.BytesIO(path.read_bytes())):
+        with pytest.raises(ProjectError, match="more than 100 files; a project can hold up to 100,000 pictures"):
+            add_zip(Project("mine"), given)
 
 
 @pytest.mark.parametrize("name", ["from the history", "blob", "", ".jpg", "note.txt"])

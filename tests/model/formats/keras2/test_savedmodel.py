@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from dashboard.presenters import model_text
 from model.cli.models import app
 from model.common.errors import StoreError, UnsafeModelError
+from model.formats import keras_files
 from model.formats.keras2.savedmodel import (
     DATA,
     INDEX,
@@ -259,3 +260,11 @@ def test_long_lists_of_names_come_in_pieces(tmp_path: Path) -> None:
         write_names(file, "layer_names", names)
         found = [text.decode() for number in range(3) for text in file.attrs[f"layer_names{number}"]]
     assert found == names
+
+
+def test_a_zip_of_very_many_files_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = zip_of({**parts_of("mixed.zip"), **{f"assets/{number}": b"" for number in range(20)}})
+    assert read_saved_model_zip(content)
+    monkeypatch.setattr(keras_files, "MAX_ZIP_NAMES", 20)
+    with pytest.raises(UnsafeModelError, match="a ZIP of more than 20 files, and no network has so many"):
+        read_saved_model_zip(content)
