@@ -1,4 +1,4 @@
-"""How many files a ZIP lists, known before `zipfile` makes an object of each: millions of them would fill the memory."""
+"""How many files a ZIP lists, before `zipfile` makes an object of each: millions of them would fill the memory."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -25,6 +25,8 @@ _SETTINGS = "vitrine-project.json"  # the settings, and the classes in their ord
 KEPT_SETTINGS = ("careful",)
 _MOST_SETTINGS = 2**20  # bytes
 _MOST_LISTED = 2 * MOST_PICTURES + 50_000  # macOS puts a hidden file beside each, and folders are listed too
+_UTF8_NAME = 0x800  # the flag of a name in UTF-8
+_DOS = 0  # the system that made a file, for zipfile
 # What zipfile raises for a damaged, encrypted or unusual archive.
 _DAMAGED = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError),
@@ -114,11 +116,27 @@ def _opened(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         yield content
 
 
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """Return the name of a file in an archive, with slashes.
+
+    Where an archive does not say that its names are UTF-8, `zipfile` takes them for the code page of the first DOS.
+    macOS writes UTF-8 without saying so, and Windows the code page of its DOS: in most of Europe and Brazil, 850.
+    """
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAME:
+        with suppress(UnicodeEncodeError):  # as from a field with the name in Unicode
+            raw = name.encode("cp437")
+            name = raw.decode("cp850") if entry.create_system == _DOS else name
+            with suppress(UnicodeDecodeError):
+                name = raw.decode("utf-8")
+    return name.replace("\\", "/")
+
+
 def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
     """The pictures of an archive with their classes. Raises ProjectError for more than a project holds."""
     found = []
     for entry in archive.infolist():
-        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        parts = PurePosixPath(_name_of(entry)).parts
         if (
             parts
             and not entry.is_dir()
@@ -142,7 +160,7 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
 def _read_entries(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Iterator[tuple[str, bytes]]:
     for entry in entries:
         with archive.open(entry) as file:
-            yield PurePosixPath(entry.filename).name, file.read(MAX_BYTES + 1)  # one byte more is refused as too large
+            yield PurePosixPath(_name_of(entry)).name, file.read(MAX_BYTES + 1)  # one byte more is refused as too large
 
 
 def _read_settings(project: Project, archive: zipfile.ZipFile) -> None:

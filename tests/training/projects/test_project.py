@@ -292,6 +292,38 @@ def test_a_zip_of_folders(around: str) -> None:
     assert counts(project) == {"cat": 2, "dog": 1}
 
 
+@pytest.mark.parametrize(
+    ("system", "raw"),
+    [
+        (3, "lea\u0303o".encode()),  # as Finder writes it
+        (0, "leão".encode("cp850")),  # as Explorer does
+        (0, "leão".encode()),  # as others do on Windows
+    ],
+)
+def test_classes_of_a_zip_that_does_not_say_how_its_names_are_written(system: int, raw: bytes) -> None:
+    """7-Zip's and Python's say so, with a flag."""
+    placeholder = "x" * len(raw)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for folder in (placeholder, "cão"):
+            entry = zipfile.ZipInfo(f"{folder}/1.png")
+            entry.create_system = system
+            archive.writestr(entry, file(1)[1])
+    project = Project("mine")
+    add_zip(project, io.BytesIO(buffer.getvalue().replace(placeholder.encode(), raw)))
+    assert counts(project) == {"leão": 1, "cão": 1}
+
+
+def test_a_name_that_becomes_another_character_by_character_is_checked_as_that() -> None:
+    raw = "\u202egnp".encode()  # from right to left
+    placeholder = "x" * len(raw)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"{placeholder}/1.png", file(1)[1])
+    with pytest.raises(ProjectError, match="cannot be a class name"):
+        add_zip(Project("mine"), io.BytesIO(buffer.getvalue().replace(placeholder.encode(), raw)))
+
+
 def test_a_zip_of_very_many_files_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(archives, "_MOST_LISTED", 100)
     path = tmp_path / "many.zip"
