@@ -119,6 +119,15 @@ def begin_change(connection: sqlite3.Connection, kind: str, **values: str | int)
     return number
 
 
+def can_grow(connection: sqlite3.Connection, change: int) -> bool:
+    """Return whether more pictures can be part of a change: it is there, and none has been moved or removed since.
+
+    One that comes after that might be where the move, once undone, puts the same file.
+    """
+    later = "SELECT 1 FROM changes WHERE id > ? AND (about LIKE '[\"moved\"%' OR about LIKE '[\"removed\"%')"
+    return has_row(connection, "changes", change) and connection.execute(later, (change,)).fetchone() is None
+
+
 def describe_change(about: str) -> str:
     """Say what a change was, from its row; an older row holds the words themselves."""
     try:

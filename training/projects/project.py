@@ -20,6 +20,7 @@ from model.images.decoder import InvalidImage
 from model.images.picture_bytes import read_file
 from training.projects.changes import (
     begin_change,
+    can_grow,
     class_id,
     describe_change,
     grow,
@@ -94,9 +95,10 @@ class _Adding:
     def look_again(self, connection: sqlite3.Connection) -> None:
         """Find the class, which may have another name by now.
 
-        If it or the change is gone, the rest of the pictures are a new change, so that each can be undone in its turn.
+        If it or the change is gone, or pictures were moved or removed since, the rest of the pictures are a new change,
+        so that each can be undone in its turn.
         """
-        if not has_row(connection, "changes", self.change):
+        if not can_grow(connection, self.change):
             self.change = 0
         if self.number is not None and not has_row(connection, "classes", self.number):
             self.number, self.change = None, 0

@@ -157,6 +157,24 @@ def test_what_is_added_after_an_undo_can_be_undone_too(project: Project) -> None
     assert project.undo() == "class cat added" and project.undoable == ""
 
 
+@pytest.mark.parametrize("change", ["move", "remove"])
+def test_a_file_that_comes_a_second_time_after_the_first_has_left_can_be_undone(project: Project, change: str) -> None:
+    def twice() -> Iterator[tuple[str, bytes]]:
+        yield file(1)
+        yield from map(file, range(2, 20))
+        first = [project.pictures("cat")[0].id]
+        project.move(first, "dog", make=True) if change == "move" else project.remove(first)
+        yield from (("copy.png", file(1)[1]), file(20))
+
+    project.add("cat", twice())
+    assert [project.undo() for _ in range(3)] == [
+        "pictures added to cat",
+        "1 picture moved to dog" if change == "move" else "1 picture removed",
+        "pictures added to cat",
+    ]
+    assert counts(project) == {} and project.undoable == ""
+
+
 def test_what_can_no_longer_come_back_takes_no_room(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.projects.changes._UNDO_CHANGES", 2)
     project.add("cat", [file(1)])
