@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.common.files import modified_at
+from model.common.files import modified_at, remove_abandoned, temporary_path
 from model.common.paths import home
 from model.common.text import did_you_mean
 from model.i18n.translations import gettext as _
@@ -33,9 +34,11 @@ class Removed:
 
     @classmethod
     def of(cls, stamp: str) -> Removed:
-        """Return the removed project whose folder has this name. Raises BundleError for no such name."""
-        name = check_name(stamp.rpartition("-")[0])
-        return cls(name, projects_folder() / _TRASH / check_name(stamp))
+        """Return the removed project whose folder has this name. Raises BundleError or ProjectError."""
+        name, _dash, removed_at = stamp.rpartition("-")
+        if not re.fullmatch("[0-9]+", removed_at):
+            raise ProjectError(_("{stamp!r} is not what `projects rm` printed").format(stamp=stamp[:100]))
+        return cls(check_name(name), projects_folder() / _TRASH / stamp)
 
 
 def projects_folder() -> Path:
@@ -64,12 +67,14 @@ def create_project(name: str) -> Project:
     if folder.exists():
         raise ProjectError(_("there is a project {name!r} already; open it or choose another name").format(name=name))
     with _disk_errors_as_sentences(name):
-        folder.mkdir(parents=True)
+        remove_abandoned(folder.parent)
+        made = temporary_path(folder)  # nobody opens half a project, nor does one keep its name taken
+        made.mkdir(parents=True)
         try:
-            connect(folder / _FILE).close()
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # half a project would keep its name taken
-            raise
+            connect(made / _FILE).close()
+            os.replace(made, folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
     return open_project(name)
 
 
@@ -91,7 +96,12 @@ def open_or_create(name: str) -> Project:
     try:
         return open_project(name)
     except UnknownProject:
-        return create_project(name)
+        try:
+            return create_project(name)
+        except ProjectError:
+            if (projects_folder() / name / _FILE).is_file():  # another thread or process was faster
+                return open_project(name)
+            raise
 
 
 def rename_project(old: str, new: str) -> Project:

@@ -11,11 +11,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from model.common.errors import BundleError
 from model.i18n.translations import use_language
 from model.images.decoder import read_image
 from model.images.picture_bytes import read_file
@@ -29,6 +31,7 @@ from training.projects.schema import ProjectError
 from training.projects.shelf import (
     create_project,
     list_projects,
+    open_or_create,
     open_project,
     remove_project,
     rename_project,
@@ -250,6 +253,28 @@ def test_projects_are_listed_renamed_removed_and_brought_back(home: Path) -> Non
     assert sorted(list_projects()) == ["three", "two"]
     with pytest.raises(ProjectError, match="there is a project"):
         restore_project(removed)
+
+
+def test_a_project_with_a_long_name_is_brought_back_too(home: Path) -> None:
+    name = "a" * 64
+    create_project(name)
+    removed = remove_project(name)
+    assert restore_project(shelf.Removed.of(removed.folder.name)).name == name
+
+
+@pytest.mark.parametrize("stamp", ["pets", "pets-", "pets-1a", "-12", "../pets-12", "pets/..-12", ".removed-12"])
+def test_what_rm_has_not_printed_is_not_brought_back(stamp: str, home: Path) -> None:
+    create_project("pets")
+    with pytest.raises((ProjectError, BundleError), match=r"is not what `projects rm` printed|cannot be a name"):
+        shelf.Removed.of(stamp)
+
+
+def test_threads_that_make_one_project_at_once_all_have_it(home: Path) -> None:
+    names = [f"pets{number}" for number in range(10) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda item: open_or_create(item[1]).add("cat", [file(item[0])]), enumerate(names)))
+    assert {name: counts(open_project(name)) for name in names} == {name: {"cat": 4} for name in names}
+    assert sorted(path.name for path in (home / "teach").iterdir()) == sorted(set(names))
 
 
 def test_a_project_that_was_removed_meanwhile_says_so(home: Path) -> None:
