@@ -33,7 +33,13 @@ function make(tag, attributes = {}, ...children) {
   return node
 }
 
-const isPicture = (file) => file.type.startsWith("image/") || IMAGE.test(file.name)
+// Files and folders that systems and programs make, in lower case: those of model/images/image_files.py.
+const LEFTOVERS = new Set(["__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found",
+  "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"])
+const isHidden = (name) => name.startsWith(".") || LEFTOVERS.has(name.toLowerCase())
+// A folder's name as the server keeps a class's; macOS gives its letters apart from their accents.
+const className = (name) => name.trim().replace(/\s+/g, " ").normalize("NFC")
+const isPicture = (file) => !isHidden(file.name) && (file.type.startsWith("image/") || IMAGE.test(file.name))
 const isZip = (file) => /\.zip$/i.test(file.name)
 
 async function filesBelow(entry, path = []) {
@@ -46,7 +52,9 @@ async function filesBelow(entry, path = []) {
   for (;;) {  // a reader gives a hundred at a time
     const some = await new Promise((done, failed) => reader.readEntries(done, failed))
     if (!some.length) return found
-    for (const one of some) found.push(...await filesBelow(one, [...path, entry.name]))
+    for (const one of some) {
+      if (!isHidden(one.name)) found.push(...await filesBelow(one, [...path, entry.name]))
+    }
   }
 }
 
@@ -137,9 +145,10 @@ class Board {
     }
     const byClass = new Map()
     for (const { file, path } of found) {
-      if (!isPicture(file)) continue
+      if (!isPicture(file) || path.some(isHidden)) continue
       if (!path.length) { line.textContent = this.words.which_class; continue }
-      byClass.set(path.at(-1), [...(byClass.get(path.at(-1)) ?? []), file])
+      const name = className(path.at(-1))
+      byClass.set(name, [...(byClass.get(name) ?? []), file])
     }
     for (const [name, files] of byClass) {
       if (isOpen() && !this.cards.has(name) && !await this.change({ do: "add class", name })) continue
