@@ -28,7 +28,7 @@ def word_set(text: str) -> frozenset[str]:
 
 LAYERS = word_set(
     """
-    InputLayer Dense Activation Identity Masking Embedding
+    InputLayer Dense EinsumDense Activation Identity Masking Embedding
     Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D
     SeparableConv1D SeparableConv2D
     MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D
@@ -38,14 +38,17 @@ LAYERS = word_set(
     BatchNormalization GroupNormalization LayerNormalization RMSNormalization UnitNormalization SpectralNormalization
     Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise
     ActivityRegularization
-    Flatten Permute RepeatVector Reshape Cropping1D Cropping2D UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
+    Flatten Permute RepeatVector Reshape Cropping1D Cropping2D Cropping3D
+    UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
     Add Average Concatenate Dot Maximum Minimum Multiply Subtract
     ELU LeakyReLU PReLU ReLU Softmax
     Attention AdditiveAttention MultiHeadAttention GroupQueryAttention
-    LSTM GRU SimpleRNN TimeDistributed Bidirectional
+    LSTM GRU SimpleRNN ConvLSTM1D ConvLSTM2D ConvLSTM3D TimeDistributed Bidirectional
     Normalization Rescaling Resizing CenterCrop
     RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness RandomCrop RandomShear
-    RandomHue RandomSaturation RandomErasing RandomGrayscale RandomColorJitter RandomSharpness
+    RandomHue RandomSaturation RandomErasing RandomGrayscale RandomColorJitter RandomSharpness RandomPerspective
+    RandomGaussianBlur RandomInvert RandomPosterization RandomElasticTransform RandomColorDegeneration RandAugment
+    AugMix
     """
 )
 NETWORKS = frozenset({"Functional", "Sequential", "Model"})

@@ -23,7 +23,9 @@ _PREPARING = word_set(
     InputLayer Identity Activation ActivityRegularization Dropout SpatialDropout2D GaussianNoise GaussianDropout Cast
     Rescaling Normalization Resizing CenterCrop Cropping2D ZeroPadding2D UpSampling2D Permute Reshape
     RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness RandomCrop RandomShear
-    RandomHue RandomSaturation RandomErasing RandomGrayscale RandomColorJitter RandomSharpness
+    RandomHue RandomSaturation RandomErasing RandomGrayscale RandomColorJitter RandomSharpness RandomPerspective
+    RandomGaussianBlur RandomInvert RandomPosterization RandomElasticTransform RandomColorDegeneration RandAugment
+    AugMix
     TrueDivide Divide Multiply Add Subtract Negative Absolute Clip Maximum Minimum Resize RGBToGrayscale Mean
     GetItem Split Unstack Stack Concatenate Flip Take Transpose ExpandDims Squeeze Repeat Tile BroadcastTo
     """

@@ -170,6 +170,21 @@ def test_every_listed_layer_is_one_of_keras() -> None:
     assert not LAYERS & {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup"}
 
 
+def test_layers_between_maps_of_several_pictures_load(tmp_path: Path) -> None:
+    import keras
+    from keras import layers
+
+    pictures = keras.Input((8, 8, 3))
+    several = layers.UpSampling3D((2, 1, 1))(layers.ZeroPadding3D(1)(layers.Reshape((1, 8, 8, 3))(pictures)))
+    maps = layers.ConvLSTM2D(2, 3)(layers.Cropping3D((1, 1, 1))(several))
+    rows = layers.EinsumDense("bhwc,cd->bd", 3, activation="softmax")(maps)
+    network = keras.Model(pictures, rows)
+    network.save(tmp_path / "a.keras")
+    given = np.ones((1, 8, 8, 3), np.float32)
+    answers = [np.asarray(one(given, training=False)) for one in (network, read_network(tmp_path / "a.keras"))]
+    assert answers[0].shape == (1, 3) and np.allclose(*answers)
+
+
 def test_layers_of_kerass_own_applications_load(tmp_path: Path) -> None:
     import keras
     from keras.src.applications.convnext import LayerScale, StochasticDepth

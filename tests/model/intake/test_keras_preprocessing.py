@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import applications, layers, ops
 
+from model.inference.classifier import read_network
 from model.intake.keras_preprocessing import read_preprocessing
 from model.signature.scaling import READ
 from model.signature.shapes import InputShape
@@ -28,7 +29,7 @@ def loaded(path: Path, prepare: Callable[[Any], Any]) -> keras.Model:
     given = keras.Input(tuple(prepared.shape[1:]))
     inner = keras.Model(given, layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(given)))
     keras.Model(pictures, layers.Dense(3)(inner(prepared))).save(path)
-    return keras.models.load_model(path)
+    return read_network(path)
 
 
 def reversed_by_slices(pictures: Any) -> Any:
@@ -38,6 +39,18 @@ def reversed_by_slices(pictures: Any) -> Any:
 def augmented(pictures: Any) -> Any:
     """An inner network that only prepares, as tutorials put augmentation and scaling together."""
     return keras.Sequential([layers.RandomFlip(), layers.RandomRotation(0.1), layers.Rescaling(1 / 255)])(pictures)
+
+
+def augmented_in_every_way(pictures: Any) -> Any:
+    """Layers that change pictures in training alone, with settings that would change each of these."""
+    ways = [layers.RandomPosterization(4), layers.RandomColorDegeneration(0.5), layers.RandAugment(), layers.AugMix()]
+    ways += [layers.RandomPerspective(), layers.RandomGaussianBlur(), layers.RandomInvert(), layers.RandomHue(0.5)]
+    ways += [
+        layers.RandomElasticTransform(),
+        layers.RandomSharpness(0.5),
+        layers.RandomErasing(),
+    ]
+    return keras.Sequential([*ways, layers.Rescaling(1 / 255)])(pictures)
 
 
 PREPARED: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -66,6 +79,7 @@ PREPARED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "-1 to 1 made 0 to 255": (lambda pictures: layers.Rescaling(127.5, 127.5)(pictures), "symmetric"),
     "resized, padded": (lambda pictures: layers.ZeroPadding2D(3)(layers.Resizing(24, 24)(pictures / 255)), "none"),
     "augmented": (augmented, "none"),
+    "augmented in every way": (augmented_in_every_way, "none"),
     "blue first by a list": (lambda pictures: ops.take(pictures, [2, 1, 0], axis=-1) - CAFFE, "none"),
     "resized by an operation": (lambda pictures: ops.image.resize(pictures, (24, 24)) / 255, "none"),
     "made grey": (lambda pictures: ops.image.rgb_to_grayscale(pictures) / 255, "none"),
