@@ -130,7 +130,7 @@ def _save_plot(results: Sequence[FileResult], files: int, top_k: int, path: Path
     try:
         save_plot(cards, top_k, path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name should end in .png, .jpg or .webp"
+        reason = getattr(error, "strerror", None) or error
         typer.echo(f"error: {path} cannot be written: {reason}", err=True)
         return False
     if files > _MAX_PLOTTED:

@@ -14,6 +14,7 @@ from model.images.decoder import InvalidImage, read_image
 from model.inference.prediction import ClassScore, Prediction
 
 _MAX_CARDS = 200  # cards in one file
+_MAX_WEBP = 16_383  # pixels a side
 _SIDE, _WIDTH, _GAP, _ROW = 220, 560, 24, 26  # pixels: the picture, the bars, between elements, a bar's row
 _INK, _PALE, STRONG, WEAK, _PAPER = "#1b2426", "#5d6b6e", "#0b6e75", "#9cc4c7", "#ffffff"
 _LABEL_WIDTH = 150  # pixels
@@ -38,8 +39,11 @@ def save_plot(cards: Sequence[PlottedPicture], top_k: int, path: Path) -> None:
 
     Raises:
         OSError: It cannot be written.
-        ValueError: Its suffix is not one of a picture format.
+        ValueError: Its suffix is not one of a picture format, or that format has no room for so many pictures.
     """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise ValueError("its name should end in .png, .jpg or .webp")
     columns = 1 if len(cards) == 1 else 2
     drawn = [_draw_card(card, top_k) for card in cards[:_MAX_CARDS]]
     width, height = drawn[0].width, max(card.height for card in drawn)
@@ -47,9 +51,10 @@ def save_plot(cards: Sequence[PlottedPicture], top_k: int, path: Path) -> None:
     sheet = Image.new("RGB", (columns * width, rows * height), _PAPER)
     for position, card in enumerate(drawn):
         sheet.paste(card, (position % columns * width, position // columns * height))
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise ValueError(f"unknown file extension: {path.suffix}")
+    if kind == "WEBP" and max(sheet.size) > _MAX_WEBP:
+        raise ValueError(
+            f"WebP takes up to {_MAX_WEBP:,} pixels a side, and this has {max(sheet.size):,}; .png has room"
+        )
     with atomic_file(path, durable=False) as file:
         sheet.save(file, kind)
 

@@ -124,7 +124,7 @@ def _write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str
         _write_onnx(network, card, target)
         return {}
     if target.suffix != ".tflite":
-        _write_h5(network, target)
+        _write_keras(network, target)
         return {}
     from model.export.quantization import bake_in_pre_and_postprocessing, quantize
 
@@ -134,8 +134,8 @@ def _write_converted(folder: Path, images: np.ndarray, target: Path) -> dict[str
     return {}
 
 
-def _write_h5(network: keras.Model, target: Path) -> None:
-    """Write a network as Keras's older format. Raises UnsafeModelError if that cannot hold it."""
+def _write_keras(network: keras.Model, target: Path) -> None:
+    """Write a network as a .keras or .h5 file. Raises UnsafeModelError if that cannot hold it."""
     import warnings
 
     import keras
@@ -147,6 +147,12 @@ def _write_h5(network: keras.Model, target: Path) -> None:
     except ValueError:
         raise UnsafeModelError(
             _("it calculates between its layers, and Keras could not read that from .h5; .keras and .onnx hold it")
+        ) from None
+    except TypeError:  # for a function that is no part of Keras, as what hard_sigmoid was in Keras 2
+        raise UnsafeModelError(
+            _("it has an activation of Keras 2, and Keras 3 could not read that from {suffix}; .onnx holds it").format(
+                suffix=target.suffix
+            )
         ) from None
 
 

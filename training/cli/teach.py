@@ -70,13 +70,21 @@ def teach(
 
 def _find_project(folder: Path | None, zip_file: Path | None, name: str) -> Project:
     """Return the project that is meant, made if need be. Raises ProjectError or BundleError."""
+    from model.common.errors import BundleError
+    from model.registry.card import check_name
     from training.projects.schema import ProjectError
     from training.projects.shelf import list_projects, open_or_create, open_project
 
     source = folder or zip_file
     if source and not source.exists():
         raise ProjectError(_("{path} does not exist").format(path=source))
-    name = name or (source.resolve().stem if source else next(iter(list_projects()), ""))
+    if source and not name:
+        name = source.resolve().stem
+        try:
+            check_name(name)
+        except BundleError as error:
+            raise ProjectError(_("{reason}; --name gives the project another").format(reason=error)) from None
+    name = name or next(iter(list_projects()), "")
     if not name:
         raise ProjectError(_("there is no project yet; give a folder with a folder of pictures for each class"))
     return open_or_create(name) if source else open_project(name)

@@ -52,8 +52,17 @@ def test_long_and_strange_texts_stay_within_the_picture(tmp_path: Path) -> None:
 
 
 def test_a_suffix_that_is_no_picture_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown file extension"):
+    with pytest.raises(ValueError, match=r"should end in \.png"):
         save_plot([plotted("a.png", 0.5, 0.5)], 2, tmp_path / "out.doc")
+
+
+def test_a_sheet_that_is_too_high_for_webp_is_refused_and_png_takes_it(tmp_path: Path) -> None:
+    cards = [plotted("a.png", 0.5, 0.5)] * 200
+    with pytest.raises(ValueError, match=r"WebP takes up to 16,383 pixels a side, and this has \d\d,\d{3}; \.png"):
+        save_plot(cards, 2, tmp_path / "out.webp")
+    assert not (tmp_path / "out.webp").exists()
+    save_plot(cards, 2, tmp_path / "out.png")
+    assert open_image(tmp_path / "out.png").height > 16_383
 
 
 def test_a_disk_that_is_full_leaves_the_sheet_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

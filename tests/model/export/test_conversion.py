@@ -7,14 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from model.common.errors import BundleError
+from model.common.errors import BundleError, UnsafeModelError
 from model.export import conversion as converting
-from model.export.conversion import can_convert, convert, export
-from model.inference.classifier import Classifier
+from model.export.conversion import _write_keras, can_convert, convert, export
+from model.inference.classifier import Classifier, read_network
 from model.registry import store
 from model.registry.card import H5_FILE, INT8_FILE, KERAS_FILE, TFLITE_FILE, Card, read_card, write_card
 from model.registry.resolution import find_bundle
 from tests.drawn import draw_images
+from tests.foreign import write_h5
 from tests.shipped import FAST, FAST_CARD, FAST_INT8
 
 CARD = Card("mine", ("cat", "dog", "frog"), 16, 0, 0, "", "", "", scaling="unit", output="logits")
@@ -116,6 +117,19 @@ def test_what_keras_could_not_read_from_an_h5_file_is_not_written() -> None:
     photo = find_bundle("photo")  # its prior is arithmetic between layers
     with pytest.raises(BundleError, match=r"'photo' cannot be turned into \.h5: .*; \.keras and \.onnx hold it"):
         convert(photo, read_card(photo), ".h5")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_an_activation_of_keras_2_is_not_written(suffix: str, tmp_path: Path) -> None:
+    layer = {"name": "a", "batch_input_shape": [None, 8, 8, 3], "activation": "hard_sigmoid"}
+    layers = [
+        {"class_name": "Activation", "config": layer},
+        {"class_name": "Flatten", "config": {"name": "b"}},
+        {"class_name": "Activation", "config": {"name": "c", "activation": "softmax"}},
+    ]
+    path = write_h5(tmp_path / "old.h5", {"class_name": "Sequential", "config": {"name": "d", "layers": layers}})
+    with pytest.raises(UnsafeModelError, match=rf"could not read that from \{suffix}; \.onnx holds it"):
+        _write_keras(read_network(path), tmp_path / f"new{suffix}")
 
 
 def test_an_int8_file_takes_pictures_and_gives_probabilities(stranger: Path, tmp_path: Path) -> None:

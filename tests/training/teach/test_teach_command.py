@@ -145,6 +145,17 @@ def test_what_cannot_be_is_a_sentence(taught: Result, words: list[str], sentence
     assert result.exit_code == 1 and sentence in result.output
 
 
+def test_a_folder_whose_name_a_project_cannot_have_needs_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    (tmp_path / "meus animais").mkdir()
+    refused = run("teach", tmp_path / "meus animais")
+    assert refused.exit_code == 1 and list_projects() == []
+    assert "'meus animais' cannot be a name; letters" in refused.output
+    assert refused.output.endswith("; --name gives the project another\n")
+
+
 def test_a_name_that_another_model_has_is_refused_at_once(taught: Result, shapes: Path) -> None:
     result = run("teach", shapes, "--name", "best")
     assert result.exit_code == 1 and "there is a model or a run 'best' already" in result.output
