@@ -102,7 +102,7 @@ def with_expert(network: keras.Model, expert: keras.Model, held_out: Split, cert
         held_out: Pictures on which a and b are fitted; c keeps the 5 % quantile of what `known` says of them.
         certainty: A weight; 0 leaves `known` as it is.
     """
-    from keras import layers, ops
+    from keras import layers
 
     scores = next(layer.input for layer in network.layers if layer.output is network.outputs[0])
     said, tile = _branch(expert, network.input.shape[1])(network.input)
@@ -118,9 +118,8 @@ def with_expert(network: keras.Model, expert: keras.Model, held_out: Split, cert
         odds = layers.Dense(1, dtype="float32", name="own_odds")
         own_odds = odds(before.input)
         odds.set_weights(before.get_weights())
-        heard = certainty * ops.sum(outputs[0] * ops.log(outputs[0] + _SMALLEST), axis=-1, keepdims=True)
         shift = _lost(odds, found[2], certainty, softmax(np.tensordot(parts, (own, theirs), (1, 0))))
-        known = layers.Activation("sigmoid", dtype="float32", name="joint_known")(own_odds + tile * (heard + shift))
+        known = _hear_certainty(certainty, shift, outputs[0].shape[1])([own_odds, tile, outputs[0]])
         outputs = [known if output is before.output else output for output in outputs]
     return keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0], name=network.name)
 
@@ -145,6 +144,16 @@ def _lost(odds: keras.layers.Dense, evidence: np.ndarray, certainty: float, prob
     own = evidence @ kernel[:, 0] + bias[0]
     heard = certainty * (probabilities * np.log(probabilities + _SMALLEST)).sum(axis=1)
     return float(np.quantile(own, _KEPT) - np.quantile(own + heard, _KEPT))
+
+
+def _hear_certainty(certainty: float, shift: float, classes: int) -> keras.Model:
+    """Return the network from the log odds of `known` (n, 1), t (n, 1) and p (n, classes) to what `known` then is."""
+    from keras import layers, ops
+
+    own, tile, joint = keras.Input((1,)), keras.Input((1,)), keras.Input((classes,))
+    heard = certainty * ops.sum(joint * ops.log(joint + _SMALLEST), axis=-1, keepdims=True)
+    known = layers.Activation("sigmoid", dtype="float32")(own + tile * (heard + shift))
+    return keras.Model([own, tile, joint], known, name="joint_known")
 
 
 def _branch(expert: keras.Model, size: int) -> keras.Model:
