@@ -56,8 +56,9 @@ def test_a_home_that_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "file"))
     pictures = draw_folder(tmp_path / "pictures", 3)
-    wanted = tmp_path / "file" / "teach" / "pictures"
-    assert complaint("teach", pictures) == f"error: the project 'pictures' cannot be used: Not a directory ({wanted})\n"
+    wanted = tmp_path / "file" / "teach"
+    said = complaint("teach", pictures)
+    assert said.startswith(f"error: the project 'pictures' cannot be used: Not a directory ({wanted}")
     assert " cannot be used: Not a directory" in call("fit", "--recipe", "fast", "--data", pictures).stderr
 
 
