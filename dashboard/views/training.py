@@ -12,6 +12,7 @@ from dashboard.components.plotly_chart import draw
 from dashboard.panels import run_actions, run_form
 from dashboard.panels.run_monitor import show_running
 from dashboard.presenters import charts, curves, phrases, run_table
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from training.analysis.ablation_report import compare_runs
@@ -21,13 +22,13 @@ from training.runs.run import Run, list_runs
 def show_overview(found: Sequence[Run]) -> None:
     """Draw the table of runs."""
     columns = {
-        key: st.column_config.NumberColumn(_(title), format="percent", help=_(run_table.HELP[key]))
-        if key in run_table.SHARES
-        else st.column_config.Column(_(title), help=_(run_table.HELP[key]) if key in run_table.HELP else None)
+        key: st.column_config.Column(_(title), help=_(run_table.HELP[key]) if key in run_table.HELP else None)
         for key, title in run_table.TITLES.items()
     }
+    table = run_table.overview(found)
+    words = {"minutes": decimal} | {key: percentage for key in run_table.SHARES if key in table}
     st.dataframe(
-        run_table.overview(found),
+        table.style.format(words, na_rep="–") if len(table) else table,  # in the reader's language, sorted as numbers
         hide_index=True,
         column_config=columns,
         placeholder="–",
