@@ -57,16 +57,25 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     return float(below.mean() / 2 / len(outside))
 
 
+def _scores(rows: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """Return how known pictures are; where the network cannot tell, their largest probability has to do."""
+    return rows.max(axis=1) if known is None else known
+
+
+def _passing(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Return the share of other things that passes where 95 % of the classes' pictures do."""
+    return float((outside >= np.quantile(inside, 0.05)).mean())
+
+
 def measure(classifier: Classifier, folder: Path) -> _Figures:
     """Measure a classifier on a folder."""
     shape, classes = classifier.card.input_shape, classifier.card.classes
     images, names = _read_folder(folder / "ten", shape)
     strangers, things = _read_folder(folder / "none", shape)
     labels = np.array([classes.index(name) for name in names])
-    (rows, inside), (others, outside) = classifier.answers(images), classifier.answers(strangers)
+    rows, known = classifier.answers(images)
     right = rows.argmax(axis=1) == labels
-    if inside is None or outside is None:  # it cannot tell: the largest probability has to do
-        inside, outside = rows.max(axis=1), others.max(axis=1)
+    inside, outside = _scores(rows, known), _scores(*classifier.answers(strangers))
     near = np.array([name.startswith("near") for name in things])
     return _Figures(
         photographs=len(labels),
@@ -77,7 +86,7 @@ def measure(classifier: Classifier, folder: Path) -> _Figures:
         auroc_near=auroc(inside, outside[near]),
         auroc_far=auroc(inside, outside[~near]),
         auroc=auroc(inside, outside),
-        passing=float((outside >= np.quantile(inside, 0.05)).mean()),
+        passing=_passing(inside, outside),
     )
 
 
@@ -90,14 +99,11 @@ def separate_tiles(classifier: Classifier, folder: Path, data: Path) -> tuple[fl
     shape = classifier.card.input_shape
     test = load_dataset(data, shape, validation=0.0, test=0.1).test.take(slice(1000))
     tiles, things = _read_folder(folder / "none", InputShape(32, 32))
-    (rows, inside), (others, outside) = (
-        classifier.answers(np.asarray(show_at(part, shape))) for part in (own_images(test.images), tiles)
+    inside, outside = (
+        _scores(*classifier.answers(np.asarray(show_at(part, shape)))) for part in (own_images(test.images), tiles)
     )
-    if inside is None or outside is None:
-        inside, outside = rows.max(axis=1), others.max(axis=1)
     near = np.array([name.startswith("near") for name in things])
-    passing = float((outside >= np.quantile(inside, 0.05)).mean())
-    return auroc(inside, outside[near]), auroc(inside, outside[~near]), passing
+    return auroc(inside, outside[near]), auroc(inside, outside[~near]), _passing(inside, outside)
 
 
 def same_of_imagenet(folder: Path, names: tuple[str, str], engine: str) -> tuple[int, int]:

@@ -6,8 +6,8 @@ al., Neural Computation 3(1), 1991). The pixels tell that: enlarged five times, 
 next by a fifth of what it changes over five pixels; a photograph changes by more. The tile is still there, too: where
 the factor is odd, enlarging leaves the pixel in the middle of each square as it was.
 
-How much both say is fitted on held-out pictures (stacked generalization, D. Wolpert, Neural Networks 5(2), 1992). What
-a network says it knows can hear how certain both are of a tile: the less, the lower their answer's entropy.
+How much both say is fitted on held-out pictures (stacked generalization, D. Wolpert, Neural Networks 5(2), 1992). Of a
+tile, what a network says it knows can hear how certain both are: the more, the lower the entropy of their answer.
 """
 
 from __future__ import annotations
