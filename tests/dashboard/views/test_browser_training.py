@@ -165,9 +165,12 @@ def test_a_run_is_renamed_deleted_and_brought_back(page: Page, server: Server, r
     assert not folder.exists()
     page.get_by_role("button", name="Change").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("The run lasting is deleted")).to_be_visible(timeout=SECONDS)
+    deleted = page.get_by_text("The run lasting is deleted")
+    expect(deleted).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("lasting · cut off")).to_have_count(0, timeout=SECONDS)  # the page is drawn to its end
     assert not folder.with_name("lasting").exists()
     page.get_by_role("button", name="Undo").click()
+    expect(deleted).to_have_count(0, timeout=SECONDS)
     expect(page.get_by_text("lasting · cut off")).to_be_visible(timeout=SECONDS)
     assert (folder.with_name("lasting") / "recipe.toml").exists()
     open_page(page, server, "/training?show=fast")
