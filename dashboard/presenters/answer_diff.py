@@ -200,11 +200,16 @@ def diff_table(diff: AnswerDiff) -> pd.DataFrame:
             class_name(label, diff.first.labels),
             one,
             two,
-            None if one is None or two is None else round(100 * (two - one), 1),
+            None if one is None or two is None else round(100 * (two - one), 1) + 0.0,  # no -0.0
         )
         for label, (one, two) in diff.probabilities().items()
     ]
     return pd.DataFrame(rows, columns=["class", "first", "second", "change"])
+
+
+def change_text(points: float) -> str:
+    """Format a change in percentage points with its sign: `+3.2`, `-0.4`, `0.0`."""
+    return f"{'+' if points > 0 else ''}{decimal(points)}"
 
 
 def diff_charts(diff: AnswerDiff) -> tuple[go.Figure, go.Figure]:

@@ -19,7 +19,7 @@ from dashboard.presenters.model_text import megabytes
 from dashboard.services import resources
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
-from model.i18n.number_format import decimal
+from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, file_of
 
@@ -64,15 +64,16 @@ def show_side(
 
 def show_table(both: AnswerDiff) -> None:
     """Draw both networks' probabilities as a table."""
-    columns: dict[str, Any] = {
+    columns = {
         "class": _("class"),
-        "first": st.column_config.NumberColumn(both.names[0], format="percent"),
-        "second": st.column_config.NumberColumn(both.names[1], format="percent"),
-        "change": st.column_config.NumberColumn(_("change in percentage points"), format="%+.1f"),
+        "first": both.names[0],
+        "second": both.names[1],
+        "change": _("change in percentage points"),
     }
+    words = {"first": percentage, "second": percentage, "change": answer_diff.change_text}
     with st.expander(_("As a table")):
         st.dataframe(
-            answer_diff.diff_table(both),
+            answer_diff.diff_table(both).style.format(words, na_rep="–"),  # in the reader's language, sorted as numbers
             hide_index=True,
             height="content" if len(both.probabilities()) <= charts.MAX_BARS else "auto",
             column_config=columns,

@@ -88,6 +88,14 @@ def make_plan(task: Task, folder: Path) -> Plan:
     """
     path = folder / PLAN_FILE
     try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:  # PyArrow opens no such file
+        raise BatchError(
+            _("{folder} cannot be used for answers: its name is no text in UTF-8; take another folder").format(
+                folder=folder
+            )
+        ) from error
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write_plan(task, path)

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.presenters import answer_diff
 from dashboard.presenters.answer_diff import AnswerDiff, NetworkChoice, diff_answers
+from model.i18n.translations import use_language
 from model.inference.prediction import Prediction
 from model.registry.resolution import DEFAULT
 from tests.drawn import save_untrained
@@ -78,6 +79,12 @@ def test_networks_of_other_classes_are_compared_where_they_can_be() -> None:
     assert table.loc["ship", ["first", "change"]].isna().all()
     none = compared(predicted(0.6, 0.3, 0.1), predicted(0.2, 0.8, classes=("car", "ship")))
     assert answer_diff.sentences(none)[2:] == ["They have no class in common."]
+
+
+@pytest.mark.parametrize(("points", "text"), [(3.25, "+3,2"), (-40.0, "-40,0"), (0.0, "0,0")])
+def test_a_change_has_its_sign_and_the_languages_decimal_point(points: float, text: str) -> None:
+    with use_language("pt"):
+        assert answer_diff.change_text(points) == text
 
 
 def test_classes_that_differ_in_capitals_are_the_same() -> None:

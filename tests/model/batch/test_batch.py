@@ -125,6 +125,13 @@ def test_a_name_that_is_no_utf8_costs_no_other_picture_its_answer(tmp_path: Path
     assert error == "The path of this file is no text in UTF-8; rename it, or the folder it lies in."
 
 
+def test_a_folder_of_answers_that_is_no_utf8_is_a_sentence(pictures: Path, tmp_path: Path) -> None:
+    result = call(pictures, "--out", tmp_path / os.fsdecode(b"answers\xff"), *NETWORK)
+    assert result.exit_code == 1
+    assert "cannot be used for answers: its name is no text in UTF-8; take another folder" in result.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_network_that_changed_meanwhile_is_refused(pictures: Path, tmp_path: Path) -> None:
     plan = make_plan(task_of(str(pictures), "small", "int8", 60), tmp_path)
     other = Plan(task_of(str(pictures), "fast", "int8", 60), tmp_path, plan.files, plan.shards)
