@@ -27,7 +27,7 @@ from training.engine.optimizer import dtype_policy
 from training.engine.prior import check_prior, with_prior
 from training.engine.tile_expert import read_expert, with_expert
 from training.engine.training_loop import TrainingLoop
-from training.engine.weight_averaging import average_with, read_others
+from training.engine.weight_averaging import average_with, read_others, refit_head
 from training.recipes.phases import image_sizes
 from training.recipes.recipe import HeadSettings, ModelSettings, Recipe, flatten
 from training.recipes.recipe_file import to_toml
@@ -103,6 +103,8 @@ def fit(
         status = TrainingLoop(trained, recipe, dataset.validation, batches, run, extra, strategy).run(resume, log)
         plain = _without_old_answers(plain_copy(network, recipe, len(dataset.classes)), recipe)
         average_with(plain, others)
+        if recipe.fine_tuning.refit:
+            refit_head(plain, batches, log)
         held_out = with_jpeg_copies(dataset.validation, recipe.augmentation, recipe.seed)
         plain, temperature = calibrate(plain, held_out, recipe.calibration)
         if recipe.prior.known:

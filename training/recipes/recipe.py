@@ -163,6 +163,8 @@ class FineTuningSettings:
     mix: _Share = 1.0  # share of the new weights in an average with those before (arXiv 2109.01903), taken at the end
     # networks fine-tuned from the same backbone, whose weights join an average with these (arXiv 2203.05482)
     average: Annotated[tuple[_Text, ...], Field(strict=False)] = ()
+    # passes over the pictures from which a new last layer is fitted at the end, on what the layers before it then give
+    refit: Annotated[int, Field(ge=0, le=1000)] = 0
     hold: Annotated[float, Field(ge=0.0, le=1000.0)] = (
         0.0  # weight of the backbone's old answers in the loss (arXiv 1606.09282), which then stay an output
     )

@@ -56,7 +56,7 @@ def recipe(backbone: Path) -> Recipe:
         augmentation=AugmentationSettings(flip="random", jpeg=0.5, enlarge=1.3, sharpen=2.0),
         optimizer=OptimizerSettings("channel_adam", 0.03),
         schedule=ScheduleSettings("constant", scales=(0.75, 0.75, 1.0)),
-        fine_tuning=FineTuningSettings(2, 0.002, "triangle", mix=0.8, hold=0.05),
+        fine_tuning=FineTuningSettings(2, 0.002, "triangle", mix=0.8, hold=0.05, refit=1),
         prior=PriorSettings(known=(1.0, 1.0, 0.5), weight=0.2, floor=0.03),
     )
 

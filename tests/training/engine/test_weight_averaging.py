@@ -13,12 +13,14 @@ from model.datasets.loader import load_dataset
 from model.inference.classifier import Classifier
 from model.networks.plain_cnns import cnn5x5
 from model.registry.card import read_card, write_card
+from model.signature.outputs import softmax
 from model.signature.shapes import InputShape
 from tests.drawn import draw_cifar10, draw_images
 from tests.shaped import card_of
+from training.engine.batches import TrainingBatches
 from training.engine.callbacks import TrainingError
 from training.engine.fit import build_networks, fit
-from training.engine.weight_averaging import average_with, read_others
+from training.engine.weight_averaging import average_with, read_others, refit_head
 from training.recipes.recipe import FineTuningSettings, ModelSettings, Recipe
 
 IMAGES = draw_images(8, 32)
@@ -83,6 +85,39 @@ def test_a_training_ends_with_the_average(hold: float, backbone: Path, tmp_path:
     np.testing.assert_allclose(kernels(both), (kernels(first) + kernels(alone)) / 2, rtol=1e-3, atol=1e-5)
     assert np.abs(kernels(first) - kernels(alone)).max() > 1e-3
     assert Classifier.load(both, "int8").probabilities(IMAGES).shape == (8, 10)
+
+
+def test_a_new_head_is_the_best_small_one_for_what_the_layers_before_it_give(backbone: Path, tmp_path: Path) -> None:
+    tiles = load_dataset(draw_cifar10(tmp_path, 20, 20), 32, validation=0.1)
+    chosen = recipe(backbone)
+    chosen = dataclasses.replace(chosen, fine_tuning=dataclasses.replace(chosen.fine_tuning, refit=2))
+    network, _ = build_networks(chosen, 10, 32)
+    logits, before = network.get_layer("logits"), network.get_weights()
+    batches, said = TrainingBatches(tiles.train, 10, chosen), list[str]()
+    refit_head(network, batches, said.append)
+    assert said == ["a new head: pass 1 of 2", "a new head: pass 2 of 2"]
+    head = [id(weight) for weight in logits.weights]
+    for weight, old in zip(network.weights, before, strict=True):
+        assert np.array_equal(weight, old) != (id(weight) in head)
+
+    features, targets, layers = [], [], keras.Model(network.input, logits.input)
+    for epoch in (2, 3):  # those after the two of the training
+        batches.start_at(epoch)
+        for images, wanted in map(batches.__getitem__, range(len(batches))):
+            features.append(layers.predict_on_batch(images))
+            targets.append(wanted)
+
+    def loss(kernel: np.ndarray, bias: np.ndarray) -> float:
+        found = np.log(softmax(np.concatenate(features) @ kernel + bias))
+        return float(-(np.concatenate(targets) * found).sum(axis=1).mean() + 0.003 * np.square(kernel).sum())
+
+    kernel, bias = logits.get_weights()
+    assert loss(kernel, bias) < loss(np.zeros_like(kernel), bias)
+    rng = np.random.default_rng(0)
+    for _other in range(20):
+        step = 0.05 * rng.standard_normal(kernel.shape)
+        assert loss(kernel, bias) < loss(kernel + step, bias)
+    assert loss(kernel, bias) < min(loss(0.8 * kernel, bias), loss(1.25 * kernel, bias))
 
 
 def test_what_cannot_be_averaged_is_named_before_the_training(backbone: Path, tmp_path: Path) -> None:
