@@ -103,7 +103,7 @@ def fit(
         status = TrainingLoop(trained, recipe, dataset.validation, batches, run, extra, strategy).run(resume, log)
         plain = _without_old_answers(plain_copy(network, recipe, len(dataset.classes)), recipe)
         average_with(plain, others)
-        if recipe.fine_tuning.refit:
+        if recipe.fine_tuning.refit and status == "finished":  # whoever stopped it does not wait for minutes
             refit_head(plain, batches, log)
         held_out = with_jpeg_copies(dataset.validation, recipe.augmentation, recipe.seed)
         plain, temperature = calibrate(plain, held_out, recipe.calibration)

@@ -114,7 +114,7 @@ def refit_head(network: keras.Model, batches: TrainingBatches, log: Callable[[st
             begin = (number * len(batches) + batch) * size
             images, targets[begin : begin + size] = batches[batch]
             features[begin : begin + size] = before.predict_on_batch(images)
-    head = keras.Sequential([keras.Input(features.shape[1:]), _ridge_layer(targets.shape[1])])
+    head = keras.Sequential([keras.Input(features.shape[1:]), _ridge_layer(targets.shape[1], logits.use_bias)])
     head.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.PolynomialDecay(_RATE, _FIT_STEPS, _RATE / 10)),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -132,8 +132,9 @@ def _batches_of_rows(count: int, seed: int) -> Iterator[np.ndarray]:
         yield from (order[begin : begin + _FIT_BATCH] for begin in range(0, count, _FIT_BATCH))
 
 
-def _ridge_layer(classes: int) -> keras.layers.Dense:
-    return keras.layers.Dense(classes, kernel_initializer="zeros", kernel_regularizer=keras.regularizers.L2(_RIDGE))
+def _ridge_layer(classes: int, use_bias: bool) -> keras.layers.Dense:
+    small = keras.regularizers.L2(_RIDGE)
+    return keras.layers.Dense(classes, use_bias=use_bias, kernel_initializer="zeros", kernel_regularizer=small)
 
 
 def _weighted(network: keras.Model) -> list[keras.Layer]:

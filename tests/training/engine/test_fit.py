@@ -20,7 +20,14 @@ from training.engine import callbacks
 from training.engine.callbacks import BestWeights, RunWriter, TrainingError
 from training.engine.fit import Outcome, fit
 from training.engine.fused_layers import FusedBatchNormalization, FusedGelu, fuse_layers
-from training.recipes.recipe import AugmentationSettings, ModelSettings, OptimizerSettings, Recipe, ScheduleSettings
+from training.recipes.recipe import (
+    AugmentationSettings,
+    FineTuningSettings,
+    ModelSettings,
+    OptimizerSettings,
+    Recipe,
+    ScheduleSettings,
+)
 from training.recipes.recipe_file import load_recipe
 from training.runs.history import History, append_epoch
 from training.runs.process import StoppedRun
@@ -152,8 +159,8 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
             raise KeyboardInterrupt
 
     after(monkeypatch, "on_train_batch_end", press)
-    said: list[str] = []
-    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", log=said.append)
+    recipe, said = dataclasses.replace(RECIPE, fine_tuning=FineTuningSettings(refit=1)), list[str]()
+    outcome = fit(recipe, dataset, tmp_path / "run", tmp_path / "bundle", log=said.append)
     run = read_run(tmp_path / "run")
     assert outcome.status == run.status == "interrupted"
     assert len(run.history) == 3
@@ -163,9 +170,10 @@ def test_ctrl_c_keeps_the_best_weights(dataset: Dataset, tmp_path: Path, monkeyp
     answers = Classifier.load(tmp_path / "bundle").probabilities(dataset.validation.images).argmax(axis=1)
     assert np.mean(answers == dataset.validation.labels) == pytest.approx(run.history.val_accuracy[2], abs=1e-3)
     monkeypatch.undo()
-    outcome = fit(RECIPE, dataset, tmp_path / "run", tmp_path / "bundle", resume=True, log=said.append)
+    outcome = fit(recipe, dataset, tmp_path / "run", tmp_path / "bundle", resume=True, log=said.append)
     assert outcome.status == read_run(tmp_path / "run").status == "finished"
     assert len(read_run(tmp_path / "run").history) == RECIPE.epochs
+    assert said[1:] == ["a new head: pass 1 of 1"]  # for which nobody had to wait after Ctrl-C
 
 
 def test_ctrl_c_in_the_first_epoch_says_that_nothing_is_kept(
