@@ -1,7 +1,8 @@
 """Measure what an adaptive temperature gains over one temperature: python -m benchmarks.calibration --data DIR.
 
 Half of a network's validation images, drawn anew each time, decide the temperatures, and the other half measures them.
-Then all of them decide, and test images drawn with replacement measure.
+Then all of them decide, and test images drawn with replacement measure. Of a network that has an expert for tiles, this
+is about the network itself, before the expert joins in.
 """
 
 from __future__ import annotations
