@@ -25,9 +25,8 @@ from training.engine.calibration import ADAPTIVE_LAYER, LOGITS
 from training.engine.callbacks import TrainingError
 from training.recipes.recipe import Recipe
 
-# Of the loss of a new head, which is multinomial logistic regression: what its squared weights are multiplied by, and
-# Adam's steps, which end at a tenth of that.
-_RIDGE = 0.003
+_RIDGE = 0.003  # weight of the squared weights in the loss of a new head
+# Adam's learning rate, which falls to a tenth, rows in a batch, and steps: enough for the loss to settle.
 _RATE, _FIT_BATCH, _FIT_STEPS = 0.002, 1024, 1900
 
 LayerWeights = dict[str, list[np.ndarray]]  # the weights of each layer, by its name
@@ -90,7 +89,7 @@ def average_with(network: keras.Model, others: list[LayerWeights]) -> None:
 
 
 def refit_head(network: keras.Model, batches: TrainingBatches, log: Callable[[str], None]) -> None:
-    """Fit the layer LOGITS anew on what the layers before it give for the augmented pictures.
+    """Fit the layer LOGITS anew on what the layers before it give for the augmented pictures: logistic regression.
 
     It starts from nothing and its weights are held small, so that it goes by what most pictures have in common.
 
