@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.bodies import check_size, read_pictures
+from api.bodies import read_pictures
 from api.inference import Inference
 from api.problems import Problem, busy_problem
 from api.routes import _ERRORS, _MANY_PICTURES
@@ -95,8 +95,6 @@ async def add_pictures(request: Request, project: str, label: str) -> Response:
     inference, name = inference_of_owner(request), checked(project)
     inference.check_queue()
     files = await read_pictures(request, inference.settings.batch_files)
-    for file in files:
-        check_size(file)
     contents = [(file.name, bytes(file.content)) for file in files]
     with inference.queue_slot():
         outcomes = await answered(request, lambda: open_or_create(name).add(label, contents))
@@ -131,7 +129,7 @@ def taught(name: str, careful: float | None) -> dict[str, object]:
     from training.teach.versions import compare_with_earlier
 
     project = open_project(name)
-    check_model_name(project, name)
+    check_model_name(name, name)
     if careful is not None:
         set_careful(project, careful)
     result, backbone = learn(project), load_backbone()

@@ -3,6 +3,7 @@
 
 const BATCH = 12  // pictures a request
 const BATCH_BYTES = 40e6
+const ENDED = [403, 410]  // statuses after which no other request will do better
 const FRAME_MS = 200  // between two pictures while the camera's button is held
 const FRAME_SIDE = 480
 const IMAGE = /\.(png|jpe?g|jfif|webp|avif|hei[cf]|bmp|gif|tiff?)$/i
@@ -69,15 +70,21 @@ class Board {
   }
 
   update(data) {
-    if (data.base !== this.data?.base) {
+    const other = data.base !== this.data?.base
+    const spoken = JSON.stringify(data.words)
+    if (other || spoken !== this.spoken) {  // cards are made with their words
       this.cards.forEach((card) => card.closeCamera())
       this.cards.clear()
       this.list.replaceChildren()
       this.revision = -1
+      this.say("")
+    }
+    if (other) {
       this.work = { underway: 0 }
       this.root.querySelector(".undo").disabled = false
     }
     this.data = data
+    this.spoken = spoken
     this.words = data.words
     this.root.querySelectorAll("[data-word]").forEach((node) => { node.textContent = this.words[node.dataset.word] })
     const name = this.root.querySelector(".new input")
@@ -106,6 +113,7 @@ class Board {
       const files = [...(event.clipboardData?.files ?? [])].filter(isPicture)
       if (!files.length || !this.active || event.composedPath()[0].closest?.(FIELDS)) return
       event.preventDefault()
+      this.say("")
       this.cards.get(this.active)?.upload(files)
     }
     document.addEventListener("paste", onPaste, true)
@@ -135,6 +143,8 @@ class Board {
     const { base } = this.data
     const isOpen = () => base === this.data.base
     const line = this.root.querySelector(".whole .line")
+    line.textContent = ""
+    this.say("")
     for (const { file } of found.filter(({ file }) => isZip(file))) {
       line.textContent = this.words.reading.replace("{name}", file.name)
       const looking = setInterval(() => this.refresh(), 1000)
@@ -151,7 +161,7 @@ class Board {
       byClass.set(name, [...(byClass.get(name) ?? []), file])
     }
     for (const [name, files] of byClass) {
-      if (isOpen() && !this.cards.has(name) && !await this.change({ do: "add class", name })) continue
+      if (isOpen() && !this.cards.has(name) && !await this.request("change", { do: "add class", name }, base)) continue
       await ((isOpen() && this.cards.get(name)) || new Card(this, name, base)).upload(files)
     }
   }
@@ -165,15 +175,20 @@ class Board {
   }
 
   // What is asked of one project stays with it: a reply that comes when another one is open must not be drawn.
-  async send(path, body, base = this.data.base) {
+  async ask(path, body, base) {
     try {
       const answer = await fetch(base + path, { method: body ? "POST" : "GET", body })
       const content = await answer.json()
-      if (answer.ok) { this.say(""); return content }
-      this.say(content.error)
+      return answer.ok ? content : { problem: content.error, hopeless: ENDED.includes(answer.status) }
     } catch {
-      this.say(this.words.failed)
+      return { problem: this.words.failed, hopeless: true }
     }
+  }
+
+  async send(path, body, base = this.data.base) {
+    const answer = await this.ask(path, body, base)
+    if (!answer.problem) return answer
+    this.complain(answer.problem)
     return null
   }
 
@@ -193,8 +208,19 @@ class Board {
 
   say(text) { this.root.querySelector(".problem").textContent = text }
 
+  // What went wrong stays until somebody does something else: several folders may each have a problem of their own.
+  complain(text) {
+    const lines = this.root.querySelector(".problem").textContent.split("\n").filter(Boolean)
+    if (!lines.includes(text)) this.say([...lines, text].join("\n"))
+  }
+
   async change(what, base = this.data.base) {
-    const state = await this.send("change", JSON.stringify(what), base)
+    this.say("")
+    return this.request("change", what, base)
+  }
+
+  async request(path, what, base) {
+    const state = await this.send(path, JSON.stringify(what), base)
     if (state && base === this.data.base) this.draw(state)
     return state
   }
@@ -244,7 +270,7 @@ class Card {
     const button = (word, onclick) => make(
       "button", { type: "button", "aria-label": say(words[word]), title: say(words[word]), onclick, class: word }, sign(word))
     this.picker = make("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif", hidden: true, "aria-label": say(words.files) })
-    this.picker.onchange = () => { this.upload([...this.picker.files]); this.picker.value = "" }
+    this.picker.onchange = () => { board.say(""); this.upload([...this.picker.files]); this.picker.value = "" }
     this.title = make("button", { type: "button", class: "name", title: say(words.rename), "aria-label": say(words.rename), onclick: () => this.rename() })
     this.title.append(name)
     this.dot = make("i", { "aria-hidden": "true" })
@@ -261,6 +287,7 @@ class Card {
       this.picker, this.shooting, this.tools, this.grid, this.line)
     board.dropOn(this.node, (found) => {
       const files = found.map(({ file }) => file)
+      board.say("")
       if (files.some(isZip)) board.takeWhole(found)
       else this.upload(files)
     })
@@ -354,7 +381,10 @@ class Card {
   }
 
   async sendAll(files, group) {
-    const total = { added: 0, known: 0, refused: [] }
+    const { most, words } = this.board.data
+    const large = files.filter((file) => file.size > most)
+    const total = { added: 0, known: 0, refused: large.map(({ name }) => ({ name, reason: words.too_large })) }
+    files = files.filter((file) => file.size <= most)
     for (let start = 0; start < files.length;) {
       const batch = []
       for (let size = 0; start < files.length && batch.length < BATCH && (!batch.length || size + files[start].size < BATCH_BYTES); start += 1) {
@@ -364,8 +394,13 @@ class Card {
       if (files.length > BATCH) this.line.textContent = this.board.words.progress.replace("{done}", start).replace("{total}", files.length)
       const head = JSON.stringify(batch.map(({ name, size }) => ({ name, size }))) + "\n"
       const query = `class=${encodeURIComponent(this.name)}&group=${encodeURIComponent(group)}`
-      const answer = await this.board.send(`pictures?${query}`, new Blob([head, ...batch]), this.base)
-      if (!answer) break
+      const answer = await this.board.ask(`pictures?${query}`, new Blob([head, ...batch]), this.base)
+      if (answer.problem) {
+        const lost = answer.hopeless ? batch.concat(files.slice(start)) : batch
+        total.refused.push(...lost.map(({ name }) => ({ name, reason: answer.problem })))
+        if (answer.hopeless) break
+        continue
+      }
       total.added += answer.added
       total.known += answer.known
       total.refused.push(...answer.refused)

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from model.i18n.translations import gettext as _
+from model.images.decoder import MAX_BYTES, too_large_sentence
 
 HTML = """<div class="board" hidden>
   <p class="empty" data-word="empty"></p>
@@ -36,7 +37,8 @@ _board = st.components.v2.component(
 
 def show_board(base: str, revision: int, key: str = "board") -> None:
     """Draw the classes of the project whose routes begin with `base`; they are read again when the revision changes."""
-    _board(data={"base": base, "revision": revision, "words": _words()}, key=key, height="content")
+    data = {"base": base, "revision": revision, "most": MAX_BYTES, "words": _words()}
+    _board(data=data, key=key, height="content")
 
 
 def _words() -> dict[str, str]:
@@ -64,6 +66,7 @@ def _words() -> dict[str, str]:
         "more": _("and {count} more"),
         "reading": _("Reading {name} …"),
         "which_class": _("These pictures are not in a folder: drop them on the card of their class."),
+        "too_large": too_large_sentence(),
         "no_pictures": _("There are no pictures in there."),
         "not_allowed": _("The browser may not use the camera: allow it in the address bar."),
         "no_camera": _("There is no camera, or another program is using it."),

@@ -34,8 +34,10 @@ class TryOut {
 
   update(data) {
     const other = data.base !== this.data?.base
-    const newer = data.taught !== this.data?.taught
+    const spoken = JSON.stringify(data.words)
+    const newer = data.taught !== this.data?.taught || spoken !== this.spoken
     this.data = data
+    this.spoken = spoken
     this.root.querySelectorAll("[data-word]").forEach((node) => { node.textContent = data.words[node.dataset.word] })
     this.find(".choose").textContent = data.words.choose
     this.find(".live").textContent = this.stream ? data.words.stop : data.words.camera

@@ -116,6 +116,7 @@ def follow_project(path: str, renamed: Project) -> None:
         if old is not None:
             old.stop()
             lesson = _lessons.setdefault(str(renamed.path), Lesson(renamed))
+            lesson.settled |= old.settled
             for desk in _desks.values():
                 if desk.lesson is old:
                     desk.lesson = lesson

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 from dashboard.services.jobs import CONVERSIONS, Job
 from dashboard.teaching.lessons import Lesson
 from model.i18n.translations import gettext as _
-from training.projects.archive import write_zip
 from training.teach.backbone import load_backbone
 from training.teach.bundle import FLOAT, check_model_name, keep_model, networks_of, pack_model
 from training.teach.learn import TeachError
@@ -39,7 +36,7 @@ def start_keeping(lesson: Lesson, name: str) -> None:
     taught = lesson.taught
     if taught is None:
         raise TeachError(_("nothing has been learnt yet"))
-    check_model_name(lesson.project, name)
+    check_model_name(lesson.project.name, name)
 
     def work(job: Job) -> None:
         def on_stage(stage: str) -> None:
@@ -59,10 +56,3 @@ def network_zip(lesson: Lesson) -> bytes:
         raise TeachError(_("nothing has been learnt yet"))
     with CONVERSIONS.slot():
         return pack_model(lesson.project, lesson.taught, load_backbone(), lesson.project.name)
-
-
-def pictures_zip(lesson: Lesson) -> bytes:
-    """Return the project as a ZIP file that can be taught again."""
-    buffer = io.BytesIO()
-    write_zip(lesson.project, buffer)
-    return buffer.getvalue()

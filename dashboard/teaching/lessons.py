@@ -30,6 +30,7 @@ class Lesson:
         compared: What an earlier version and this one say of the same pictures; None without an earlier one.
         kept_as: The name of the model that was made of it, as far as that is known.
         kept_revision: The revision that this model was taught on; -1 where it was made before.
+        settled: Doubts that somebody has answered: the numbers of the pictures that are to stay as they are.
     """
 
     def __init__(self, project: Project) -> None:
@@ -37,6 +38,7 @@ class Lesson:
         self.taught: Taught | None = None
         self.compared: VersionComparison | None = None
         self.kept_as, self.kept_revision = "", -1
+        self.settled: set[tuple[int, ...]] = set()
         self._stop = threading.Event()
         self._seen, self._tried = -1, -1  # revisions: the last one that was looked at, and that was learnt
         self._changed_at = self._first_at = 0.0

@@ -8,6 +8,7 @@ from dashboard.access import roles
 from dashboard.presenters import phrases
 from dashboard.teaching import keeping
 from dashboard.teaching.lessons import Lesson
+from dashboard.teaching.routes import PICTURES_ZIP
 from model.common.errors import VitrineError
 from model.i18n.translations import gettext as _
 
@@ -79,28 +80,21 @@ def _keep(lesson: Lesson, name: str, key: str = "") -> None:
         st.session_state.teach_keep_problem = str(error)
 
 
-def show_downloads(lesson: Lesson) -> None:
-    """Draw the download of the pictures as a ZIP file; visitors, who cannot keep a network, download that too."""
+def show_downloads(lesson: Lesson, base: str) -> None:
+    """Draw the download of the pictures as a ZIP file; visitors, who cannot keep a network, download that too.
+
+    Args:
+        lesson: Has the project.
+        base: The address of the project's routes.
+    """
     with st.popover(_("Download"), icon=":material/download:", key="teach-download"):
-        in_memory, name = lesson.project.in_memory, phrases.safe_file_name(lesson.project.name)
-
-        def content() -> bytes:
-            return keeping.pictures_zip(lesson)
-
-        st.download_button(
-            _("The pictures, as a ZIP file"),
-            content if in_memory else roles.owner_only(content),
-            f"{name}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
-            key="teach-zip",
-            on_click="ignore",
-        )
-        if in_memory and lesson.taught is not None:
+        # A link, because a download button would hold gigabytes of photographs in memory.
+        st.link_button(_("The pictures, as a ZIP file"), f"{base}{PICTURES_ZIP}", icon=":material/folder_zip:")
+        if lesson.project.in_memory and lesson.taught is not None:
             st.download_button(
                 _("The network, as a ZIP file"),
                 lambda: keeping.network_zip(lesson),
-                f"{name}-network.zip",
+                f"{phrases.safe_file_name(lesson.project.name)}-network.zip",
                 "application/zip",
                 icon=":material/download:",
                 key="teach-network-zip",

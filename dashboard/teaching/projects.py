@@ -10,8 +10,9 @@ from dashboard.access import roles
 from dashboard.components import query_params
 from dashboard.presenters import phrases, teach_text
 from dashboard.services.jobs import Job, JobRunner
-from dashboard.teaching import desks
+from dashboard.teaching import desks, keeping
 from dashboard.teaching.desks import Desk
+from dashboard.teaching.lessons import Lesson
 from dashboard.teaching.network import show_downloads
 from model.common.errors import VitrineError
 from model.datasets.known_folders import resolve_path
@@ -19,6 +20,7 @@ from model.i18n.translations import gettext as _
 from training.projects import shelf
 from training.projects.archive import add_folder
 from training.projects.project import Outcome, Project
+from training.projects.schema import ProjectError
 from training.teach.bundle import rename_with_networks
 
 _SHOWN = 4  # files that are named
@@ -76,8 +78,13 @@ def _open_name() -> str:
     return name
 
 
-def show_bar(desk: Desk) -> None:
-    """Draw the line at the top: which project this is, and what can be done with it."""
+def show_bar(desk: Desk, base: str) -> None:
+    """Draw the line at the top: which project this is, and what can be done with it.
+
+    Args:
+        desk: Whose project it is.
+        base: The address of the project's routes.
+    """
     project = desk.lesson.project
     if problem := st.session_state.pop("teach_problem", None):
         st.error(phrases.escape_markdown(roles.hide_paths(problem)))
@@ -86,8 +93,8 @@ def show_bar(desk: Desk) -> None:
             st.caption(_("What you teach stays in memory while this page is open; none of it is stored."))
         else:
             _show_choice()
-            _show_changes(project)
-        show_downloads(desk.lesson)
+            _show_changes(desk.lesson)
+        show_downloads(desk.lesson, base)
     if not project.in_memory:
         _show_undo()
 
@@ -97,7 +104,8 @@ def _show_choice() -> None:
     query_params.choose(_("Project"), "project", names, lambda name: name, width=260, ordered=False)
 
 
-def _show_changes(project: Project) -> None:
+def _show_changes(lesson: Lesson) -> None:
+    project = lesson.project
     # A form closes once it has done its work: the next one has another key.
     form = f"{project.name}-{st.session_state.get('teach_imports', 0)}"
     with st.popover(_("New"), icon=":material/add:", key=f"teach-new-{form}"):
@@ -105,7 +113,7 @@ def _show_changes(project: Project) -> None:
         st.button(_("Create"), type="primary", key="teach-new-do", on_click=_create)
     with st.popover(_("Change"), icon=":material/edit:", key=f"teach-change-{form}"):
         st.text_input(_("New name"), project.name, max_chars=64, key=f"teach-rename-{project.name}")
-        st.button(_("Rename"), type="primary", key="teach-rename-do", on_click=_rename, args=(project.name,))
+        st.button(_("Rename"), type="primary", key="teach-rename-do", on_click=_rename, args=(lesson,))
         st.button(_("Remove"), icon=":material/delete:", key="teach-remove", on_click=_remove, args=(project.name,))
     with st.popover(_("From this machine"), icon=":material/folder_open:", key=f"teach-folder-{form}"):
         st.text_input(
@@ -136,9 +144,13 @@ def show_import(project: Project) -> None:
         return
     if job.error:
         st.error(phrases.escape_markdown(job.error))
-    elif not job.ended.is_set():
+    elif _is_underway(job):
         text = _("Reading the folder: {count}").format(count=teach_text.counted(job.done))
         st.caption(f":material/hourglass_top: {text}")
+
+
+def _is_underway(job: Job | None) -> bool:
+    return job is not None and not job.ended.is_set()
 
 
 def _open(name: str) -> None:
@@ -151,13 +163,19 @@ def _create() -> None:
         _open(name)
 
 
-def _rename(old: str) -> None:
+def _rename(lesson: Lesson) -> None:
+    old = lesson.project.name
     new = st.session_state[f"teach-rename-{old}"].strip()
     if new == old:
         return
 
     def work() -> None:
         path = str(shelf.open_project(old).path)
+        # Either would go on under the old name, and what it makes would belong to no project.
+        if _is_underway(_IMPORTS.find(path)):
+            raise ProjectError(_("a folder is being read into this project; rename it when that is done"))
+        if _is_underway(keeping.find_job(lesson)):
+            raise ProjectError(_("a network is being made of this project; rename it when that is done"))
         desks.follow_project(path, rename_with_networks(old, new))
 
     if attempt(work):
@@ -176,7 +194,7 @@ def _remove(name: str) -> None:
 
 def _restore() -> None:
     removed = st.session_state.teach_removed
-    if attempt(lambda: shelf.restore_project(removed)):
+    if attempt(lambda: desks.forget_project(str(shelf.restore_project(removed).path))):
         _open(removed.name)
         st.session_state.pop("teach_removed")
 

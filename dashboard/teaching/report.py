@@ -84,24 +84,24 @@ def _show_doubts(lesson: Lesson, report: Report, advice: list[Advice], places: M
     labels |= {
         number: label for group in report.duplicates for number, label in zip(group.ids, group.labels, strict=True)
     }
-    kept: set[tuple[int, ...]] = st.session_state.setdefault("teach_kept", set())
     left = [
         one
         for one in advice
         if teach_text.has_pictures(one)
-        and one.ids not in kept
+        and one.ids not in lesson.settled
         and all(number in places and places[number].label == labels[number] for number in one.ids)
     ]
     twins = {number for one in left if one.kind == teach_text.DUPLICATE for number in one.ids}
     left = [one for one in left if one.kind == teach_text.DUPLICATE or not twins.intersection(one.ids)]
     for one in left[:_SHOWN]:
-        _show_doubt(lesson.project, one, places, kept)
+        _show_doubt(lesson, one, places)
     if len(left) > _SHOWN:
         st.caption(_("and {count} more").format(count=len(left) - _SHOWN))
 
 
-def _show_doubt(project: Project, one: Advice, places: Mapping[int, TaughtPicture], kept: set[tuple[int, ...]]) -> None:
+def _show_doubt(lesson: Lesson, one: Advice, places: Mapping[int, TaughtPicture]) -> None:
     """Draw a picture with the sentence about it and a button for each way to put it right."""
+    project = lesson.project
     first, key = places[one.ids[0]], "-".join(map(str, one.ids[:3]))
     with st.container(horizontal=True, vertical_alignment="top", key=f"teach-doubt-{key}"):
         _show_picture(project, first)
@@ -115,7 +115,7 @@ def _show_doubt(project: Project, one: Advice, places: Mapping[int, TaughtPictur
                         ids = [number for number in one.ids if places[number].label == label]
                         _button(_("Remove from {label}"), label, f"teach-drop-{key}-{label}", project, ids, None)
                 fine = _("It is right") if one.kind == teach_text.SUSPECT else _("Leave them")
-                st.button(fine, key=f"teach-keep-{key}", on_click=kept.add, args=(one.ids,))
+                st.button(fine, key=f"teach-keep-{key}", on_click=lesson.settled.add, args=(one.ids,))
 
 
 def _button(text: str, label: str, key: str, project: Project, ids: Sequence[int], move_to: str | None) -> None:

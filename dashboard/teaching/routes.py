@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import IO, Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api.problems import CLIENT_CLOSED, Problem, busy_problem, problem_response
@@ -25,7 +27,7 @@ from model.i18n.number_format import decimal
 from model.i18n.translations import gettext as _
 from model.i18n.translations import use_language
 from model.images.decoder import MAX_BYTES
-from training.projects.archive import add_zip
+from training.projects.archive import add_zip, write_zip
 from training.projects.project import MOST_IN_MEMORY
 from training.projects.schema import ProjectError
 from training.teach.answers import TaughtAnswer
@@ -35,7 +37,9 @@ MOST_LISTED = 2000
 MOST_BATCH = 3 * MAX_BYTES  # bytes of several pictures at a time
 MOST_ZIP = 4 * 2**30
 MOST_HELD = 2 * MOST_IN_MEMORY  # bytes of all visitors' bodies at a time
+PICTURES_ZIP = "pictures.zip"
 _MOST_CHANGE = 2**16
+_PIECE = 2**20  # bytes that are sent at a time
 _SECONDS = 60.0  # that the next piece of a body may take
 _KEEP = {"Cache-Control": "private, max-age=86400, immutable"}
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -73,6 +77,7 @@ def teaching_routes(base: str, names: Collection[str]) -> list[Route]:
 
     return [
         route("state", "GET", _state),
+        route(PICTURES_ZIP, "GET", _download),
         route("thumbnails/{sha256}", "GET", _thumbnail),
         route("pictures", "POST", _add, MOST_BATCH),
         route("zip", "POST", _add_zip, MOST_ZIP),
@@ -138,7 +143,7 @@ async def _read(request: Request, body: IO[bytes], room: _Room) -> None:
             room.take(len(piece))
             await run_in_threadpool(body.write, piece) if room.most > MOST_BATCH else body.write(piece)
     except TimeoutError:
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the body stopped half-way") from None
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, _("the body stopped half-way")) from None
     body.seek(0)
 
 
@@ -173,6 +178,31 @@ def _list(desk: Desk, opened: str = "", **more: Any) -> Response:
 def _thumbnail(desk: Desk, request: Request, body: IO[bytes]) -> Response:
     content = desk.lesson.project.thumbnail(request.path_params["sha256"])
     return Response(content, media_type="image/jpeg", headers=_KEEP)
+
+
+def _download(desk: Desk, request: Request, body: IO[bytes]) -> Response:
+    """Answer with the project as a ZIP file that can be taught again; it is written to the disk first."""
+    name = f"{phrases.safe_file_name(desk.lesson.project.name)}.zip"
+    with ExitStack() as closing_unless_sent:
+        file = closing_unless_sent.enter_context(tempfile.TemporaryFile())
+        try:
+            write_zip(desk.lesson.project, file)
+        except OSError as error:
+            raise ProjectError(_("the ZIP file cannot be written: {reason}").format(reason=error.strerror)) from error
+        closing_unless_sent.pop_all()
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "Content-Length": str(file.tell()),
+        **_NO_STORE,
+    }
+    file.seek(0)
+    return StreamingResponse(_pieces(file), media_type="application/zip", headers=headers)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _add(desk: Desk, request: Request, body: IO[bytes]) -> Response:

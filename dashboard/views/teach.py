@@ -22,11 +22,18 @@ WIDE = "<style>.stMainBlockContainer { max-width: 1320px; }</style>"  # three pa
 
 
 @st.fragment(run_every=LIVE_SECONDS)
-def show_parts(token: str, desk: Desk) -> None:
-    """Draw classes, learning and trying side by side, again and again without the rest of the page."""
-    if not desk.allowed:  # signed out since the page was drawn
-        st.rerun(scope="app")
+def show_parts(base: str, desk: Desk, has_network: bool) -> None:
+    """Draw classes, learning and trying side by side, again and again without the rest of the page.
+
+    Args:
+        base: The address of the project's routes.
+        desk: Whose project it is.
+        has_network: Whether a network had been taught when the rest of the page was drawn.
+    """
     lesson, desk.seen = desk.lesson, monotonic()
+    # Signed out since the page was drawn; or a visitor's first network is there, which the line at the top offers.
+    if not desk.allowed or (lesson.project.in_memory and not has_network and lesson.taught is not None):
+        st.rerun(scope="app")
     try:
         lesson.watch()
         revision = lesson.project.revision
@@ -34,7 +41,6 @@ def show_parts(token: str, desk: Desk) -> None:
         st.error(phrases.escape_markdown(roles.hide_paths(str(error))))
         return
     show_import(lesson.project)
-    base = f"./teaching/{token}/"
     titles = _("Classes"), _("Learn"), _("Try")
     classes, learn, attempt = st.columns([5, 4, 4], gap="medium")
     with classes:
@@ -60,5 +66,7 @@ except VitrineError as error:
     st.error(phrases.escape_markdown(roles.hide_paths(str(error))))
     st.stop()
 st.html(WIDE)
-show_bar(desk)
-show_parts(token, desk)
+has_network = desk.lesson.taught is not None
+base = f"./teaching/{token}/"
+show_bar(desk, base)
+show_parts(base, desk, has_network)

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api import teach
+from model.images.decoder import MAX_BYTES
 from tests.api.clients import MakeClient
 from tests.training.teach.taught import QuickBackbone, shape_file
 from training.projects.shelf import list_projects, open_project, projects_folder
@@ -37,6 +38,12 @@ def test_pictures_fill_classes(owner: TestClient) -> None:
     send(owner, "/api/teach/pets/big dog", shape_file("square", 1))
     assert owner.get("/api/teach").json() == [{"name": "pets", "classes": {"cat": 1, "big dog": 1}}]
     assert [picture.name for picture in open_project("pets").pictures("cat")] == ["circle-1.png"]
+
+
+def test_a_picture_that_is_too_large_keeps_no_other_out(owner: TestClient) -> None:
+    outcomes = send(owner, "/api/teach/pets/cat", ("large.png", bytes(MAX_BYTES + 1)), shape_file("circle", 1))
+    assert [one["status"] for one in outcomes] == ["refused", "added"]
+    assert outcomes[0]["error"] == "This file has more than 20 MB, the most that a picture can have."
 
 
 def test_a_damaged_or_removed_project_does_not_hide_the_others(

@@ -44,6 +44,7 @@ def teach(
     """
     from model.common.errors import BundleError
     from training.projects.schema import ProjectError
+    from training.projects.shelf import list_projects, open_or_create, open_project, remove_project
     from training.teach.backbone import load_backbone
     from training.teach.bundle import check_model_name, keep_model
     from training.teach.learn import TeachError
@@ -52,9 +53,16 @@ def teach(
     from training.teach.versions import compare_with_earlier
 
     try:
-        project = _find_project(folder, zip_file, name)
-        check_model_name(project, project.name)
-        _fill(project, folder, zip_file, add)
+        name = _find_name(folder, zip_file, name)
+        check_model_name(name, name)
+        known = name in list_projects()
+        project = open_or_create(name) if folder or zip_file else open_project(name)
+        try:
+            _fill(project, folder, zip_file, add)
+        except (BundleError, ProjectError, OSError):
+            if not known and project.revision == 0:  # else it would be the newest project, which --add goes on with
+                remove_project(name)
+            raise
         if careful is not None:
             set_careful(project, careful)
         counts = [f"{entry.name} {entry.count}" for entry in project.classes()]
@@ -68,18 +76,18 @@ def teach(
     typer.echo(f"model {card.name}: {sizes}")
 
 
-def _find_project(folder: Path | None, zip_file: Path | None, name: str) -> Project:
-    """Return the project that is meant, made if need be. Raises ProjectError or BundleError."""
+def _find_name(folder: Path | None, zip_file: Path | None, name: str) -> str:
+    """Return the name of the project that is meant. Raises ProjectError or BundleError."""
     from model.common.errors import BundleError
     from model.registry.card import check_name
     from training.projects.schema import ProjectError
-    from training.projects.shelf import list_projects, open_or_create, open_project
+    from training.projects.shelf import list_projects
 
     source = folder or zip_file
     if source and not source.exists():
         raise ProjectError(_("{path} does not exist").format(path=source))
     if source and not name:
-        name = source.resolve().stem
+        name = source.resolve().name if source.is_dir() else source.stem  # a folder's name may have a dot
         try:
             check_name(name)
         except BundleError as error:
@@ -87,7 +95,7 @@ def _find_project(folder: Path | None, zip_file: Path | None, name: str) -> Proj
     name = name or next(iter(list_projects()), "")
     if not name:
         raise ProjectError(_("there is no project yet; give a folder with a folder of pictures for each class"))
-    return open_or_create(name) if source else open_project(name)
+    return name
 
 
 def _fill(project: Project, folder: Path | None, zip_file: Path | None, add: tuple[str, Path]) -> None:

@@ -44,7 +44,21 @@ def add_folder(project: Project, folder: Path, on_outcome: OnOutcome = lambda la
         on_outcome: Called with the class and the outcome of each file.
 
     Raises:
-        ProjectError: There is no such folder, or none in it.
+        ProjectError: There is no such folder, or none with a picture in it.
+    """
+    found = class_folders_with_pictures(folder)
+    return [
+        outcome
+        for path in found
+        for outcome in add_class_folder(project, path.name, path, lambda one, name=path.name: on_outcome(name, one))  # type: ignore[misc]
+    ]
+
+
+def class_folders_with_pictures(folder: Path) -> list[Path]:
+    """List the folders in a folder that have pictures; others, of notes or labels, may lie beside them.
+
+    Raises:
+        ProjectError: There is no such folder, or none with a picture in it.
     """
     found = class_folders(folder)
     if not found:
@@ -53,11 +67,10 @@ def add_folder(project: Project, folder: Path, on_outcome: OnOutcome = lambda la
                 folder=folder
             )
         )
-    return [
-        outcome
-        for path in found
-        for outcome in add_class_folder(project, path.name, path, lambda one, name=path.name: on_outcome(name, one))  # type: ignore[misc]
-    ]
+    with_pictures = [path for path in found if picture_paths(path)]
+    if not with_pictures:
+        raise ProjectError(_("{folder} has folders, but no pictures in them").format(folder=folder))
+    return with_pictures
 
 
 def add_class_folder(

@@ -147,6 +147,13 @@ def purge(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table} WHERE sha256 NOT IN ({kept})")
 
 
+def forget_changes(connection: sqlite3.Connection, but: int = 0) -> None:
+    """Forget what undo would take back, but for one change, and delete the files that only that needed."""
+    connection.execute("DELETE FROM changes WHERE id != ?", (but,))
+    connection.execute("DELETE FROM undo WHERE change != ?", (but,))
+    purge(connection)
+
+
 def remember(connection: sqlite3.Connection, change: int, kind: str, ids: Iterable[int]) -> None:
     """Record what rows contain before a change."""
     columns = ("name",) if kind == "classes" else ("sha256", "class", "name")

@@ -15,6 +15,7 @@ from pathlib import Path
 from model.common.text import printable
 from model.datasets.splits import utf8_name
 from model.i18n.number_format import integer
+from model.i18n.translations import current_language, use_language
 from model.i18n.translations import gettext as _
 from model.images.decoder import InvalidImage
 from model.images.picture_bytes import read_file
@@ -23,6 +24,7 @@ from training.projects.changes import (
     can_grow,
     class_id,
     describe_change,
+    forget_changes,
     grow,
     has_row,
     known_class,
@@ -296,7 +298,7 @@ class Project:
             there = "SELECT 1 FROM pictures WHERE sha256 = ? AND class = ?"
             if connection.execute(there, (examined.sha256, adding.number)).fetchone():
                 return Outcome(name, KNOWN)
-            if full := self._why_full(connection, len(examined.content)):
+            if full := self._why_full(connection, adding, len(examined.content)):
                 return Outcome(name, REFUSED, full)
             change = adding.change = adding.change or begin_change(connection, "added", label=adding.label)
             number = adding.number = adding.number or make_class(connection, adding.label, change)
@@ -313,14 +315,14 @@ class Project:
             grow(connection)
         return Outcome(name, ADDED)
 
-    def _why_full(self, connection: sqlite3.Connection, size: int) -> str:
+    def _why_full(self, connection: sqlite3.Connection, adding: _Adding, size: int) -> str:
         count = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
         if count >= MOST_PICTURES:
             full = _("A project holds up to {count} pictures; remove some first.")
             return full.format(count=integer(MOST_PICTURES))
-        if self.in_memory:
-            taken = connection.execute("SELECT sum(length(content)) FROM contents").fetchone()[0] or 0
-            if taken + size > MOST_IN_MEMORY:
+        if self.in_memory and _taken(connection) + size > MOST_IN_MEMORY:
+            forget_changes(connection, but=adding.change)  # removed pictures, too, take room until no undo needs them
+            if _taken(connection) + size > MOST_IN_MEMORY:
                 full = _("Up to {limit} MB of pictures are kept for a visitor; remove some first.")
                 return full.format(limit=MOST_IN_MEMORY // 2**20)
         return ""
@@ -361,6 +363,11 @@ class Project:
         return describe_change(last[1])
 
 
+def _taken(connection: sqlite3.Connection) -> int:
+    """Return how many bytes the pictures' files have."""
+    return int(connection.execute("SELECT sum(length(content)) FROM contents").fetchone()[0] or 0)
+
+
 def check_class_name(name: str) -> str:
     """Return a class name without spaces around it. Raises ProjectError if it cannot be one."""
     name = unicodedata.normalize("NFC", " ".join(name.split()))
@@ -375,12 +382,14 @@ def check_class_name(name: str) -> str:
 
 def _examined(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[tuple[str, Examined | str]]:
     """Decode and measure files, a few of them ahead on other threads; yield their names with that or what is wrong."""
+    language = current_language()
 
     def look(content: bytes | Path) -> Examined | str:
-        try:
-            return examine(read_file(content) if isinstance(content, Path) else content)
-        except InvalidImage as error:
-            return str(error)
+        with use_language(language):  # a thread begins with the default one
+            try:
+                return examine(read_file(content) if isinstance(content, Path) else content)
+            except InvalidImage as error:
+                return str(error)
 
     waiting = iter(files)
     with ThreadPoolExecutor() as pool:

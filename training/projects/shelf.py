@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.common.errors import BundleError
 from model.common.files import modified_at, remove_abandoned, temporary_path
 from model.common.paths import home
 from model.common.text import did_you_mean
@@ -47,9 +48,18 @@ def projects_folder() -> Path:
 
 
 def list_projects() -> list[str]:
-    """List the names of all projects, the one that changed last first."""
-    found = [path.parent for path in projects_folder().glob(f"*/{_FILE}") if not path.parent.name.startswith(".")]
+    """List the names of all projects, the one that changed last first.
+
+    A folder that cannot be a project's name, such as a file manager's copy, is none.
+    """
+    found = [path.parent for path in projects_folder().glob(f"*/{_FILE}") if _is_name(path.parent.name)]
     return [folder.name for folder in sorted(found, key=_changed_at, reverse=True)]
+
+
+def _is_name(name: str) -> bool:
+    with suppress(BundleError):
+        return check_name(name) == name
+    return False
 
 
 def _changed_at(folder: Path) -> float:
@@ -127,8 +137,14 @@ def remove_project(name: str) -> Removed:
 
 
 def restore_project(removed: Removed) -> Project:
-    """Bring a removed project back. Raises ProjectError if its name is taken or it has gone for good."""
+    """Bring a removed project back, in place of one of its name in which nothing has been done.
+
+    Raises:
+        ProjectError: Its name is taken, or it has gone for good.
+    """
     target = projects_folder() / removed.name
+    if target.exists() and removed.folder.exists() and _is_untouched(removed.name):
+        remove_project(removed.name)
     if target.exists():
         raise ProjectError(
             _("there is a project {name!r} already; open it or choose another name").format(name=removed.name)
@@ -139,6 +155,14 @@ def restore_project(removed: Removed) -> Project:
         except FileNotFoundError:
             raise ProjectError(_("the project {name!r} has been removed for good").format(name=removed.name)) from None
     return open_project(removed.name)
+
+
+def _is_untouched(name: str) -> bool:
+    """Return whether a project has nothing, nor ever had: the page makes such a one where there is none."""
+    try:
+        return open_project(name).revision == 0
+    except UnknownProject:  # a folder of something else
+        return False
 
 
 @contextmanager

@@ -46,8 +46,8 @@ _CHECKED = 20  # pictures whose features both files have to agree on
 FLOAT, INT8 = "float", "int8"  # the stages
 
 
-def check_model_name(project: Project, name: str) -> str:
-    """Return a name that a project's network can have: a new one, or the one that its network has already.
+def check_model_name(project: str, name: str) -> str:
+    """Return a name that the network of the project of this name can have: a new one, or the one that it has already.
 
     Raises:
         BundleError: It cannot be a name.
@@ -55,7 +55,7 @@ def check_model_name(project: Project, name: str) -> str:
     """
     check_name(name)
     folder = bundle_folders().get(name)
-    own = folder in networks_of(project.name)
+    own = folder in networks_of(project)
     if name == "default" or (home() / "runs" / name).exists() or (folder is not None and not own):
         raise TeachError(
             _("there is a model or a run {name!r} already; choose another name for the network").format(name=name)
@@ -112,7 +112,7 @@ def keep_model(
     Raises:
         BundleError, TeachError: The name is taken, or a file cannot be made.
     """
-    target = home() / "bundles" / check_model_name(project, name)
+    target = home() / "bundles" / check_model_name(project.name, name)
     network = fuse(taught, backbone)
     images = _calibration_images(project, taught)
     with TemporaryDirectory() as temporary:

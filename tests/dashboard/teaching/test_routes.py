@@ -271,3 +271,17 @@ def test_visitors_teach_in_memory_and_the_idlest_makes_room(monkeypatch: pytest.
     closed.used = closed.seen = closed.used - 2 * desks.CLOSED_SECONDS  # whoever closes the page makes room at once
     open_in_memory(Visitor(REMOTE))
     assert find_desk(newest) is None
+
+
+def test_the_pictures_come_back_as_a_zip_file() -> None:
+    token = stored()
+    with client(token) as browser:
+        fill(browser, 2)
+        answer = browser.get("pictures.zip")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''shapes.zip"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert len(archive.namelist()) == 1 + 2 * len(SHAPES)
+    shelf.remove_project("shapes")
+    with client(token) as browser:
+        assert browser.get("pictures.zip").status_code == 422

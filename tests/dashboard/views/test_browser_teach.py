@@ -200,6 +200,32 @@ def test_a_class_is_renamed_and_its_pictures_are_moved_by_hand(page: Page, serve
 
 
 @pytest.mark.usefixtures("no_project_left")
+def test_what_went_wrong_is_named_and_stays_and_the_rest_comes_in(
+    page: Page, server: Server, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "large.jpg").write_bytes(bytes(21 * 2**20))
+    (tmp_path / "torn.zip").write_bytes(b"no archive")
+    open_page(page, server, "/teach?lang=en")
+    add_class(page, "circle", [pictures / "circle" / "0.jpg", tmp_path / "large.jpg", pictures / "circle" / "1.jpg"])
+    assert_classes(page, {"circle": 2})
+    expect(card_of(page, "circle").locator(".line")).to_contain_text("large.jpg: This file has more than 20 MB")
+    page.locator(".whole input[type=file]").set_input_files(str(tmp_path / "torn.zip"))
+    expect(page.locator(".board .problem")).to_contain_text("cannot be read")
+    page.wait_for_timeout(3000)  # the list is read again meanwhile
+    expect(page.locator(".board .problem")).to_contain_text("cannot be read")
+    add_class(page, "square", [pictures / "square" / "0.jpg"])
+    expect(page.locator(".board .problem")).to_be_empty()
+
+
+@pytest.mark.usefixtures("no_project_left")
+def test_the_cards_follow_the_language(page: Page, server: Server, pictures: Path) -> None:
+    open_page(page, server, "/teach?lang=en")
+    add_class(page, "circle", [pictures / "circle" / "0.jpg"])
+    page.locator(".st-key-language").get_by_text("pt", exact=True).click()
+    expect(page.get_by_role("button", name="Renomear circle")).to_be_visible()
+
+
+@pytest.mark.usefixtures("no_project_left")
 def test_pictures_go_to_the_project_and_class_that_they_were_dropped_on(
     page: Page, server: Server, pictures: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.services.jobs import CONVERSIONS
-from dashboard.teaching import desks, keeping, lessons
+from dashboard.teaching import desks, keeping, lessons, projects
 from tests.dashboard.page_visit import texts, visit_page
 from tests.drawn import SHAPES, encode
 from tests.training.teach.taught import QuickBackbone, scene, shape_file
@@ -88,6 +89,10 @@ def test_a_picture_that_is_right_is_not_asked_about_again() -> None:
     test = learnt(visit_page("teach"))
     test.button(key=f"teach-keep-{project.pictures('circle')[-1].id}").click().run()
     assert "looks like stripes" not in texts(test)
+    assert "looks like stripes" not in texts(learnt(visit_page("teach")))  # nor after the page is loaded again
+    other = shapes("others")
+    other.add("circle", [("planted.png", shape_file("stripes", 300)[1])])
+    assert "looks like stripes" in texts(learnt(visit_page("teach", project="others")))
 
 
 def test_a_planted_duplicate_across_classes_is_a_warning_with_a_way_out() -> None:
@@ -123,6 +128,30 @@ def test_projects_are_made_renamed_removed_and_brought_back() -> None:
     assert shelf.list_projects() == ["my-classes"]
     test.button(key="teach-undo").click().run()
     assert test.selectbox(key="choose-project").value == "animals"
+
+
+def test_the_only_project_is_brought_back_too() -> None:
+    shelf.create_project("my-classes").add_class("cat")
+    test = visit_page("teach")
+    test.button(key="teach-remove").click().run()
+    assert shelf.open_project("my-classes").classes() == []
+    test.button(key="teach-undo").click().run()
+    assert not test.error
+    assert [entry.name for entry in shelf.open_project("my-classes").classes()] == ["cat"]
+
+
+def test_a_project_is_not_renamed_while_a_folder_is_read_into_it() -> None:
+    project = shapes("pets", 1)
+    test, going = visit_page("teach"), threading.Event()
+    job = projects._IMPORTS.start(str(project.path), lambda _job: going.wait(60))
+    try:
+        test.text_input(key="teach-rename-pets").set_value("animals")
+        test.button(key="teach-rename-do").click().run()
+        assert "a folder is being read into this project" in test.error[0].value
+        assert shelf.list_projects() == ["pets"]
+    finally:
+        going.set()
+        job.ended.wait(60)
 
 
 def test_a_folder_of_this_machine_is_read_and_one_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
@@ -224,3 +253,19 @@ def test_a_visitor_teaches_in_memory_and_sees_no_project_of_the_owner() -> None:
     assert "none of it is stored" in texts(test)
     assert "secret" not in texts(test) and not test.selectbox
     assert shelf.list_projects() == ["secret"]
+
+
+@pytest.mark.usefixtures("visitor")
+def test_a_visitor_may_download_the_network_as_soon_as_it_is_there() -> None:
+    test = visit_page("teach")
+    desk = desks.find_desk(test.session_state["teach_desk"])
+    assert desk is not None and not test.get("download_button")
+    for shape in SHAPES[:2]:
+        desk.lesson.project.add(shape, [shape_file(shape, number) for number in range(3)])
+    deadline = time.monotonic() + 240
+    while desk.lesson.taught is None:
+        assert time.monotonic() < deadline
+        desk.lesson.watch()
+        time.sleep(0.05)
+    test.run()
+    assert [button.label for button in test.get("download_button")] == ["The network, as a ZIP file"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -223,8 +224,14 @@ def test_classes_that_are_not_there_or_there_twice(project: Project) -> None:
 
 def test_a_visitor_has_so_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projects, "MOST_IN_MEMORY", len(file(1)[1]) + 10)
-    first, second = Project("mine").add("cat", [file(1), file(2)])
+    project = Project("mine")
+    first, second = project.add("cat", [file(1), file(2)])
     assert (first.status, second.status) == (ADDED, REFUSED) and "remove some first" in second.reason
+    project.remove([project.pictures()[0].id])
+    assert [one.status for one in project.add("cat", [file(2), file(1)])] == [ADDED, REFUSED]
+    assert [one.name for one in project.pictures()] == ["2.png"]
+    project.undo()
+    assert project.pictures() == [] and project.undoable == ""  # what gave room can no longer come back
 
 
 def test_two_threads_fill_one_project(project: Project) -> None:
@@ -253,6 +260,29 @@ def test_projects_are_listed_renamed_removed_and_brought_back(home: Path) -> Non
     assert sorted(list_projects()) == ["three", "two"]
     with pytest.raises(ProjectError, match="there is a project"):
         restore_project(removed)
+
+
+def test_a_removed_project_takes_the_place_of_one_in_which_nothing_was_done(home: Path) -> None:
+    create_project("pets").add("cat", [file(1)])
+    removed = remove_project("pets")
+    create_project("pets")
+    assert counts(restore_project(removed)) == {"cat": 1}
+    removed = remove_project("pets")
+    create_project("pets").add_class("dog")
+    with pytest.raises(ProjectError, match="there is a project 'pets' already"):
+        restore_project(removed)
+
+
+def test_a_folder_that_cannot_be_a_project_s_name_is_passed_over(home: Path) -> None:
+    create_project("pets").add("cat", [file(1)])
+    shutil.copytree(home / "teach" / "pets", home / "teach" / "pets copy")
+    assert list_projects() == ["pets"]
+
+
+def test_why_a_picture_is_refused_is_told_in_the_language_of_whoever_adds_it(project: Project) -> None:
+    with use_language("pt"):
+        (outcome,) = project.add("gato", [("torn.png", file(1)[1][:40])])
+    assert outcome.reason.startswith("Este arquivo")
 
 
 def test_a_project_with_a_long_name_is_brought_back_too(home: Path) -> None:
@@ -456,6 +486,20 @@ def test_folders(tmp_path: Path) -> None:
         add_class_folder(project, "cat", tmp_path / "nowhere")
 
 
+def test_folders_without_pictures_may_lie_beside_those_of_the_classes(tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "shapes", 1)
+    for name in ("annotations", "notes", "zzz"):
+        (folder / name).mkdir()
+        (folder / name / "note.txt").write_text("hello")
+    project = Project("mine")
+    add_folder(project, folder)
+    assert counts(project) == {"circle": 1, "square": 1, "stripes": 1}
+    for shape in ("circle", "square", "stripes"):
+        shutil.rmtree(folder / shape)
+    with pytest.raises(ProjectError, match="has folders, but no pictures in them"):
+        add_folder(project, folder)
+
+
 def test_a_file_name_that_is_not_utf8_is_kept_as_it_can_be_shown(tmp_path: Path) -> None:
     folder = draw_folder(tmp_path / "shapes", 1)
     (folder / "circle" / "000.png").rename(folder / "circle" / os.fsdecode(b"p\xe1ssaro.png"))
@@ -480,7 +524,7 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_the_others_are_kept
     project = Project("mine")
     reasons = {one.name: one.reason for one in add_folder(project, folder) if one.status == REFUSED}
     assert counts(project) == {"circle": 2, "square": 2, "stripes": 2}
-    assert reasons["gone.png"] == "There is no such file." and "up to 20 MB" in reasons["huge.png"]
+    assert reasons["gone.png"] == "There is no such file." and "more than 20 MB" in reasons["huge.png"]
 
 
 FILL = """

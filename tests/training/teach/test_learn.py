@@ -298,6 +298,8 @@ def test_a_forecast_follows_the_curve() -> None:
     assert falling is not None and falling.more == 80 and 0.8 < falling.accuracy < 0.85
     assert forecast([(20, 0.97), (40, 0.975), (80, 0.975)], 3) == Forecast(0, pytest.approx(0.98, abs=0.004))
     assert forecast([(80, 0.9)], 3) is None
+    assert forecast([(60, 0.5), (60, 0.9)], 3) is None
+    assert forecast([(2, 0.5), (4, 1.0)], 2) is None  # so few say nothing
 
 
 def test_an_empty_project_has_no_samples(backbone: QuickBackbone) -> None:
@@ -358,6 +360,6 @@ def test_a_network_stays_its_project_s_when_that_is_renamed(tmp_path: Path, monk
     renamed = rename_with_networks("pets", "animals")
     found = project_of(read_card(folder))
     assert found is not None and found.name == renamed.name == "animals"
-    assert networks_of("animals") == [folder] and check_model_name(renamed, "cats") == "cats"
+    assert networks_of("animals") == [folder] and check_model_name("animals", "cats") == "cats"
     with pytest.raises(TeachError, match="there is a model or a run 'cats' already"):
-        check_model_name(create_project("pets"), "cats")  # another project of the old name
+        check_model_name("pets", "cats")  # another project of the old name

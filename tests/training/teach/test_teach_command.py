@@ -17,6 +17,7 @@ from model.registry.catalog import TRAINED, list_entries
 from tests.drawn import SHAPES
 from tests.training.teach.taught import scene
 from training.cli.main import app
+from training.cli.teach import _find_name
 from training.projects.archive import add_folder
 from training.projects.project import Project
 from training.projects.shelf import list_projects, open_project
@@ -159,3 +160,22 @@ def test_a_folder_whose_name_a_project_cannot_have_needs_another(
 def test_a_name_that_another_model_has_is_refused_at_once(taught: Result, shapes: Path) -> None:
     result = run("teach", shapes, "--name", "best")
     assert result.exit_code == 1 and "there is a model or a run 'best' already" in result.output
+
+
+def test_what_fails_leaves_no_project_behind(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_HOME", str(tmp_path / "home"))
+    (tmp_path / "empty").mkdir()
+    assert "has no folders" in run("teach", tmp_path / "empty").output
+    assert "there is a model or a run 'best' already" in run("teach", shapes, "--name", "best").output
+    (tmp_path / "torn.zip").write_bytes(b"no archive")
+    assert run("teach", "--zip", tmp_path / "torn.zip").exit_code == 1
+    assert list_projects() == []
+
+
+def test_a_folder_gives_its_whole_name_and_a_file_its_name_without_the_suffix(tmp_path: Path) -> None:
+    for year in (2024, 2025):
+        (tmp_path / f"photos.{year}").mkdir()
+    (tmp_path / "photos.2026.zip").write_bytes(b"")
+    names = [_find_name(tmp_path / f"photos.{year}", None, "") for year in (2024, 2025)]
+    assert names == ["photos.2024", "photos.2025"]
+    assert _find_name(None, tmp_path / "photos.2026.zip", "") == "photos.2026"
