@@ -98,7 +98,7 @@ def ask_about(item: Item, card: Card) -> None:
             del saved_numbers()[name]
             number = _keep_now(item.content, answer, card)
             prediction_log.record_feedback(number, picture_sha256, truth)
-        if truth != label:
+        if truth != label or teach_correction.is_elsewhere(card, picture_sha256, truth):
             teach_correction.put_right(card, truth, item.name, item.content)
         return number, picture_sha256
 
@@ -118,7 +118,8 @@ def ask_again(answer: KeptAnswer) -> None:
     def judge(truth: str) -> _Verdict:
         roles.check_owner()  # it may be anybody's
         prediction_log.record_feedback(answer.id, answer.picture_sha256, truth)
-        if truth != label:
+        card = teach_correction.card_of(answer)
+        if truth != label or teach_correction.is_elsewhere(card, answer.picture_sha256, truth):
             teach_correction.put_answer_right(answer, truth)
         return answer.id, answer.picture_sha256
 

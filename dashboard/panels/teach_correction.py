@@ -85,6 +85,12 @@ def corrected() -> dict[str, Corrected]:
     return found
 
 
+def is_elsewhere(card: Card | None, sha256: str, label: str) -> bool:
+    """Return whether this visit put a picture into another class of the project that a network was taught from."""
+    done, project = corrected().get(sha256), project_of(card) if card is not None else None
+    return done is not None and project is not None and done.project == project.name and done.label != label
+
+
 def show_ways(card: Card | None, sha256: str, put: Callable[[str], None]) -> None:
     """Draw a form for a new class; once the picture is in the project, the way to teach again, and Undo.
 

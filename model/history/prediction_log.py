@@ -19,6 +19,7 @@ from model.images.thumbnails import THUMBNAIL_SIDE
 from model.images.thumbnails import thumbnail as small
 from model.inference.classifier import check_probabilities
 from model.inference.prediction import Prediction
+from model.inference.unknown import UNKNOWN
 from model.registry.database import erase_deleted, read_connection, write_connection
 from model.registry.locations import has_store
 from model.registry.tables import ANSWERS
@@ -28,9 +29,11 @@ _WRITTEN = cast(ANSWERS.c.probabilities, String)
 _SOUND = and_(*(~_WRITTEN.contains(f'", {word}]') for word in ("NaN", "Infinity", "-Infinity")))
 # A CASE, because the conditions of a WHERE are evaluated in any order.
 _TRUE_LABEL, _LABEL = ANSWERS.c.truth, case((_SOUND, ANSWERS.c.probabilities[(0, 0)].as_string()))
+# "None of the classes" is never right where somebody names one, even if it is the likeliest.
+_OF_NONE = func.coalesce(ANSWERS.c.verdict, "") == UNKNOWN
 _VERDICTS = {
-    True: _TRUE_LABEL == _LABEL,
-    False: _TRUE_LABEL != _LABEL,
+    True: and_(_TRUE_LABEL == _LABEL, ~_OF_NONE),
+    False: and_(_TRUE_LABEL.is_not(None), or_(_TRUE_LABEL != _LABEL, _OF_NONE)),
     None: _TRUE_LABEL.is_(None),
 }  # by KeptAnswer.right
 
@@ -80,7 +83,7 @@ class KeptAnswer:
     @property
     def right(self) -> bool | None:
         """Whether the answer was right; None if nobody has said."""
-        return None if self.truth is None else self.truth == self.label
+        return None if self.truth is None else self.truth == self.label and self.verdict != UNKNOWN
 
 
 def save_answer(content: bytes, prediction: Prediction, model_sha256: str, thumbnail: bytes | None = None) -> int:

@@ -76,6 +76,16 @@ def test_the_right_class_of_a_wrong_answer_goes_into_the_project(farm: Project) 
     assert [one.label for one in farm.pictures()] == ["frog"]
 
 
+def test_yes_after_a_wrong_choice_takes_the_picture_out_of_that_class(farm: Project) -> None:
+    test = asked()
+    (box,) = [box for box in test.selectbox if (box.key or "").startswith("truth-")]
+    box.set_value("deer").run()
+    assert [one.label for one in farm.pictures()] == ["deer"]
+    by_prefix(test.button, "right-").click().run()
+    assert not test.exception
+    assert [one.label for one in farm.pictures()] == ["horse"]
+
+
 def test_a_new_class_is_named_for_a_picture_and_taken_back(farm: Project) -> None:
     farm.add_class("pony")
     test = name_class(asked(), " mule ")

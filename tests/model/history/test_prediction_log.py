@@ -79,6 +79,16 @@ def test_answers_can_be_had_by_their_verdict() -> None:
     assert [answer.id for answer in prediction_log.list_answers(2, (None, True))] == [neither, right]
 
 
+def test_an_answer_of_none_of_the_classes_is_wrong_for_each_of_them() -> None:
+    of_none = replace(PREDICTION, known_score=0.1, verdict="unknown")
+    number = prediction_log.save_answer(b"a", of_none, "", b"")
+    judge(number, "dog")
+    (answer,) = prediction_log.list_answers()
+    assert answer.label == "dog" and answer.right is False
+    assert prediction_log.list_answers(right=[True]) == [] and len(prediction_log.list_answers(right=[False])) == 1
+    assert prediction_log.count_by_model() == [prediction_log.Tally("mine", 1, 1, 0)]
+
+
 def test_a_writer_that_is_killed_loses_no_answer_that_it_had_kept(home: Path) -> None:
     code = (
         "from model.history import prediction_log as history; from model.inference.prediction import Prediction\n"
