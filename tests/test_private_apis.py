@@ -126,9 +126,7 @@ TABLE = {
         "ngrok's agents are known by what pyngrok starts them with",
         unpromised.agents_command_line,
     ),
-    "image.tile": Private(
-        ("model.images.bit_depth", "model.images.decoder"), "how Pillow is going to read a picture", unpromised.tile
-    ),
+    "image.tile": Private(("model.images.bit_depth",), "how Pillow is going to read a picture", unpromised.tile),
     "warnings.filters": Private(
         ("model.common.keras_import",), "whether a warning is passed over already", unpromised.filters
     ),

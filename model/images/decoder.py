@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from model.common.errors import VitrineError
-from model.i18n.number_format import decimal, integer, percentage
+from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 from model.images.bit_depth import SWAPPED_MODES, brighten, is_deep, raw_mode, to_eight_bit
@@ -27,6 +27,7 @@ from model.images.truncated_files import (
     JPEG_START,
     PNG_SIGNATURE,
     has_too_many_parts,
+    has_too_many_tiles,
     missing_fraction,
     strip_metadata,
 )
@@ -41,8 +42,8 @@ _PILLOW_FORMATS = tuple(name for name in FORMATS if name != "HEIF")
 _SUPPORTED_FORMATS = marked("PNG, JPEG, WebP, AVIF, HEIC, BMP, GIF and TIFF pictures are taken")
 _FORMAT_NAMES = {"HEIF": "HEIC", "MPO": "JPEG", "WEBP": "WebP"}  # formats that users know by another name
 _JPEG_FORMATS = ("JPEG", "MPO")  # MPO holds several JPEGs, as iPhone portraits do; the first is used
+_TIFF_STARTS = (b"II", b"MM")
 _MAX_MISSING = 0.25  # fraction of a truncated JPEG that may be missing
-MAX_TILES = 100_000  # of a TIFF; each costs time. One strip per row is far fewer
 
 # Files that people drop by mistake, by their first bytes.
 _LOOKALIKES = (
@@ -77,7 +78,7 @@ _SIGNATURES = (
     ("PNG", re.compile(rb"\x89PNG")),
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
     ("GIF", re.compile(rb"GIF8")),
-    ("TIFF", re.compile(rb"II\*\0|MM\0\*")),
+    ("TIFF", re.compile(rb"II[*+]\0|MM\0[*+]")),
     ("WebP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
     ("AVIF", re.compile(rb"....ftypavi[fs]", re.DOTALL)),
     ("HEIC", re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|m[is]f1)", re.DOTALL)),
@@ -153,8 +154,6 @@ def _decode(content: bytes, min_side: int) -> tuple[Image.Image, str]:
 
 def _load_pixels(image: ImageFile.ImageFile, content: bytes, min_side: int) -> tuple[Image.Image, str]:
     """Load the pixels of the first frame; return the picture and a note if it was brightened."""
-    if len(image.tile) > MAX_TILES:
-        raise OSError("far too many pieces")
     if min_side and image.format in _JPEG_FORMATS:
         # Twice the size needed, so that the final step is an antialiased resize and not the decoder's reduction.
         image.draft(None, (2 * min_side, 2 * min_side))
@@ -186,6 +185,8 @@ def _open_by_content(content: bytes) -> ImageFile.ImageFile:
         content = strip_metadata(content)
     elif content.startswith(JPEG_START) and has_too_many_parts(content):
         raise SyntaxError("a JPEG of far too many parts")
+    elif content[:2] in _TIFF_STARTS and has_too_many_tiles(content):
+        raise SyntaxError("a TIFF of far too many parts")
     return Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS)
 
 
@@ -198,11 +199,7 @@ def _open_checked(content: bytes) -> ImageFile.ImageFile:
     if not content:
         raise InvalidImage(_("This file is empty."))
     if len(content) > MAX_BYTES:
-        raise InvalidImage(
-            _("This file has {size} MB; pictures can have up to {limit} MB.").format(
-                size=decimal(len(content) / 2**20), limit=MAX_BYTES // 2**20
-            )
-        )
+        raise InvalidImage(too_large_sentence())
     try:
         image = _open_by_content(content)
     except NoDecoder as error:
@@ -221,6 +218,11 @@ def _open_checked(content: bytes) -> ImageFile.ImageFile:
         ) from error
     _check_pixels(image)
     return image
+
+
+def too_large_sentence() -> str:
+    """Say that a file is too large; whoever reads files stops at the limit, so by how much is not known."""
+    return _("This file has more than {limit} MB, the most that a picture can have.").format(limit=MAX_BYTES // 2**20)
 
 
 def _check_pixels(image: Image.Image) -> None:

@@ -25,6 +25,8 @@ _LONE_MARKERS = b"\x01\xd8"  # markers that no segment follows
 _SCAN_MARKER = 0xDA
 _COEFFICIENTS = 64  # per block
 MAX_SEGMENTS = 10_000  # a colour profile or a strip of thumbnails takes hundreds
+_TILE_TAGS = (273, 324)  # of a TIFF: where its strips or tiles begin
+MAX_TILES = 100_000  # of a TIFF; each costs time. One strip per row is far fewer
 MAX_SCANS = 200  # a progressive JPEG has about ten
 # Decodes to noise, unlike the plain blocks that a decoder puts where a file is cut off.
 _FILLER = bytes((7 * number * number + 3 * number) % 251 for number in range(2**16))
@@ -117,6 +119,28 @@ def has_too_many_parts(content: bytes) -> bool:
         return True
     may_have = content.count(bytes([0xFF, _SCAN_MARKER])) > MAX_SCANS  # also counts what follows the picture
     return may_have and sum(marker == _SCAN_MARKER for marker, _ in _segments(content)) > MAX_SCANS
+
+
+def has_too_many_tiles(content: bytes) -> bool:
+    """Return whether a TIFF's first picture is in far more pieces than any program writes, each of which costs time.
+
+    Pillow makes an object of each before anybody can count them, and a piece takes but a byte of the file.
+    """
+    order = ">" if content.startswith(b"MM") else "<"
+    is_big = content[2:3] == b"+"  # as Pillow tells them apart
+    head, number, entry = ("Q", "Q", "HHQ8x") if is_big else ("L", "H", "HHL4x")
+    size = struct.calcsize(order + entry)
+    try:
+        (start,) = struct.unpack_from(order + head, content, 8 if is_big else 4)
+        (count,) = struct.unpack_from(order + number, content, start)
+        first = start + struct.calcsize(order + number)
+        for place in range(min(count, (len(content) - first) // size)):
+            tag, _kind, pieces = struct.unpack_from(order + entry, content, first + place * size)
+            if tag in _TILE_TAGS and pieces > MAX_TILES:
+                return True
+    except struct.error:  # cut off
+        pass
+    return False
 
 
 def has_all_scans(content: bytes) -> bool:

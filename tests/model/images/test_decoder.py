@@ -16,7 +16,8 @@ from dashboard.presenters.file_answers import answer
 from model.history import prediction_log
 from model.images import bit_depth, decoder
 from model.images.bit_depth import tiles, to_eight_bit
-from model.images.decoder import FORMATS, MAX_TILES, InvalidImage, process_image, read_image, to_array
+from model.images.decoder import FORMATS, InvalidImage, process_image, read_image, to_array
+from model.images.truncated_files import MAX_TILES
 from model.inference.classifier import Classifier
 from tests.drawn import draw, encode
 from tests.hostile import BAD
@@ -258,18 +259,29 @@ def test_what_is_dropped_by_mistake_is_named(content: bytes, words: str) -> None
     assert words in str(caught.value)
 
 
-def test_a_tiff_of_far_more_strips_than_rows_is_refused_before_they_are_read() -> None:
-    def strips(count: int) -> bytes:
-        start = 8 + 2 + 12 * 9 + 4
-        values = struct.pack(f"<{count}I", *[start] * count) + struct.pack(f"<{count}I", *[1] * count)
+def test_a_tiff_of_far_more_strips_than_rows_is_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strips(count: int, order: str = "<", big: bool = False) -> bytes:
+        head, number, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
+        begin = 16 if big else 8
+        start = begin + struct.calcsize(f"{order}{number}") + 9 * struct.calcsize(order + entry) + 8
+        values = struct.pack(f"{order}{count}I", *[start] * count) + struct.pack(f"{order}{count}I", *[1] * count)
         entries = [(256, 1, 40), (257, 1, 30), (258, 1, 8), (259, 1, 1), (262, 1, 1), (273, count, start)]
         entries += [(277, 1, 1), (278, 1, 1), (279, count, start + 4 * count)]
-        listed = b"".join(struct.pack("<HHII", tag, 4, length, value) for tag, length, value in entries)
-        return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + listed + b"\0\0\0\0" + values
+        listed = b"".join(struct.pack(order + entry, tag, 4, length, value) for tag, length, value in entries)
+        prefix = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}H", 43 if big else 42)
+        prefix += struct.pack(f"{order}HH", 8, 0) if big else b""
+        content = prefix + struct.pack(order + head, begin) + struct.pack(order + number, len(entries)) + listed
+        return content.ljust(start, b"\0") + values
 
-    assert read_image(strips(30)).size == (40, 30)
-    with pytest.raises(InvalidImage, match="This TIFF picture is damaged or cut off"):
-        read_image(strips(MAX_TILES + 1))
+    def refuse_to_open(*_arguments: object, **_options: object) -> None:
+        pytest.fail("Pillow makes an object of each strip")
+
+    assert read_image(strips(30)).size == read_image(strips(30, ">")).size == (40, 30)
+    many = [strips(MAX_TILES + 1, order, big) for order, big in (("<", False), (">", False), ("<", True))]
+    monkeypatch.setattr(Image, "open", refuse_to_open)
+    for content in many:
+        with pytest.raises(InvalidImage, match="it starts as TIFF pictures do, but is damaged"):
+            read_image(content)
 
 
 def test_pillow_prints_nothing_beside_our_sentence(tmp_path: Path) -> None:
