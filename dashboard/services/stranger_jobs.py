@@ -31,7 +31,12 @@ def files_in(folder: Path) -> tuple[str, list[StrangerFile]]:
     """Return a key that changes with the pictures in a folder and below it, and the pictures. Raises DataError."""
     if not folder.is_dir():
         raise DataError(_("{folder} is not a folder on this machine").format(folder=folder))
-    paths = picture_paths(folder)
+    try:
+        paths = picture_paths(folder)
+    except OSError as error:
+        raise DataError(
+            _("{path} cannot be read: {reason}").format(path=error.filename, reason=error.strerror)
+        ) from error
     if not paths:
         raise DataError(_("{folder} holds no pictures").format(folder=folder))
     facts = [(str(path), (about := path.stat()).st_size, about.st_mtime_ns) for path in paths]

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from model.common.errors import VitrineError
 from model.common.extras import require
+from model.common.files import is_folder
 from model.i18n.translations import gettext as _
 from model.images.decoder import MAX_BYTES, InvalidImage
 from model.images.image_files import is_hidden, is_picture, walk_pictures
@@ -38,9 +39,14 @@ def list_files(source: str) -> Iterator[str]:
         yield from _listed(source)
     elif is_address(source):
         yield from _walk(source)
-    elif Path(source).is_dir():
-        for folder, names in walk_pictures(Path(source).absolute()):
-            yield from (str(folder / name) for name in names)
+    elif is_folder(Path(source)):
+        try:
+            for folder, names in walk_pictures(Path(source).absolute()):
+                yield from (str(folder / name) for name in names)
+        except OSError as error:
+            raise SourceError(
+                _("{source} cannot be listed: {reason}").format(source=error.filename, reason=error.strerror)
+            ) from error
     else:
         raise SourceError(
             _("{source} is no folder, and no list of files ({suffixes})").format(
@@ -76,7 +82,7 @@ def read_bytes(file: str) -> bytes:
         InvalidImage: The file cannot be read.
     """
     if not is_address(file):
-        if "\ufffd" in file and not Path(file).exists():  # `to_text` made it so
+        if "\ufffd" in file and not os.access(file, os.F_OK):  # `to_text` made it so
             raise InvalidImage(_("The path of this file is no text in UTF-8; rename it, or the folder it lies in."))
         return read_file(Path(file))
     try:
@@ -124,7 +130,7 @@ def _listed(source: str) -> Iterator[str]:
         with _open(source) as file:
             for name in _READERS[PurePosixPath(source).suffix.lower()](file):
                 yield name if is_address(name) or Path(name).is_absolute() else f"{beside}/{name}"
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except Exception as error:  # each file system of fsspec has errors of its own
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise SourceError(
             _("{source} is not read as a list of files: {reason}").format(source=source, reason=reason)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model.common.cores import cores
 from model.common.errors import BundleError
+from model.common.files import is_folder
 from model.datasets.class_name_files import Names, NamesError
 from model.datasets.class_names import Log, rename_classes
 from model.images.decoder import InvalidImage
@@ -108,16 +109,33 @@ def _renamed(prediction: Prediction, names: Names, log: Log) -> Prediction:
     )
 
 
+def _may_be_file(path: Path) -> bool:
+    """Return whether a path is that of a file, or of what the system says nothing about: reading it tells why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield the files in the given order, with the pictures in and below a folder in place of the folder.
 
     They come folder by folder, by name, as they are found: a million of them are not listed first.
     """
     for path in paths:
-        if not path.is_dir():
+        if not is_folder(path):
             yield path
             continue
-        found = (parent / name for parent, names in walk_pictures(path) for name in names)
-        first = next((file for file in found if file.is_file()), None)
-        yield first or path  # an empty folder gets an error, like a file
-        yield from (file for file in found if file.is_file())
+        locked: list[Path] = []
+
+        def note(error: OSError, locked: list[Path] = locked) -> None:
+            locked.append(Path(error.filename))
+
+        found = (parent / name for parent, names in walk_pictures(path, note) for name in names)
+        files = (file for file in found if _may_be_file(file))
+        if (first := next(files, None)) is not None:
+            yield first
+        elif not locked:
+            yield path  # an empty folder gets an error, like a file
+        yield from files
+        yield from locked  # as does one that cannot be listed

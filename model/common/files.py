@@ -144,6 +144,14 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder that can be accessed."""
+    try:
+        return path.is_dir()
+    except OSError:  # no permission, or the name is too long
+        return False
+
+
 def modified_at(path: Path) -> float:
     """Return when a file or folder was last modified, in seconds since 1970; 0 if it is gone."""
     try:

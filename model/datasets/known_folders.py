@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from model.common.files import locked, write_atomic
+from model.common.files import is_folder, locked, write_atomic
 from model.common.paths import home
 from model.common.settings import read_settings
 from model.datasets.cifar10 import cifar10_folder
@@ -63,14 +63,6 @@ def resolve_path(text: str) -> Path:
         return Path(text.strip()).expanduser().resolve()
     except (OSError, RuntimeError, ValueError):
         return Path(text.replace("\0", ""))
-
-
-def is_folder(path: Path) -> bool:
-    """Return whether a path is a folder that can be accessed."""
-    try:
-        return path.is_dir()
-    except OSError:  # no permission, or the name is too long
-        return False
 
 
 def is_cifar10(path: Path) -> bool:

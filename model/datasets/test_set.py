@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from model.common.cache import Cache
+from model.common.files import is_folder
 from model.common.text import shorten_list
 from model.datasets.cifar10 import CIFAR10_CLASSES, cifar10_folder, read_batch
 from model.datasets.class_matching import match_classes
 from model.datasets.image_folder import check_memory, class_folders, find_test_folder, read_class_folders, split_folders
-from model.datasets.known_folders import is_folder
 from model.datasets.resized import own_images
 from model.datasets.splits import DataError, Split, split_fingerprint, utf8_name
 from model.i18n.translations import gettext as _

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 SUFFIXES = frozenset(
@@ -38,20 +38,36 @@ def is_picture_path(path: str) -> bool:
     return is_picture(name) and not any(map(is_hidden, folders[1:]))
 
 
-def walk_pictures(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def walk_pictures(folder: Path, on_error: Callable[[OSError], object] = _raise) -> Iterator[tuple[Path, list[str]]]:
     """Walk through a folder and its sub-folders, without hidden ones.
 
     `folder` itself may be hidden or a link. Links to folders below it are not followed, so that the walk ends.
 
+    Args:
+        folder: Where to begin.
+        on_error: Called with why a folder cannot be listed; by default that ends the walk, so that no picture is
+            missing without a word.
+
     Yields:
         Each folder with the sorted names of its picture files.
+
+    Raises:
+        OSError: A folder cannot be listed.
     """
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         yield Path(parent), sorted(filter(is_picture, files))
 
 
 def picture_paths(folder: Path) -> list[Path]:
-    """List all picture files in a folder and its sub-folders, sorted by path; links to files are included."""
+    """List all picture files in a folder and its sub-folders, sorted by path; links to files are included.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
     found = (parent / name for parent, names in walk_pictures(folder) for name in names)
     return sorted(path for path in found if path.is_file())

@@ -10,6 +10,7 @@ import pytest
 from model.batch.sources import SourceError, list_files, read_bytes
 from model.images.decoder import MAX_BYTES, InvalidImage
 from tests.drawn import encode, picture
+from tests.locked_folder import lock
 
 
 def test_a_folder_is_walked_by_name_without_what_is_hidden(tmp_path: Path) -> None:
@@ -50,6 +51,24 @@ def test_what_is_no_source_is_a_sentence(tmp_path: Path) -> None:
         assert name in str(caught.value)
     with pytest.raises(SourceError, match="nosuch://a cannot be listed"):
         list(list_files("nosuch://a"))
+    with pytest.raises(SourceError, match=r"nosuch://a\.csv is not read as a list of files: Protocol not known"):
+        list(list_files("nosuch://a.csv"))
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "locked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"")
+    lock(tmp_path / "locked", monkeypatch)
+    with pytest.raises(SourceError, match="/locked cannot be listed: Permission denied"):
+        list(list_files(str(tmp_path)))
+
+
+def test_a_path_that_the_system_refuses_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("x" * 300 + ".png\n")
+    (file,) = list_files(str(tmp_path / "list.txt"))
+    with pytest.raises(InvalidImage, match=r"This file cannot be read: File name too long\."):
+        read_bytes(file)
 
 
 def test_an_address_is_listed_and_read_through_fsspec() -> None:

@@ -110,13 +110,15 @@ def test_a_bad_file_fails_the_command_and_not_the_others(tmp_path: Path) -> None
     bad, gone, empty = tmp_path / "bad.jpg", tmp_path / "gone.png", tmp_path / "empty"
     bad.write_text("I am a cat.")
     empty.mkdir()
-    result = call("predict", bad, HORSE, gone, empty, "/dev/zero", *FAST)
+    long = tmp_path / ("a" * 300 + ".png")
+    result = call("predict", bad, HORSE, gone, empty, "/dev/zero", long, *FAST)
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{HORSE}: horse")
     errors = dict(line.split(": ", 1) for line in result.stderr.splitlines())
     assert errors[str(bad)].startswith("This file is not an image: it looks like a text file")
     assert errors[str(gone)] == "There is no such file."
     assert errors[str(empty)] == "This folder holds no pictures."
+    assert errors[str(long)] == "This file cannot be read: File name too long."
     assert errors["/dev/zero"] == "This is a device or a pipe, not a file."
     records = predict_json(bad, HORSE)
     assert "error" in records[0]

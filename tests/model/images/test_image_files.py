@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.images.image_files import is_picture, is_picture_path, picture_paths
+from tests.locked_folder import lock
 
 
 @pytest.mark.parametrize("name", ["a.JFIF", "b.jpe", "c.HEIC", "d.hif", "e.PnG", "f.tif", "g h.jpeg", "thumbs.png"])
@@ -49,3 +50,10 @@ def test_links_make_no_walk_endless_and_only_files_count(tmp_path: Path) -> None
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "pipe.png")
     assert picture_paths(tmp_path) == [tmp_path / "a.png", tmp_path / "b" / "x.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locked").mkdir()
+    lock(tmp_path / "locked", monkeypatch)
+    with pytest.raises(PermissionError):
+        picture_paths(tmp_path)
