@@ -14,6 +14,7 @@ from threading import Thread
 from model.batch.plan import BatchError, Plan
 from model.batch.shards import ShardResult, answer_shard, load_network
 from model.common.cores import cores
+from model.common.errors import VitrineError
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier
 
@@ -88,7 +89,7 @@ class _Worker:
     """What one process has: the plan, its own network, and the sign to stop."""
 
     plan: Plan
-    classifier: Classifier
+    network: Classifier | VitrineError  # or why it cannot be loaded
     stop: Event
 
 
@@ -96,7 +97,10 @@ def _begin_worker(plan: Plan, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one tells the others
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _Worker.plan, _Worker.stop = plan, stop
-    _Worker.classifier = load_network(plan)
+    try:
+        _Worker.network = load_network(plan)
+    except VitrineError as error:  # raised here, it would end the process, and the next one would meet it again
+        _Worker.network = error
 
 
 def _end_with_parent() -> None:
@@ -108,4 +112,6 @@ def _end_with_parent() -> None:
 
 
 def _answer_shard(shard: int) -> ShardResult:
-    return answer_shard(_Worker.plan, shard, _Worker.classifier, 1, _Worker.stop.is_set)
+    if isinstance(_Worker.network, VitrineError):
+        raise _Worker.network
+    return answer_shard(_Worker.plan, shard, _Worker.network, 1, _Worker.stop.is_set)

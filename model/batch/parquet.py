@@ -38,11 +38,13 @@ SCHEMA = pa.schema(
 class AnswerWriter:
     """A Parquet file that takes records (`prediction.to_record`) in groups; it can be read once it is closed.
 
-    The names of the classes are those that the first group's answers have.
+    Args:
+        path: Where it is, or an open file.
+        classes: The names of the classes by index; None for those that the first group's answers have.
     """
 
-    def __init__(self, path: Path | Any) -> None:
-        self._path = path
+    def __init__(self, path: Path | Any, classes: Sequence[str] | None = None) -> None:
+        self._path, self._classes = path, classes
         self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> AnswerWriter:
@@ -60,8 +62,9 @@ class AnswerWriter:
         self._writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
 
     def _begin(self, records: Sequence[dict[str, Any]]) -> pq.ParquetWriter:
-        names = json.dumps(list(class_names(records).values()), ensure_ascii=False)
-        return pq.ParquetWriter(self._path, SCHEMA.with_metadata({CLASSES: names}))
+        names = list(class_names(records).values()) if self._classes is None else list(self._classes)
+        metadata = {CLASSES: json.dumps(names, ensure_ascii=False)}
+        return pq.ParquetWriter(self._path, SCHEMA.with_metadata(metadata))
 
 
 def _probabilities(record: dict[str, Any]) -> list[float] | None:

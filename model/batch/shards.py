@@ -69,7 +69,8 @@ def answer_shard(
 
     records = map(_record_of, classify_many(classifier, plan.files_of(shard), read, threads=threads))
     # Not durable: after a power cut a shard may be missing, and is done again.
-    with atomic_file(plan.path_of(shard), durable=False) as opened, AnswerWriter(opened) as writer:
+    classes = classifier.card.classes
+    with atomic_file(plan.path_of(shard), durable=False) as opened, AnswerWriter(opened, classes) as writer:
         for group in _groups(records):
             writer.write(group)
             files, failed = files + len(group), failed + sum("error" in record for record in group)

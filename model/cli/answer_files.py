@@ -89,12 +89,14 @@ def _parquet(path: Path) -> Iterator[Write]:
     require("scale")
     from model.batch.parquet import AnswerWriter
 
-    rows: list[Record] = []
+    rows, named = list[Record](), False
     with AnswerWriter(path) as file:
 
         def write(record: Record) -> None:
+            nonlocal named
+            named = named or "predictions" in record  # the first answer names the classes, and rows wait for it
             rows.append(record)
-            if len(rows) == _GROUP:
+            if len(rows) >= _GROUP and named:
                 file.write(rows)
                 rows.clear()
 

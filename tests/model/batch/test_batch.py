@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,9 @@ from model.__main__ import app
 from model.batch.local import run_here
 from model.batch.plan import BatchError, Plan, make_plan, task_of
 from model.batch.shards import load_network
+from model.common.errors import BundleError
+from model.registry.card import INT8_FILE, read_card
+from model.registry.resolution import find_bundle
 from tests.model.batch.pictures import read_answers, write_pictures
 
 Answers = dict[str, tuple[object, object, object]]
@@ -138,6 +143,25 @@ def test_a_network_that_changed_meanwhile_is_refused(pictures: Path, tmp_path: P
     mixed = Plan(plan.task.__class__(**{**vars(plan.task), "sha256": other.task.sha256}), tmp_path, 60, 1)
     with pytest.raises(BatchError, match="is not the one that the batch began with"):
         load_network(mixed)
+
+
+def test_why_a_network_cannot_be_loaded_is_told_by_several_processes_too(pictures: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "mine"
+    shutil.copytree(find_bundle("small"), bundle)
+    (bundle / INT8_FILE).write_bytes((bundle / INT8_FILE).read_bytes() + b"x")
+    plan = make_plan(task_of(str(pictures), str(bundle), "int8", 30), tmp_path / "out")
+    with pytest.raises(BundleError, match="its SHA-256 differs"):
+        list(run_here(plan, plan.missing(), 2))
+
+
+def test_the_classes_are_named_where_the_first_files_have_no_answers(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    assert call(tmp_path, "--out", out, *NETWORK).exit_code == 0
+    (shard,) = out.glob("answers-*.parquet")
+    names = json.loads(pq.read_schema(shard).metadata[b"classes"])
+    assert names == list(read_card(find_bundle("small")).classes)
 
 
 @pytest.fixture
