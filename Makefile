@@ -4,7 +4,10 @@ HOST ?= localhost
 PORT ?= 8501
 SHARE ?=
 PYTHON := .venv/bin/python
-SHARED := $(filter-out 0 no,$(SHARE))
+SHARED := $(filter 1 yes,$(SHARE))
+ifneq ($(filter-out 0 1 no yes,$(SHARE)),)
+$(error SHARE=$(SHARE) is neither 1 nor 0: make run SHARE=1 serves the page to the whole world)
+endif
 
 .PHONY: run test coverage lint audit bench screenshots translations tables requirements
 

@@ -29,6 +29,7 @@ from model.common.settings import Settings
 
 _SPAWN = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+_ALWAYS = (signal.SIGINT, signal.SIGTERM)  # a shell lets what it starts in the background ignore the first
 _PAUSE_SECONDS = 1.0  # from a worker's start to that of the one in its place, should it die at once
 _SPARE_SECONDS = 5.0  # beyond those in which a server ends by itself
 
@@ -83,8 +84,9 @@ class _Workers:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Stop for signals while the block runs."""
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        """Stop for signals while the block runs; for none that this process was told to ignore, as nohup does."""
+        heard = [number for number in _SIGNALS if number in _ALWAYS or signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._on_signal) for number in heard}
         try:
             yield
         finally:

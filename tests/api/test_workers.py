@@ -16,9 +16,10 @@ import pytest
 
 from api.metrics import FOLDER_VARIABLE
 from api.sockets import ListenError, listen, listen_beside, reserve
-from api.workers import warn_of_too_many
+from api.workers import _Workers, warn_of_too_many
 from benchmarks.servers import API, Server, started
 from model.common import cores
+from model.common.settings import Settings
 from tests.api.clients import post
 
 TWO = [*API, "--engine", "int8", "--workers", "2"]
@@ -123,6 +124,21 @@ def test_a_signal_ends_all_in_seconds(number: signal.Signals, photo: bytes) -> N
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
         assert "Traceback" not in server.log.read_text()
+
+
+def test_a_signal_that_the_process_was_told_to_ignore_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As nohup does with SIGHUP; a shell's `&` does it with SIGINT, which has to be heard all the same."""
+    heard = {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
+    monkeypatch.setattr(signal, "getsignal", heard.__getitem__)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: heard.update({number: handler}))
+    with reserve(listen("127.0.0.1", 0)) as reserved:
+        workers = _Workers(Settings(), reserved, "")
+        with workers.signals():
+            assert heard == {
+                signal.SIGHUP: signal.SIG_IGN,
+                signal.SIGINT: workers._on_signal,
+                signal.SIGTERM: workers._on_signal,
+            }
 
 
 def test_workers_end_with_the_first_process_when_that_is_killed() -> None:
