@@ -29,6 +29,23 @@ OPERATIONS = word_set(
     TRANSPOSE TRANSPOSE_CONV UNPACK ZEROS_LIKE
     """
 )
+# Which inputs say how large the result is.
+_SIZES = {
+    "FILL": (0,),
+    "RANGE": (0, 1, 2),
+    "TILE": (1,),
+    "BROADCAST_TO": (1,),
+    "RESHAPE": (1,),
+    "PAD": (1,),
+    "PADV2": (1,),
+    "MIRROR_PAD": (1,),
+    "RESIZE_BILINEAR": (1,),
+    "RESIZE_NEAREST_NEIGHBOR": (1,),
+    "TRANSPOSE_CONV": (0,),
+    "SPACE_TO_BATCH_ND": (1, 2),
+    "BATCH_TO_SPACE_ND": (1, 2),
+    "TOPK_V2": (1,),
+}
 WITH_WEIGHTS = word_set("CONV_2D CONV_3D DEPTHWISE_CONV_2D FULLY_CONNECTED PRELU TRANSPOSE_CONV")
 
 
@@ -115,10 +132,36 @@ def _read_graph(graph: Any, kinds: list[str], held: list[bool], content: bytes) 
             raise UnsafeModelError(_("it has a tensor of {shape} numbers").format(shape=" x ".join(map(str, shape))))
         shapes.append(shape)
         constant.append(held[tensor.Buffer()])
-    return [
+    operations = [
         _read_operation(graph.Operators(index), kinds, shapes, constant)
         for index in _indices(graph.OperatorsLength(), content)
     ]
+    inputs = [graph.Inputs(place) for place in _indices(graph.InputsLength(), content)]
+    _check_sizes(operations, inputs)
+    return operations
+
+
+def _check_sizes(operations: list[Operation], inputs: list[int]) -> None:
+    """Refuse a tensor whose size comes from the pixels: one picture could fill the memory that others do not.
+
+    What a tensor's shape is, which SHAPE tells, is no such thing: the shape of a picture is always the same.
+    """
+    readers: dict[int, list[Operation]] = {}
+    for operation in operations:
+        for index in operation.given if operation.kind != "SHAPE" else ():
+            readers.setdefault(index, []).append(operation)
+    waiting, seen = list(inputs), set(inputs)
+    while waiting:
+        for operation in readers.get(waiting.pop(), ()):
+            new = set(operation.results) - seen
+            seen |= new
+            waiting += new
+    for operation in operations:
+        sizes = (operation.given[place] for place in _SIZES.get(operation.kind, ()) if place < len(operation.given))
+        if not seen.isdisjoint(sizes):
+            raise UnsafeModelError(
+                _("what the picture shows decides how large the result of its {kind} is").format(kind=operation.kind)
+            )
 
 
 def _read_operation(operator: Any, kinds: list[str], shapes: list[tuple[int, ...]], constant: list[bool]) -> Operation:

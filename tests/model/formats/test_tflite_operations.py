@@ -12,6 +12,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from model.common.errors import UnsafeModelError
+from model.export.quantization import silence_converter
 from model.formats.tflite_operations import OPERATIONS, read_operations
 from tests.shipped import FAST_INT8
 
@@ -87,6 +88,28 @@ def test_a_crafted_file_is_refused(tmp_path: Path, change: Callable[[Any], objec
     with pytest.raises(UnsafeModelError) as caught:
         read(tmp_path, crafted(change))
     assert words in str(caught.value)
+
+
+def test_a_result_whose_size_the_pixels_decide_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    def converted(answer: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
+        traced = tf.function(answer, input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32)])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()])
+        with silence_converter():
+            return bytes(converter.convert())
+
+    def many(pictures: tf.Tensor) -> tf.Tensor:
+        count = tf.cast(tf.reduce_mean(pictures), tf.int32)
+        return tf.reduce_mean(pictures) + tf.reduce_sum(tf.fill([count * 1000 + 1, 1000], 1.0))
+
+    def by_shape(pictures: tf.Tensor) -> tf.Tensor:
+        flat = tf.reshape(pictures, [tf.shape(pictures)[0], -1])
+        return tf.reduce_sum(flat, axis=1, keepdims=True) + tf.fill([tf.shape(flat)[0], 3], 0.5)
+
+    with pytest.raises(UnsafeModelError, match="what the picture shows decides how large the result of its FILL is"):
+        read(tmp_path, converted(many))
+    assert read(tmp_path, converted(by_shape))
 
 
 def test_scrambled_bytes_are_read_or_refused(tmp_path: Path) -> None:
