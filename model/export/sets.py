@@ -22,11 +22,12 @@ from model.registry.resolution import find_own_bundle
 COVERAGE = 0.95
 
 
-def fit_sets(folder: Path, dataset: Dataset) -> Card:
+def fit_sets(folder: Path, dataset: Dataset) -> Card | None:
     """Write into a bundle's card how its prediction sets are made, and return the card.
 
     The thresholds come from the data set's validation pictures, what they are worth is measured on its test pictures.
-    The card stays as it is if a class has too few validation pictures, or if a picture may be of several classes.
+    The card stays as it is, and None is returned, if a class has too few validation pictures, or if a picture may be of
+    several classes.
 
     Raises:
         BundleError: The bundle cannot be used.
@@ -36,7 +37,7 @@ def fit_sets(folder: Path, dataset: Dataset) -> Card:
     held_out = _of_network(dataset.validation, dataset, card)
     counts = np.bincount(held_out.labels, minlength=len(card.classes))
     if not card.exclusive or not len(held_out) or counts.min() < least_pictures(COVERAGE):
-        return card
+        return None
     classifiers = {engine: Classifier.load(folder, engine) for engine in engines_of(card)}
     first = next(iter(classifiers.values()))
     thresholds = fit_thresholds(first.probabilities(held_out.images), held_out.labels, COVERAGE)
@@ -79,7 +80,7 @@ def fit_bundle_sets(
     card = read_card(folder)
     dataset = load_as_trained(card.name, data, card.input_shape, validation, log)
     fitted = fit_sets(folder, dataset)
-    if fitted.sets is None:
+    if fitted is None:
         raise DataError(
             _("{folder} leaves fewer than {least} held-out pictures of a class, or a picture may be of several").format(
                 folder=data, least=least_pictures(COVERAGE)

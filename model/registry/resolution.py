@@ -79,7 +79,7 @@ def find_own_bundle(name: str) -> Path:
         BundleError: It ships with Vitrine, or there is no such bundle.
     """
     folder = find_bundle(name)
-    if folder.parent == BUNDLES:
+    if folder.resolve().parent == BUNDLES.resolve():
         raise BundleError(
             _("{name!r} ships with Vitrine and stays as it is; give the folder of a copy of it").format(name=name)
         )

@@ -19,7 +19,7 @@ from model.export.quantization import quantize
 from model.export.sets import fit_sets
 from model.inference.classifier import Classifier, engines_of, file_of
 from model.networks.flops import count_flops
-from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, write_card
+from model.registry.card import CARD_FILE, INT8_FILE, KERAS_FILE, Card, read_card, write_card
 from training.engine.prior import OUTPUTS
 from training.recipes.recipe import Recipe
 from training.runs.history import read_history
@@ -50,7 +50,7 @@ def save_bundle(
     with atomic_folder(bundle, CARD_FILE) as making:
         _write_files(network, recipe, dataset, run, making, bundle.name, temperature)
         fit_known(making, dataset.train.images, dataset.validation.images)
-        card = fit_sets(making, dataset)
+        card = fit_sets(making, dataset) or read_card(making)
         if len(dataset.test):
             card = write_card(making, with_figures(card, making, dataset))
     return card

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from model.inference.http_client import post_picture, predict_url
 from model.inference.prediction import to_record
 from model.registry import store
 from model.registry.card import CARD_FILE, SetRule, read_card, write_card
+from model.registry.locations import BUNDLES
 from model.registry.resolution import DEFAULT, find_own_bundle
 from tests.drawn import draw_folder, encode, picture, save_untrained
 from tests.fake_server import Stand
@@ -85,12 +87,18 @@ def test_too_few_pictures_and_a_network_that_ships_are_sentences(tmp_path: Path,
     save_untrained(tmp_path / "raw", size=16)
     few = CliRunner().invoke(app, ["sets", str(tmp_path / "raw"), "--data", str(shapes), "--validation", "0.1"])
     assert few.exit_code == 1 and "leaves fewer than 19 held-out pictures of a class" in few.output
+    before = dataclasses.replace(read_card(tmp_path / "raw"), sets=SetRule(0.95, (0.1, 0.1, 0.1), 100))
+    write_card(tmp_path / "raw", before)
+    again = CliRunner().invoke(app, ["sets", str(tmp_path / "raw"), "--data", str(shapes), "--validation", "0.1"])
+    assert again.exit_code == 1 and "leaves fewer than 19" in again.output
+    assert read_card(tmp_path / "raw").sets == before.sets
     for command in ("sets", "known"):
         for name in (DEFAULT, "default"):
             refused = CliRunner().invoke(app, [command, name, "--data", str(shapes)])
             assert refused.exit_code == 1 and "ships with Vitrine and stays as it is" in refused.output
-    with pytest.raises(BundleError, match="ships with Vitrine"):
-        find_own_bundle("fast")
+    for name in ("fast", os.path.relpath(BUNDLES / "fast"), f"{BUNDLES}/small/../fast"):
+        with pytest.raises(BundleError, match="ships with Vitrine"):
+            find_own_bundle(name)
     card = json.loads((tmp_path / "raw" / CARD_FILE).read_text())
     (tmp_path / "raw" / CARD_FILE).write_text(json.dumps(card | {"sets": {"coverage": 1, "thresholds": [0], "n": 1}}))
     with pytest.raises(BundleError, match="1 thresholds for 3 classes"):
