@@ -45,17 +45,17 @@ def rename_classes(classes: Sequence[str], names: Names, log: Log = _ignore) -> 
     by_label = {normalize_name(label): name for label, name in names.items()}
     if any(normalize_name(label) in by_label for label in classes):
         return _make_unique([by_label.get(normalize_name(label), label) for label in classes], log)
-    numbers = {int(key) for key in names if key.isdecimal() and len(key) < 10}
+    numbers = {int(key): name for key, name in names.items() if key.isdecimal() and len(key) < 10}
     if not numbers:
         raise NamesError(
             _("no class has one of the labels or numbers {names}; the classes: {classes}").format(
                 names=shorten_list(list(names), 5), classes=shorten_list(classes, 5)
             )
         )
-    start = 1 if numbers == set(range(1, len(classes) + 1)) else 0
+    start = 1 if numbers.keys() == set(range(1, len(classes) + 1)) else 0
     if max(numbers) - start >= len(classes):
         raise _wrong_count_error(len(names), classes)
-    return _make_unique([names.get(str(index + start), label) for index, label in enumerate(classes)], log)
+    return _make_unique([numbers.get(index + start, label) for index, label in enumerate(classes)], log)
 
 
 def _wrong_count_error(count: int, classes: Sequence[str]) -> NamesError:

@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from model.datasets.class_matching import match_classes, normalize_name
-from model.datasets.splits import BrokenPicture, DataError, Dataset, Split, empty_split, unreadable_note, utf8_name
+from model.datasets.splits import (
+    BrokenPicture,
+    DataError,
+    Dataset,
+    Split,
+    UnsuitableSize,
+    empty_split,
+    unreadable_note,
+    utf8_name,
+)
 from model.i18n.translations import gettext as _
 from model.images.image_files import SUFFIXES, is_hidden, picture_paths
 from model.signature.shapes import InputShape, PictureSize, to_input_shape
@@ -126,11 +135,11 @@ def class_names(folder: Path) -> tuple[str, ...]:
 
 
 def check_memory(folder: Path, classes: tuple[str, ...], size: PictureSize) -> None:
-    """Raise DataError if the pictures would take more than MAX_BYTES, before any is read."""
+    """Raise UnsuitableSize if the pictures would take more than MAX_BYTES, before any is read."""
     shape = to_input_shape(size)
     count, most = sum(map(len, _pictures_by_class(folder, classes))), MAX_BYTES // math.prod(shape)
     if count > most:
-        raise DataError(
+        raise UnsuitableSize(
             _(
                 "{folder} holds {count} pictures; at {height} x {width} pixels, {most} fit into memory: "
                 "give a folder with fewer"
@@ -187,11 +196,11 @@ def read_class_folders(folder: Path, classes: tuple[str, ...], size: PictureSize
 
 
 def _reserve(folder: Path, count: int, shape: InputShape) -> np.ndarray:
-    """Return memory for pictures, uint8 (count, height, width, channels); raise DataError if there is too little."""
+    """Return memory for pictures, uint8 (count, height, width, channels). Raises UnsuitableSize if there is none."""
     try:
         return np.empty((count, *shape), np.uint8)
     except MemoryError as error:
-        raise DataError(
+        raise UnsuitableSize(
             _(
                 "{folder} holds {count} pictures; at {height} x {width} pixels they take {gigabytes} GB, more than "
                 "there is of memory: give a folder with fewer, or take a smaller input size"

@@ -17,7 +17,7 @@ from model.datasets.image_folder import (
     read_class_folders,
     read_image_folder,
 )
-from model.datasets.splits import DataError, Dataset, Split
+from model.datasets.splits import DataError, Dataset, Split, UnsuitableSize
 from model.i18n.translations import gettext as _
 from model.signature.shapes import PictureSize, to_input_shape
 
@@ -109,11 +109,11 @@ def _match_input_shape(dataset: Dataset, size: PictureSize) -> Dataset:
     """Return the data set at the size that is asked for, enlarged where it is smaller, in colour or grey.
 
     Raises:
-        DataError: The pictures are larger.
+        UnsuitableSize: The pictures are larger.
     """
     own, shape = dataset.train.images.shape[1], to_input_shape(size)
     if min(shape[:2]) < own:
-        raise DataError(
+        raise UnsuitableSize(
             _(
                 "CIFAR-10's pictures are {own} x {own}, not {height} x {width}; set model.input_size={own}, or give "
                 "others"

@@ -26,6 +26,10 @@ class DataError(VitrineError, ValueError):
         return utf8_name(super().__str__())
 
 
+class UnsuitableSize(DataError):
+    """The pictures cannot be had at the size that is asked for; at another one they can."""
+
+
 def utf8_name(name: str) -> str:
     """Return a file name that can be displayed: bytes that are not UTF-8 become question marks."""
     return name.encode("utf-8", "replace").decode()

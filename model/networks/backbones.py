@@ -242,6 +242,15 @@ def freeze(network: keras.Model) -> keras.Model:
     return network
 
 
+def check_first_layer(network: keras.Model, first_layer: str) -> None:
+    """Raise BackboneError if a network has no layer of this name; an empty one is fine."""
+    names = [layer.name for layer in network.layers]
+    if first_layer and first_layer not in names:
+        raise BackboneError(
+            _("the network has no layer {name!r}{hint}").format(name=first_layer, hint=did_you_mean(first_layer, names))
+        )
+
+
 def unfreeze(network: keras.Model, first_layer: str = "") -> None:
     """Make a backbone trainable, except batch normalization: a small data set would spoil its statistics.
 
@@ -256,12 +265,8 @@ def unfreeze(network: keras.Model, first_layer: str = "") -> None:
     """
     import keras
 
-    names = [layer.name for layer in network.layers]
-    if first_layer and first_layer not in names:
-        raise BackboneError(
-            _("the network has no layer {name!r}{hint}").format(name=first_layer, hint=did_you_mean(first_layer, names))
-        )
-    begin = names.index(first_layer) if first_layer else 0
+    check_first_layer(network, first_layer)
+    begin = [layer.name for layer in network.layers].index(first_layer) if first_layer else 0
     for index, layer in enumerate(network.layers):
         learns = index >= begin and layer.name not in (PREPROCESS, TEACHER)
         layer.trainable = learns and not isinstance(layer, keras.layers.BatchNormalization)

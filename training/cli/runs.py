@@ -10,7 +10,7 @@ from model.common.errors import BundleError
 from model.registry.card import check_name
 from training.cli.arguments import fail
 from training.runs.changes import remove_run, rename_run
-from training.runs.process import stop_run
+from training.runs.process import is_stopping, stop_run
 from training.runs.run import list_runs, own_run_folder
 from training.runs.run_files import RunError
 
@@ -54,10 +54,24 @@ def rename(name: _NameArgument, new: Annotated[str, typer.Argument(help="Its new
 
 
 @app.command("stop")
-def end(name: _NameArgument) -> None:
+def end(
+    name: _NameArgument,
+    now: Annotated[
+        bool, typer.Option("--now", help="End one that is stopping already at once; its network is not made.")
+    ] = False,
+) -> None:
     """Stop a run like Ctrl-C does: its best weights are kept, and it can continue."""
     try:
-        stop_run(own_run_folder(name))
+        folder = own_run_folder(name)
+        stopping = is_stopping(folder)
+        if not stopping or now:
+            stop_run(folder)
     except RunError as error:
         raise fail(error) from None
+    if stopping and now:
+        typer.echo(f"{name} is ended; fit --resume --name {name} continues it from its checkpoint")
+        return
+    if stopping:
+        typer.echo(f"{name} is stopping already, which takes a while; runs stop --now {name} ends it at once")
+        return
     typer.echo(f"{name} is stopping; it keeps the best weights, and fit --resume --name {name} continues it")

@@ -16,6 +16,7 @@ from model.common.stderr_filter import quiet
 from model.datasets.splits import Dataset, draw_images
 from model.i18n.translations import gettext as _
 from model.networks.architectures import ARCHITECTURES, build_model
+from model.networks.backbones import BackboneError, check_first_layer
 from training.engine.batches import TrainingBatches
 from training.engine.calibration import LOGITS, calibrate, with_jpeg_copies
 from training.engine.callbacks import TrainingError
@@ -35,7 +36,8 @@ from training.runs.data_provenance import RunContext, record_data
 from training.runs.process import claim_run
 from training.runs.run_files import CHECKPOINT, write_json
 
-_WHITENING_IMAGES = 5000
+_WHITENING_IMAGES, _LEAST_WHITENING_IMAGES = 5000, 100
+_WHITENING_PIXELS = _WHITENING_IMAGES * 32**2  # each is turned into a dozen numbers of eight bytes
 _NO_CONTEXT = RunContext()
 
 
@@ -89,7 +91,9 @@ def fit(
     policy = dtype_policy(recipe)
     with strategy.scope() if strategy else nullcontext():
         network, trained = starting_network(recipe, dataset, policy)
-    if recipe.prior.known:  # checked now, not after hours of training
+    # Checked now, not after hours of training.
+    check_fine_tuning(recipe, trained)
+    if recipe.prior.known:
         check_prior(network, dataset.classes)
     expert = read_expert(recipe, dataset)
     others = read_others(recipe, _without_old_answers(network, recipe), dataset.classes)
@@ -116,6 +120,22 @@ def fit(
         for leftover in (CHECKPOINT, ANSWERS_FILE) if status == "finished" else ():
             (run / leftover).unlink(missing_ok=True)
     return Outcome(status, run, bundle)
+
+
+def check_fine_tuning(recipe: Recipe, network: keras.Model) -> None:
+    """Raise TrainingError if a network's layers cannot be fine-tuned as the recipe says."""
+    settings, architecture = recipe.fine_tuning, recipe.model.architecture
+    if not settings.epochs:
+        return
+    if ARCHITECTURES[architecture].unfreeze is None:
+        raise TrainingError(
+            f"fine_tuning.epochs is {settings.epochs}, but the architecture {architecture!r} is not pretrained; set it "
+            "to 0, or model.architecture=transfer"
+        )
+    try:
+        check_first_layer(network, settings.first_layer)
+    except BackboneError as error:
+        raise TrainingError(f"fine_tuning.first_layer: {error}") from None
 
 
 def _make_batches(
@@ -149,7 +169,9 @@ def starting_network(recipe: Recipe, dataset: Dataset, policy: str) -> tuple[ker
         keras.config.set_dtype_policy("float32")
     prepare = ARCHITECTURES[recipe.model.architecture].prepare
     if prepare is not None:
-        prepare(network, draw_images(dataset.train.images, _WHITENING_IMAGES))
+        height, width = dataset.train.images.shape[1:3]
+        count = min(_WHITENING_IMAGES, max(_LEAST_WHITENING_IMAGES, _WHITENING_PIXELS // (height * width)))
+        prepare(network, draw_images(dataset.train.images, count))
     return network, trained
 
 

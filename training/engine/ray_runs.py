@@ -13,6 +13,7 @@ from model.common.errors import VitrineError
 from model.common.files import temporary_path
 from model.common.paths import home
 from model.common.ray_cluster import ClusterError, connect, first_line
+from model.datasets.splits import UnsuitableSize
 from model.i18n.translations import gettext as _
 from training.engine.launch import choose_device, launch, read_data
 from training.engine.process_environment import prepare_process
@@ -207,6 +208,8 @@ def _train(job: _Job) -> tuple[str, str]:
         outcome = launch(member.recipe, dataset, member.name, resume, _ignore, options.origin, options.tensorboard)
     except (KeyboardInterrupt, StoppedRun):
         return "interrupted", ""
+    except UnsuitableSize as error:
+        return "failed", str(error)
     except RuntimeError as error:  # a TrainingError: another try would end in the same way
         if not isinstance(error, VitrineError):
             raise

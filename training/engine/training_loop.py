@@ -125,11 +125,7 @@ class TrainingLoop:
         """Give the network the optimizer of a phase, and the state of the checkpoint if the run continues in it."""
         if phase.tuned:
             unfreeze = ARCHITECTURES[self.recipe.model.architecture].unfreeze
-            if unfreeze is None:
-                raise TrainingError(
-                    f"fine_tuning.epochs is {self.recipe.fine_tuning.epochs}, but the architecture "
-                    f"{self.recipe.model.architecture!r} is not pretrained; set it to 0, or model.architecture=transfer"
-                )
+            assert unfreeze is not None  # of `check_fine_tuning`
             unfreeze(self.network, self.recipe.fine_tuning.first_layer)
         self.network.compile(
             optimizer=self.optimizer(phase),

@@ -26,14 +26,14 @@ from training.runs.data_provenance import DATA, RunContext, write_context
 from training.runs.process import describe, is_alive, is_stopping
 from training.runs.run import (
     Run,
+    can_go_on,
     check_unused_name,
-    has_no_checkpoint,
     own_run_folder,
     own_runs_folder,
     read_run,
     unfinished_runs,
 )
-from training.runs.run_files import CHECKPOINT, LOCK, PROCESS, RunError, write_json
+from training.runs.run_files import LOCK, PROCESS, RunError, write_json
 
 _OUTPUT = "output.txt"
 _ERROR_TAIL = 2**16  # bytes of the output that are searched for an error
@@ -123,7 +123,7 @@ def can_resume(run: Run) -> bool:
     """Return whether one of the user's runs ended before its last epoch and can be resumed."""
     if run.path.parent != own_runs_folder() or run.status in ("running", "finished"):
         return False
-    return (run.path / CHECKPOINT).is_file() or has_no_checkpoint(run.path)
+    return can_go_on(run.path)
 
 
 def _check_data_folder(data: str) -> str:

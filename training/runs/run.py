@@ -102,17 +102,15 @@ def unfinished_runs() -> list[Run]:
 
 
 def find_resumable(name: str | None) -> Path:
-    """Return the folder of the named run, or of the newest run with a checkpoint that is not in training now.
+    """Return the folder of the named run, or of the newest that can go on and is not in training now.
 
     Raises:
         RunError: There is none, or the named one is finished.
     """
-    checkpoints = sorted(own_runs_folder().glob(f"{name or '*'}/{CHECKPOINT}"), key=modified_at, reverse=True)
-    for folder in (path.parent for path in checkpoints):
+    begun = [path.parent for path in own_runs_folder().glob(f"{name or '*'}/recipe.toml")]
+    for folder in sorted(filter(can_go_on, begun), key=_worked_on_at, reverse=True):
         if name or read_run(folder).status != "running":
             return folder
-    if name and has_no_checkpoint(own_runs_folder() / name):
-        return own_runs_folder() / name
     if name and _is_finished(own_runs_folder() / name):
         raise RunError(_("the run {name!r} is finished; begin another one with another --name").format(name=name))
     if name:
@@ -122,6 +120,15 @@ def find_resumable(name: str | None) -> Path:
             )
         )
     raise RunError(_("no unfinished run in {folder}; leave --resume out to start one").format(folder=own_runs_folder()))
+
+
+def can_go_on(folder: Path) -> bool:
+    """Return whether a run has a checkpoint, or has ended before its first one."""
+    return (folder / CHECKPOINT).is_file() or has_no_checkpoint(folder)
+
+
+def _worked_on_at(folder: Path) -> float:
+    return max(modified_at(folder / CHECKPOINT), modified_at(folder / "recipe.toml"))
 
 
 def has_no_checkpoint(folder: Path) -> bool:
@@ -155,6 +162,6 @@ def check_unused_name(name: str, network: str = "") -> str:
         raise RunError(
             _("there is a run {name!r} already; take another name, or go on with it with --resume").format(name=name)
         )
-    if name != network and name in bundle_folders():
+    if name == "default" or (name != network and name in bundle_folders()):
         raise RunError(_("there is a network {name!r} already; take another name").format(name=name))
     return name

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model.common.errors import VitrineError
 from model.common.text import did_you_mean
+from model.datasets.splits import UnsuitableSize
 from model.i18n.translations import gettext as _
 from training.recipes.recipe import Recipe, RecipeError
 from training.recipes.recipe_file import ablation_names, ablation_variants, load_recipe, recipe_names
@@ -89,6 +90,8 @@ def _train_one(member: SeriesRun, train: Callable[[SeriesRun, bool], str]) -> En
         return Ended(member, train(member, can_continue(member)))
     except (KeyboardInterrupt, StoppedRun):  # before its first epoch ended
         return Ended(member, "interrupted")
+    except UnsuitableSize as error:  # other runs of the series may have another size
+        return Ended(member, "failed", str(error))
     except RuntimeError as error:  # a TrainingError; its class costs the import of Keras
         if not isinstance(error, VitrineError):
             raise

@@ -190,7 +190,9 @@ def _balance(report: Report) -> list[Advice]:
     if not report.small_classes:
         return []
     text = _("{names}: far fewer pictures than {largest}. More of them would help most.")
-    largest = report.classes[report.counts.index(max(report.counts))]
+    # Of those that are not small: many pictures of a small one may be near-duplicates.
+    counts = dict(zip(report.classes, report.counts, strict=True))
+    largest = max((name for name in counts if name not in report.small_classes), key=counts.__getitem__)
     return [Advice("balance", WARNING, text.format(names=_list(report.small_classes), largest=largest))]
 
 

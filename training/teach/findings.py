@@ -28,6 +28,7 @@ _DARKEST, _BRIGHTEST, _LEAST_SHARP, _LEAST_SIDE, _SIDE_FOR_SHARPNESS = 0.1, 0.95
 _OUT_OF_BALANCE = 4  # times as many pictures in the largest class as in the smallest
 _SURE_OF_OTHER, _MOST_SUSPECTS = 0.6, 100  # probability of another class than a picture's own, and how many are named
 _LEAST_COVERED, _GIVEN_AWAY = 5, 0.8  # pictures, and the share of them still right with their centre covered
+_LEAST_FORECAST = 30  # pictures
 _LEAST_GAIN = 0.01  # of accuracy, that is worth more pictures
 
 
@@ -141,10 +142,10 @@ def find_giveaways(samples: Samples, space: Space, validation: Validation) -> tu
 def forecast(curve: list[tuple[int, float]], classes: int) -> Forecast | None:
     """Extrapolate what twice as many pictures would bring from how the error has fallen so far.
 
-    The error is taken to fall by a power of the number of pictures (C. Cortes et al., NIPS 1993). None for fewer than
-    two points.
+    The error is taken to fall by a power of the number of pictures (C. Cortes et al., NIPS 1993). None where the curve
+    has fewer than two numbers of pictures, or its last is so small that the error is mostly chance.
     """
-    if len(curve) < 2:
+    if len({size for size, _accuracy in curve}) < 2 or curve[-1][0] < _LEAST_FORECAST:
         return None
     sizes = np.log([size for size, _accuracy in curve])
     errors = np.log([1 - accuracy + 0.5 / size for size, accuracy in curve])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.drawn import draw_folder
+from tests.drawn import draw_cifar10, draw_folder
 from training.cli.main import app
 from training.recipes.recipe_file import load_recipe
 from training.runs.run import list_runs
@@ -50,6 +50,19 @@ def test_a_sweep_trains_each_combination_and_writes_the_best_recipe(tmp_path: Pa
     assert f"{chosen.optimizer.learning_rate:.4g}" == first.split()[-1]
     again = CliRunner().invoke(app, ["sweep", "--resume", "rates"])
     assert again.stdout.splitlines() == [lines[0], head, first, second, best]  # nothing is trained
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_size_that_the_data_cannot_have_costs_only_its_own_run(tmp_path: Path, home: Path) -> None:
+    data = draw_cifar10(tmp_path, 20)
+    settings = [word for value in TINY[1:] for word in ("--set", value)]
+    result = CliRunner().invoke(
+        app,
+        ["sweep", "model.input_size=32,24", "--data", str(data), "--name", "sizes", "--recipe", "fast", *settings],
+    )
+    assert result.exit_code == 0, result.output
+    assert "CIFAR-10's pictures are 32 x 32, not 24 x 24" in result.output
+    assert {run.name for run in list_runs()} >= {"sizes-1"} and (home / "sweeps" / "sizes" / "best.toml").is_file()
 
 
 def test_what_cannot_be_swept_is_one_line(tmp_path: Path, home: Path) -> None:

@@ -149,6 +149,16 @@ def test_fine_tuning_is_for_what_was_trained_before(quick: None, dataset: Datase
     recipe = dataclasses.replace(HEAD, epochs=2, model=own, fine_tuning=FineTuningSettings(1))
     with pytest.raises(TrainingError, match=r"the architecture 'residual' is not pretrained"):
         fit(recipe, dataset, tmp_path / "run", tmp_path / "bundle")
+    assert not (tmp_path / "run").exists()  # said before the first epoch
+
+
+def test_a_layer_that_is_not_there_is_said_before_the_first_epoch(
+    expert: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    wrong = dataclasses.replace(on(expert, 1).fine_tuning, first_layer="blok1")
+    with pytest.raises(TrainingError, match=r"fine_tuning.first_layer: the network has no layer 'blok1'"):
+        fit(dataclasses.replace(on(expert, 1), fine_tuning=wrong), dataset, tmp_path / "run", tmp_path / "bundle")
+    assert not (tmp_path / "run").exists()
 
 
 def test_fine_tuning_is_part_of_the_epochs() -> None:

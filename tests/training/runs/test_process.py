@@ -12,7 +12,9 @@ from typing import Any
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from training.cli.main import app
 from training.runs.process import (
     claim_run,
     describe,
@@ -105,6 +107,26 @@ def test_stop_ends_a_process_as_ctrl_c_does(folder: Path, started: Any) -> None:
     assert process.returncode == 0
     assert is_stopping(folder)
     assert is_alive(folder) is False
+
+
+def test_the_command_ends_a_run_at_once_only_if_that_is_asked_for(
+    folder: Path, started: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.runs.own_run_folder", lambda _name: folder)
+    process = started(STUBBORN)
+    write_json(folder / PROCESS, describe(process.pid))
+
+    def stop(*options: str) -> str:
+        result = CliRunner().invoke(app, ["runs", "stop", folder.name, *options])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "is stopping; it keeps the best weights" in stop()
+    assert "is stopping already, which takes a while; runs stop --now" in stop()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    assert "is ended" in stop("--now")
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def test_a_process_whose_parent_ignores_ctrl_c_hears_it_all_the_same(started: Any) -> None:

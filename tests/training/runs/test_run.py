@@ -100,6 +100,15 @@ def test_the_newest_run_goes_on_that_is_not_in_training(unfinished: tuple[Path, 
             find_resumable(None)
 
 
+def test_a_run_that_was_stopped_in_its_first_epoch_goes_on_too(unfinished: tuple[Path, Path]) -> None:
+    older, newer = unfinished
+    latest = make_run(older.parent / "latest")
+    os.utime(latest / "recipe.toml", (time.time() + 5, time.time() + 5))
+    for folder in (older, newer):
+        os.utime(folder / "recipe.toml", (0, 0))
+    assert find_resumable(None) == latest
+
+
 def test_a_finished_run_does_not_go_on_and_the_sentence_says_so(unfinished: tuple[Path, Path]) -> None:
     _older, newer = unfinished
     (newer / CHECKPOINT).unlink()

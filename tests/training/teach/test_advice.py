@@ -62,6 +62,7 @@ def test_the_accuracy_comes_first_with_its_interval() -> None:
         ({"flaws": (Flaw(1, "dark"), Flaw(2, "dark"))}, "2 pictures are very dark."),
         ({"flaws": (Flaw(1, "blurred"),)}, "1 picture is blurred."),
         ({"small_classes": ("bird",)}, "bird: far fewer pictures than cat. More of them would help most."),
+        ({"small_classes": ("cat",)}, "cat: far fewer pictures than dog. More of them would help most."),  # all alike
         (
             {"giveaways": (Giveaway("cat", 9, 10),)},
             "cat is recognized by its background: with the middle covered, 9 of 10 pictures are still right. "
