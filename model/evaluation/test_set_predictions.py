@@ -14,7 +14,8 @@ from model.common.files import atomic_file, is_unused, mark_used
 from model.common.paths import home
 from model.datasets.splits import Split
 from model.evaluation.metrics import cross_entropies
-from model.inference.classifier import Classifier, file_of
+from model.i18n.translations import gettext as _
+from model.inference.classifier import Classifier, NoProbabilities, file_of
 from model.registry.card import Card, KnownRule
 from model.registry.checksums import missing_file_error
 
@@ -107,6 +108,9 @@ def predict_all(
 
     Returns:
         Probabilities, float32 (n, classes), and how known the pictures are, float32 (n,), or None.
+
+    Raises:
+        NoProbabilities: The answer about a picture is no numbers.
     """
     rows = np.zeros((len(images), len(classifier.card.classes)), np.float32)
     scores = None if classifier.card.known is None else np.zeros(len(images), np.float32)
@@ -115,6 +119,13 @@ def predict_all(
         rows[part], known = classifier.answers(images[part])
         if scores is not None:
             scores[part] = known
+        if wrong := int((~np.isfinite(rows[part])).any(axis=1).sum()):
+            raise NoProbabilities(
+                _(
+                    "{name!r} answers {count} of the pictures {first} to {last} with no numbers; its weights may be "
+                    "damaged, or its numbers too large for their type"
+                ).format(name=classifier.card.name, count=wrong, first=start + 1, last=start + len(images[part]))
+            )
         on_progress(min(start + _BATCH, len(images)))
     return rows, scores
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import keras
 
 _CALIBRATION_IMAGES = 500
+_MOST_REASON = 300  # letters of why a conversion failed
 _INNER_OUTPUT = {"logits": "probabilities"}  # output before -> after baking in
 
 
@@ -161,7 +162,15 @@ def compare_with_int8(
     labels = match_labels(dataset.test.labels, dataset.classes, card.classes)
     split = dataclasses.replace(dataset.test, labels=labels)
     network = bake_in_pre_and_postprocessing(read_network(source, card.outputs), card)
-    quantize(network, dataset.train.images, path)
+    try:
+        quantize(network, dataset.train.images, path)
+    except OSError:
+        raise
+    except Exception as error:  # TensorFlow's converter raises nearly anything at what it cannot convert
+        reason = str(error).strip().partition("\n")[0][:_MOST_REASON] or type(error).__name__
+        raise BundleError(
+            _("{name!r} cannot be turned into int8: {reason}").format(name=card.name, reason=reason)
+        ) from error
     files = {"keras": source, "int8": path}
     # The int8 file has preprocessing and softmax inside, and only the network's own outputs: `model.export.known` adds
     # features later.

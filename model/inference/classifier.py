@@ -166,7 +166,7 @@ class Classifier:
             raise ValueError(f"images are {images.dtype} {images.shape}; the network takes uint8 ({wanted})")
         count = min(BATCH_SIZE, max(1, _BATCH_PIXELS // (card.input_shape.height * card.input_shape.width)))
         for start in range(0, len(images), count):
-            joined = self.forward(images[start : start + count])
+            joined = np.asarray(self.forward(images[start : start + count]), np.float32)  # it may be of bfloat16
             rows = split_rows(joined, card.outputs, len(card.classes), card.output)
             if card.output == "logits":
                 rows[LOGITS] = rows[PROBABILITIES]

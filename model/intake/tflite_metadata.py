@@ -7,14 +7,16 @@ every offset checked.
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.common.zip_listing import lists_at_most
 from model.datasets.class_name_files import Names, parse_names
 from model.i18n.translations import gettext as _
 from model.intake.scaling_evidence import Finding, scaling_from_range
+from model.signature.scaling import GUESSED, SCALINGS
 
 _METADATA_NAME = b"TFLITE_METADATA"
 _MAX_ENTRIES = 64  # graphs, tensors, processing steps and files, each
@@ -156,7 +158,12 @@ def scaling_from_metadata(metadata: Metadata) -> Finding | None:
     high = max((255 - m) / s for m, s in zip(mean, stds, strict=True))
     shown = ["/".join(f"{value:.5g}" for value in values) for values in (mean, std)]
     why = _("its metadata says mean {mean} and deviation {std}").format(mean=shown[0], std=shown[1])
-    return scaling_from_range(low, high, why, 0.05)
+    found = scaling_from_range(low, high, why, 0.05)
+    offsets = [-m / s for m, s in zip(mean, stds, strict=True)]
+    own = SCALINGS[found.scaling].offset
+    if len(mean) == 3 and math.dist(offsets[::-1], own) < math.dist(offsets, own):
+        return replace(found, source=GUESSED)  # a range fits, but with the channels the other way round
+    return found
 
 
 def read_labels(content: bytes, metadata: Metadata) -> Names:

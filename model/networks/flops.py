@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
-
-import numpy as np
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +13,7 @@ def count_flops(network: keras.Model, shape: tuple[int, ...] | None = None) -> i
     """Count the multiplications and additions of convolutions and dense layers for one image.
 
     Other layers add a few per cent. A convolution costs two operations for each weight of its kernel at each position
-    of its output.
+    of its output (of its input, if it is transposed), a dense layer the same at each position that it is applied to.
 
     Args:
         network: The network; networks inside it are counted too.
@@ -31,14 +30,32 @@ def count_flops(network: keras.Model, shape: tuple[int, ...] | None = None) -> i
         network = _with_input_shape(network, shape)
     total = 0
     for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            positions = int(np.prod(layer.output.shape[1:3]))
-            total += 2 * positions * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, keras.layers.Dense):
-            total += 2 * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Model):
             total += count_flops(layer, tuple(layer._inbound_nodes[-1].input_tensors[0].shape[1:]))
+        else:
+            total += 2 * _multiplications(layer)
     return total
+
+
+def _multiplications(layer: keras.Layer) -> int:
+    """Count the multiplications with weights in a convolution or dense layer; 0 for another layer."""
+    from keras import layers
+
+    if isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
+        weights = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+        values, channels = layer.output.shape[1:], layer.pointwise_kernel.shape[-1]
+    elif isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
+        # The channels of the kernel are the other way round: those of the output come first.
+        weights, values, channels = math.prod(layer.kernel.shape), layer.input.shape[1:], layer.kernel.shape[-1]
+    elif isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+        weights, values = math.prod(layer.kernel.shape), layer.output.shape[1:]
+        channels = math.prod(layer.kernel.shape[-2:])
+    elif isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D | layers.Dense):
+        weights, values, channels = math.prod(layer.kernel.shape), layer.output.shape[1:], layer.kernel.shape[-1]
+    else:
+        return 0
+    positions = math.prod(values) // channels
+    return int(positions * weights)
 
 
 def _with_input_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:

@@ -167,6 +167,8 @@ def _finish_loading(network: keras.Model) -> None:
     """Update what layers compute from their weights, and restore Keras 2's definition of hard_sigmoid."""
     import keras
 
+    # So that a copy of the network finds it too.
+    keras.saving.register_keras_serializable("vitrine")(_hard_sigmoid)
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization) and layer.built:
             layer.finalize_state()

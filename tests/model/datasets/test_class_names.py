@@ -22,6 +22,8 @@ def write(folder: Path, content: str) -> Path:
         ('{"cat": "Katze", "dog": "Hund"}', ("Katze", "Hund")),
         ('{"dog": "Hund"}', ("cat", "Hund")),
         ('{"1": "Hund"}', ("cat", "Hund")),
+        ('{"01": "Katze", "02": "Hund"}', ("Katze", "Hund")),
+        ('{"00": "Katze", "01": "Hund"}', ("Katze", "Hund")),
     ],
 )
 def test_names_by_position_number_or_label(tmp_path: Path, content: str, expected: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from model.evaluation.test_set_predictions import (
     save_predictions,
     select,
 )
-from model.inference.classifier import Classifier
+from model.inference.classifier import Classifier, NoProbabilities
 from tests.drawn import SHAPES, draw_images, save_untrained
 
 ROWS = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
@@ -49,6 +49,20 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     folder = tmp_path_factory.mktemp("bundles") / "raw"
     save_untrained(folder, size=16)
     return Classifier.load(folder)
+
+
+def test_an_answer_that_is_no_numbers_is_no_figure(classifier: Classifier) -> None:
+    def overflowing(images: np.ndarray) -> np.ndarray:
+        rows = np.full((len(images), len(SHAPES)), 1 / len(SHAPES), np.float32)
+        rows[images.mean(axis=(1, 2, 3)) > 200] = np.nan
+        return rows
+
+    images = draw_images(70, 16)
+    images[[3, 66, 68]] = 255
+    told: list[int] = []
+    with pytest.raises(NoProbabilities, match="'raw' answers 1 of the pictures 1 to 64 with no numbers"):
+        predict_all(Classifier(classifier.card, "keras", overflowing), images, told.append)
+    assert told == []
 
 
 def test_answers_are_computed_in_steps_and_kept(classifier: Classifier, tmp_path: Path) -> None:

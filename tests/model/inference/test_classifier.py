@@ -128,6 +128,15 @@ def test_numbers_that_are_no_probabilities_are_a_sentence(tmp_path: Path, bundle
     assert [asked.error for asked in answer_locally(broken)([path])] == [sentence]  # as `predict` shows it
 
 
+def test_logits_of_few_bits_become_probabilities_of_many(bundle: Path) -> None:
+    rng = np.random.default_rng(0)
+    logits = keras.ops.convert_to_numpy(keras.ops.cast(rng.normal(0, 2, (4, 1000)), "bfloat16"))
+    card = dataclasses.replace(read_card(bundle), classes=tuple(map(str, range(1000))), output="logits", known=None)
+    found = Classifier(card, "keras", lambda images: logits[: len(images)]).probabilities(draw_images(4, 16))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
 def test_an_unknown_engine_lists_the_known(bundle: Path) -> None:
     with pytest.raises(ValueError, match="unknown engine 'onnx'; engines: keras, int8"):
         Classifier.load(bundle, "onnx")

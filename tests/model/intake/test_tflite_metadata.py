@@ -92,6 +92,9 @@ def test_normalisation_and_labels_are_found() -> None:
         ([127.0], [128.0], "symmetric", READ),
         ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375], "imagenet", READ),
         ([40.0], [1.0], "none", GUESSED),
+        ([103.939, 116.779, 123.68], [1.0], "caffe", READ),
+        ([123.68, 116.779, 103.939], [1.0], "caffe", GUESSED),  # it is blue first
+        ([103.53, 116.28, 123.675], [57.375, 57.12, 58.395], "imagenet", GUESSED),
     ],
 )
 def test_every_normalisation_has_its_convention(mean: list[float], std: list[float], scaling: str, source: str) -> None:

@@ -22,6 +22,18 @@ def test_hand_computation() -> None:
     assert count_flops(network) == 2 * (64 * 108 + 4 * 144 + 1 * 32 + 40)
 
 
+def test_layers_of_other_kinds_by_hand() -> None:
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.SeparableConv2D(4, 3, padding="same"),  # 64 places x (3 * 3 * 3 + 3 * 4) weights
+            layers.Conv2DTranspose(5, 2, strides=2),  # 64 places of its input x 2 * 2 * 4 * 5 weights
+            layers.Dense(6),  # 256 places x 5 * 6 weights
+        ]
+    )
+    assert count_flops(network) == 2 * (64 * 39 + 64 * 80 + 256 * 30)
+
+
 def test_a_larger_picture_costs_more() -> None:
     small, large = (count_flops(build_model("airbench", 10, size, widths=(8, 8, 8))) for size in (32, 64))
     assert 3.5 * small < large < 5 * small
