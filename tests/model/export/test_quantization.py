@@ -115,6 +115,20 @@ def test_what_cannot_be_is_a_sentence(arguments: list[str], sentence: str, shape
     assert "Traceback" not in result.output
 
 
+def test_a_network_that_the_converter_refuses_is_a_sentence(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_untrained(tmp_path / "raw")
+
+    def refuse(network: keras.Model, images: np.ndarray, path: Path) -> None:
+        raise TypeError("Could not locate function 'own'.\nFull config: {'a': 1}")
+
+    monkeypatch.setattr("model.export.quantization.quantize", refuse)
+    result = CliRunner().invoke(app, ["--data", str(shapes), "--model", str(tmp_path / "raw")])
+    assert result.exit_code == 1
+    assert result.output.endswith("error: 'raw' cannot be turned into int8: Could not locate function 'own'.\n")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_int8_file_gives_probabilities_of_which_energies_can_be_taken(name: str) -> None:
     classifier = Classifier.load(name, "int8")
