@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.datasets.splits import Dataset
+from model.datasets.splits import Dataset, Split
 from model.inference.classifier import Classifier
 from model.networks.architectures import build_model
 from model.registry.card import read_card
 from tests.drawn import draw_images
 from training.engine import callbacks
 from training.engine.callbacks import BestWeights, RunWriter, TrainingError
-from training.engine.fit import Outcome, fit
+from training.engine.fit import Outcome, fit, starting_network
 from training.engine.fused_layers import FusedBatchNormalization, FusedGelu, fuse_layers
 from training.recipes.recipe import (
     AugmentationSettings,
@@ -66,6 +66,24 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Finished:
     root = tmp_path_factory.mktemp("finished")
     return Finished(fit(RECIPE, dataset, root / "run", root / "tiny"), dataset)
+
+
+@pytest.mark.parametrize(("size", "count"), [(16, 5000), (32, 5000), (64, 1250), (640, 100)])
+def test_of_larger_pictures_fewer_set_the_starting_weights(
+    size: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is turned into a dozen numbers of eight bytes a pixel."""
+    asked: list[int] = []
+
+    def draw(images: np.ndarray, most: int) -> np.ndarray:
+        asked.append(most)
+        return images
+
+    monkeypatch.setattr("training.engine.fit.draw_images", draw)
+    recipe = dataclasses.replace(RECIPE, model=dataclasses.replace(RECIPE.model, input_size=size))
+    split = Split(draw_images(2, size), np.array([0, 1]))
+    starting_network(recipe, Dataset("two", ("a", "b"), split, split, split), "float32")
+    assert asked == [count]
 
 
 def after(monkeypatch: pytest.MonkeyPatch, method: str, action: Callable[..., None]) -> None:
