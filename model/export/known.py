@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -203,11 +204,7 @@ def fit_bundle(
                 folder=data, count=len(held_out), least=MIN_HELD_OUT
             )
         )
-    with TemporaryDirectory() as temporary:
-        making = Path(temporary) / "bundle"
-        making.mkdir()
-        for file in (CARD_FILE, *card.files):
-            shutil.copy(folder / file, making)
+    with copied(folder, card) as making:
         fitted = fit_known(making, dataset.train.images, held_out)
         figures = (
             {}
@@ -216,6 +213,17 @@ def fit_bundle(
         )
         save_fitted(folder, making, fitted)
     return fitted, figures
+
+
+@contextmanager
+def copied(folder: Path, card: Card) -> Iterator[Path]:
+    """Yield a temporary copy of a bundle, to fit it there: what is asked meanwhile is answered as before."""
+    with TemporaryDirectory() as temporary:
+        made = Path(temporary) / "bundle"
+        made.mkdir()
+        for file in (CARD_FILE, *card.files):
+            shutil.copy(folder / file, made)
+        yield made
 
 
 def save_fitted(folder: Path, made: Path, card: Card) -> None:

@@ -13,10 +13,10 @@ from model.datasets.test_set import match_labels
 from model.evaluation.conformal import fit_thresholds, least_pictures, measure_sets
 from model.evaluation.scores import named_test_sets
 from model.export.held_out import load_as_trained
+from model.export.known import copied, save_fitted
 from model.i18n.translations import gettext as _
 from model.inference.classifier import Classifier, engines_of
-from model.registry.card import KNOWN_FILE, Card, SetRule, read_card, write_card
-from model.registry.locations import has_store
+from model.registry.card import Card, SetRule, read_card, write_card
 from model.registry.resolution import find_own_bundle
 
 COVERAGE = 0.95
@@ -79,18 +79,13 @@ def fit_bundle_sets(
     folder = find_own_bundle(name)
     card = read_card(folder)
     dataset = load_as_trained(card.name, data, card.input_shape, validation, log)
-    fitted = fit_sets(folder, dataset)
-    if fitted is None:
-        raise DataError(
-            _("{folder} leaves fewer than {least} held-out pictures of a class, or a picture may be of several").format(
-                folder=data, least=least_pictures(COVERAGE)
+    with copied(folder, card) as making:
+        fitted = fit_sets(making, dataset)
+        if fitted is None:
+            raise DataError(
+                _(
+                    "{folder} leaves fewer than {least} held-out pictures of a class, or a picture may be of several"
+                ).format(folder=data, least=least_pictures(COVERAGE))
             )
-        )
-    if has_store():
-        from model.registry.materialized_models import is_stored
-        from model.registry.store import save_known
-
-        if is_stored(folder):
-            bank = folder / KNOWN_FILE
-            save_known(fitted, bank.read_bytes() if bank.is_file() else None)
+        save_fitted(folder, making, fitted)
     return fitted

@@ -6,23 +6,24 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import logging
 import shutil
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
 
-from model.common.errors import StoreError
 from model.common.files import atomic_folder, is_temporary, remove_abandoned
 from model.common.paths import home
-from model.i18n.translations import gettext as _
 from model.registry.card import CARD_FILE, KNOWN_FILE
 from model.registry.database import database_url, read_connection, sqlite_file
 from model.registry.store import FILES, StoredModel, live_models, load_content, load_known
 from model.registry.tables import SETTINGS
 
 MIN_STATE_AGE = 0.2  # youngest modification time (s) to trust: two changes within it may bear the same time
+_RETRY_SECONDS = 30.0  # after a model could not be written
 _UNUSED_SECONDS = 120  # a folder may be in use this long after its model is gone or renamed
 
 
@@ -39,6 +40,9 @@ class _Snapshot:
     default: str | None
 
 
+_log = logging.getLogger(__name__)
+_writing = threading.Lock()
+_tried: dict[Path, float] = {}  # folders that could not be written, and time.monotonic() of that
 _snapshots: dict[str, tuple[object, _Snapshot]] = {}  # database -> the file's state when it was read, and the content
 
 
@@ -130,23 +134,30 @@ def _folder_for(text: str) -> Path:
 def _materialize(model: StoredModel, text: str) -> Path:
     """Return the bundle folder of a model after writing it if it is missing; another process may do the same.
 
+    Where it cannot be written, as on a full disk, the folder stays empty: whoever reads it is told, and all other
+    models go on. It is tried again after a while.
+
     Raises:
-        StoreError: It cannot be written.
+        StoreError: The store cannot be read.
     """
     folder = _folder_for(text)
     if (folder / CARD_FILE).is_file():
         return folder
-    content = load_content(model.sha256)
-    try:
-        with atomic_folder(folder, CARD_FILE) as temporary:
-            (temporary / FILES[model.suffix]).write_bytes(content)
-            if KNOWN_FILE in model.card.files:
-                (temporary / KNOWN_FILE).write_bytes(load_known(model.sha256))
-            (temporary / CARD_FILE).write_text(text, "utf-8")
-    except OSError as error:
-        raise StoreError(
-            _("{parent} cannot be written: {strerror}").format(parent=folder.parent, strerror=error.strerror)
-        ) from error
+    with _writing:  # one of many threads: a network may have hundreds of megabytes
+        if (folder / CARD_FILE).is_file() or time.monotonic() < _tried.get(folder, 0.0) + _RETRY_SECONDS:
+            return folder
+        content = load_content(model.sha256)
+        try:
+            with atomic_folder(folder, CARD_FILE) as temporary:
+                (temporary / FILES[model.suffix]).write_bytes(content)
+                if KNOWN_FILE in model.card.files:
+                    (temporary / KNOWN_FILE).write_bytes(load_known(model.sha256))
+                (temporary / CARD_FILE).write_text(text, "utf-8")
+        except OSError as error:
+            _log.error("%s: %s cannot be written: %s", model.title, folder.parent, error.strerror)
+            _tried[folder] = time.monotonic()
+        else:
+            _tried.pop(folder, None)
     return folder
 
 

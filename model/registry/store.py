@@ -197,15 +197,19 @@ def save_known(fitted: Card, content: bytes | None) -> None:
     """Save a stored model's recognition of unknown pictures.
 
     Args:
-        fitted: The card as it was fitted, with the model's title as its name; `known` and `outputs` are taken from
-            it.
+        fitted: The card as it was fitted, with the model's title as its name; `known`, `sets` and `outputs` are taken
+            from it.
         content: The bytes of known.npz, if there is one.
 
     Raises:
-        StoreError: The model is gone.
+        StoreError: The model is gone, or its network or scaling is another one by now.
     """
     with write_connection() as connection:
-        model = find_model(fitted.name, live_models(connection))
+        models = live_models(connection)
+        # Fitting takes minutes, in which a newer version may have taken the title.
+        model = next((one for one in models if one.sha256 == fitted.sha256), None) or find_model(fitted.name, models)
+        if model.sha256 != fitted.sha256 or model.card.scaling != fitted.scaling:
+            raise StoreError(_("the model {name!r} has changed meanwhile; fit it again").format(name=fitted.name))
         files = without_known(model.card).files
         if content is not None:
             files[KNOWN_FILE] = FileEntry(len(content), hashlib.sha256(content).hexdigest())

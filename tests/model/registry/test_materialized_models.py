@@ -128,6 +128,41 @@ def test_threads_that_come_first_together_find_it_whole() -> None:
     assert set(folders[0].parent.iterdir()) == set(folders)
 
 
+def test_threads_that_come_first_together_read_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("mine")
+    read = list[str]()
+    original = materialized_models.load_content
+
+    def load(sha256: str) -> bytes:
+        read.append(sha256)
+        time.sleep(0.1)
+        return original(sha256)
+
+    monkeypatch.setattr(materialized_models, "load_content", load)
+    with ThreadPoolExecutor(8) as pool:
+        folders = set(pool.map(lambda _number: find_bundle("mine"), range(8)))
+    assert len(folders) == len(read) == 1
+
+
+def test_a_model_that_cannot_be_written_costs_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put("mine")
+    read = list[str]()
+    original = materialized_models.load_content
+    monkeypatch.setattr(materialized_models, "load_content", lambda sha256: read.append(sha256) or original(sha256))
+    monkeypatch.setattr(materialized_models, "_tried", {})
+    (home / "cache").write_bytes(b"no folder")  # as a full disk
+    for _time in range(3):
+        assert read_card(find_bundle(DEFAULT)).name == DEFAULT
+        with pytest.raises(BundleError):
+            read_card(find_bundle("mine"))
+    assert len(read) == 1 and "mine: " in caplog.text and "cannot be written" in caplog.text
+    (home / "cache").unlink()
+    monkeypatch.setattr(materialized_models, "_RETRY_SECONDS", 0.0)
+    assert read_card(find_bundle("mine")).name == "mine"
+
+
 def test_folders_of_models_that_have_gone_go_later(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("mine")
     old = find_by_name("mine")

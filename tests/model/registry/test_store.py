@@ -11,7 +11,7 @@ import pytest
 
 from model.common.errors import BundleError, StoreError
 from model.registry import resolution, store
-from model.registry.card import Card, FileEntry, parse_card, read_card, write_card
+from model.registry.card import Card, FileEntry, SetRule, parse_card, read_card, write_card
 from model.registry.resolution import DEFAULT, default_name, find_by_name
 from tests.shipped import NAMES
 
@@ -247,6 +247,19 @@ def test_cards_of_earlier_versions_say_nothing_of_how_the_scaling_is_known() -> 
     content = {name: value for name, value in asdict(CARD).items() if not name.startswith("scaling_")}
     assert parse_card(content) == CARD
     assert not parse_card(content).is_guess
+
+
+def test_what_was_fitted_goes_to_the_network_that_it_was_fitted_on() -> None:
+    put("mine", b"one")
+    (old,) = store.list_models()
+    fitted = replace(old.card, name="mine", sets=SetRule(0.95, (0.1,) * len(old.card.classes), 100))
+    put("mine", b"two")  # while it was fitted
+    store.save_known(fitted, None)
+    newer, older = store.list_models()
+    assert (newer.card.sets, older.card.sets) == (None, fitted.sets)
+    store.remove_models("mine@1", for_good=True)
+    with pytest.raises(StoreError, match="the model 'mine' has changed meanwhile; fit it again"):
+        store.save_known(fitted, None)
 
 
 def test_remove_takes_all_versions_or_one() -> None:
