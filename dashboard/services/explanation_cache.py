@@ -123,7 +123,8 @@ def make_index(classifier: Classifier, source: Path) -> Job:
         def on_progress(done: int, total: int) -> None:
             if not job.total:
                 job.begin()
-            job.done, job.total = done, total
+            job.total = total
+            job.advance(done)
 
         features: Features = _derived(classifier, _features)
         build_index(key, features, source, classifier.card.input_shape, on_progress)

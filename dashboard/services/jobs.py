@@ -15,6 +15,7 @@ from model.i18n.number_format import integer
 from model.i18n.translations import current_language, ngettext, use_language
 from model.i18n.translations import gettext as _
 
+_LOOK_SECONDS = 0.3  # how often a job that waits looks whether it has been cancelled
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +102,9 @@ class JobRunner:
             return self.jobs.get(key)
 
     def start(self, key: Hashable, work: Callable[[Job], object], total: int = 0) -> Job:
-        """Start a job, or join the one with the same key that is under way; one that failed is tried again.
+        """Start a job, or join the one with the same key that is under way.
+
+        One that failed or is being stopped is begun anew.
 
         Args:
             key: What the job is about.
@@ -110,23 +113,44 @@ class JobRunner:
         """
         with self._lock:
             job = self.jobs.get(key)
-            if job is not None and not job.ended.is_set():
+            if job is not None and not job.ended.is_set() and not job.cancelled.is_set():
                 return job
             job = self.jobs[key] = Job(total)
         arguments = key, job, work, current_language()
         threading.Thread(target=self._run, args=arguments, name="job", daemon=True).start()
         return job
 
+    def forget(self, key: Hashable) -> None:
+        """Forget a job that has failed; one that is under way goes on."""
+        with self._lock:
+            job = self.jobs.get(key)
+            if job is not None and job.ended.is_set():
+                del self.jobs[key]
+
+    def _forget(self, key: Hashable, job: Job) -> None:
+        with self._lock:
+            if self.jobs.get(key) is job:  # one that was stopped may have been begun anew
+                del self.jobs[key]
+
+    @contextmanager
+    def _turn_of(self, job: Job) -> Iterator[None]:
+        """Wait for a job's turn and hold it while the block runs; raise _CancelledError if it is cancelled before."""
+        while not self._slots.acquire(timeout=_LOOK_SECONDS):
+            if job.cancelled.is_set():
+                raise _CancelledError
+        try:
+            yield
+        finally:
+            self._slots.release()
+
     def _run(self, key: Hashable, job: Job, work: Callable[[Job], object], language: str) -> None:
         """Do the work. A failed job stays listed until it is tried again; one that ended otherwise is forgotten."""
         try:
-            with use_language(language), self.slot():
+            with use_language(language), suppress(_CancelledError), self._turn_of(job):
                 job.begin()
-                with suppress(_CancelledError):
-                    job.advance(0)
-                    work(job)
-            with self._lock:
-                self.jobs.pop(key, None)
+                job.advance(0)
+                work(job)
+            self._forget(key, job)
         except (OSError, ValueError) as error:  # ours are written for users; they are ValueErrors too
             job.error = str(error)
         except Exception as error:

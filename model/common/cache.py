@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from model.common.errors import VitrineError
+from model.i18n.translations import current_language, use_language
+
 _V = TypeVar("_V")
 
 
@@ -49,6 +52,10 @@ class _Entry:
 
     future: Future[Any]
     size: int = 0
+
+
+class _InterruptedError(VitrineError):
+    """Tells those who wait that whoever computed a value was interrupted."""
 
 
 class Cache(Generic[_V]):
@@ -99,23 +106,33 @@ class Cache(Generic[_V]):
         """Return the cached value, or compute it with `make` and cache it.
 
         Threads that ask for the same key at the same time wait while one of them computes the value. If `make` raises,
-        all of them get its exception, and the next call tries again.
+        all of them get its exception, and the next call tries again. If the one that computes is interrupted, as a page
+        is whose visitor leaves, the next of them computes.
         """
-        with self.lock:
-            known = self.entries.get(key)
-            if known is not None:
-                self.entries.move_to_end(key)
-            else:
-                entry = self.entries[key] = _Entry(Future())
-        if known is not None:
-            found: _V = known.future.result()
+        while True:
+            with self.lock:
+                known = self.entries.get(key)
+                if known is not None:
+                    self.entries.move_to_end(key)
+                else:
+                    entry = self.entries[key] = _Entry(Future())
+            if known is None:
+                return self._compute(key, entry, make)
+            try:
+                found: _V = known.future.result()
+            except _InterruptedError:
+                continue
             return found
+
+    def _compute(self, key: Hashable, entry: _Entry, make: Callable[[], _V]) -> _V:
         try:
-            value = make()
+            # The language is settled first: asking for a visitor's may interrupt a thread whose visitor has left.
+            with use_language(current_language()):
+                value = make()
             self.store(key, entry, value)
         except BaseException as error:
             self.discard(key, entry)
-            entry.future.set_exception(error)
+            entry.future.set_exception(error if isinstance(error, Exception) else _InterruptedError())
             raise
         return value
 

@@ -31,6 +31,33 @@ def test_a_job_that_is_cancelled_ends_early_and_can_begin_again() -> None:
     assert again is not job and again.ended.wait(60) and results == [99]
 
 
+def test_a_job_that_is_cancelled_while_it_waits_ends_at_once_and_is_begun_anew() -> None:
+    runner, results = JobRunner(1), list[str]()
+    with runner.slot():
+        job = runner.start("set", lambda _job: results.append("first"))
+        job.cancelled.set()
+        again = runner.start("set", lambda _job: results.append("second"))
+        assert again is not job and runner.find("set") is again
+        assert job.ended.wait(60) and runner.find("set") is again
+    assert again.ended.wait(60) and results == ["second"]
+
+
+def test_a_failure_can_be_forgotten_and_work_under_way_cannot() -> None:
+    runner, go = JobRunner(1), threading.Event()
+
+    def fail(_job: Job) -> None:
+        assert go.wait(60)
+        raise OSError("the disk is full")
+
+    job = runner.start("key", fail)
+    runner.forget("key")
+    assert runner.find("key") is job
+    go.set()
+    assert job.ended.wait(60) and runner.find("key") is job
+    runner.forget("key")
+    assert runner.find("key") is None
+
+
 def test_a_job_runs_once_for_its_key_and_is_forgotten() -> None:
     runner, go, runs = JobRunner(1), threading.Event(), list[str]()
 

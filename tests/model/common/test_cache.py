@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -88,6 +89,34 @@ def test_an_error_is_told_to_all_who_wait_and_not_kept() -> None:
             with pytest.raises(OSError, match="gone"):
                 one.result()
     assert len(cache) == 0 and cache.get("key", lambda: 5) == 5
+
+
+def test_if_whoever_computes_is_interrupted_the_next_who_waits_computes() -> None:
+    """As a page is whose visitor leaves; that must end nobody else's."""
+
+    class Left(BaseException):
+        pass
+
+    cache: Cache[str] = Cache(KILO)
+    begun, go, asked = threading.Event(), threading.Event(), list[str]()
+
+    def leave() -> str:
+        begun.set()
+        assert go.wait(60)
+        raise Left
+
+    def compute() -> str:
+        asked.append("second")
+        return "value"
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cache.get, "key", leave)
+        assert begun.wait(60)
+        second = pool.submit(cache.get, "key", compute)
+        time.sleep(0.2)  # until it waits
+        go.set()
+        assert isinstance(first.exception(60), Left)
+        assert (second.result(60), asked) == ("value", ["second"])
 
 
 def test_a_value_may_be_replaced_and_counts_once() -> None:
