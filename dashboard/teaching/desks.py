@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from dashboard.access.visitors import Visitor
-from dashboard.teaching.lessons import Lesson
+from dashboard.teaching.lessons import Lesson, file_of
 from model.i18n.translations import current_language
 from model.i18n.translations import gettext as _
 from training.projects.project import Project
@@ -47,6 +47,11 @@ class Desk:
         return now - max(self.used, self.seen) >= CLOSED_SECONDS or now - self.used >= IDLE_SECONDS
 
     @property
+    def is_of_now(self) -> bool:
+        """Whether its project is still the one that lies there under its name."""
+        return self.lesson.file == file_of(self.lesson.project)
+
+    @property
     def allowed(self) -> bool:
         """Whether its holder may still work there: what is stored is the owner's alone."""
         return self.lesson.project.in_memory or self.who.owner
@@ -74,7 +79,9 @@ def open_stored(who: Visitor, name: str) -> str:
         in_use = {desk.lesson.project.path for desk in _desks.values()}
         for path in [path for path, lesson in _lessons.items() if lesson.project.path not in in_use]:
             del _lessons[path]
-        lesson = _lessons.setdefault(str(project.path), Lesson(project))
+        lesson = _lessons.get(str(project.path))
+        if lesson is None or lesson.file != file_of(project):  # a command may have removed it, and made another
+            lesson = _lessons[str(project.path)] = Lesson(project)
         return _place(Desk(who, lesson, current_language()))
 
 

@@ -23,7 +23,7 @@ def kept_name(lesson: Lesson) -> str:
 
 def find_job(lesson: Lesson) -> Job | None:
     """Return the job that makes a model of this project, if it is under way or has failed."""
-    return CONVERSIONS.find(("keep", id(lesson)))
+    return CONVERSIONS.find(("keep", lesson.key))
 
 
 def start_keeping(lesson: Lesson, name: str) -> None:
@@ -47,7 +47,7 @@ def start_keeping(lesson: Lesson, name: str) -> None:
         job.total = 2
         keep_model(lesson.project, taught, load_backbone(), name, on_stage)
 
-    CONVERSIONS.start(("keep", id(lesson)), work)
+    CONVERSIONS.start(("keep", lesson.key), work)
 
 
 def network_zip(lesson: Lesson) -> bytes:

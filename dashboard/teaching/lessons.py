@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -18,7 +19,16 @@ QUIET_SECONDS = 0.8  # that pass after the last change before it is learnt
 LONGEST_SECONDS = 6.0  # to wait while changes keep coming, such as many uploads; features are computed meanwhile
 NEAREST = 4  # taught pictures that an answer shows as its reason
 TEACHING = JobRunner(1)  # a second one would only make both slower
+_NUMBERS = itertools.count()
 _ANSWERS = threading.BoundedSemaphore(2)  # pictures that are asked about at the same time
+
+
+def file_of(project: Project) -> int:
+    """Return what tells a project's file from another of the same path: one removed and made again; 0 if it is gone."""
+    try:
+        return project.path.stat().st_ino if project.path else 0
+    except OSError:
+        return 0
 
 
 class Lesson:
@@ -26,6 +36,8 @@ class Lesson:
 
     Attributes:
         project: The pictures.
+        key: Tells its work from that of all other lessons there ever were.
+        file: As `file_of` its project gave it.
         taught: What was learnt last; None before the first time.
         compared: What an earlier version and this one say of the same pictures; None without an earlier one.
         kept_as: The name of the model that was made of it, as far as that is known.
@@ -35,6 +47,8 @@ class Lesson:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.key = f"lesson {next(_NUMBERS)}"
+        self.file = file_of(project)
         self.taught: Taught | None = None
         self.compared: VersionComparison | None = None
         self.kept_as, self.kept_revision = "", -1
@@ -47,7 +61,7 @@ class Lesson:
     @property
     def job(self) -> Job | None:
         """The learning under way, or that failed."""
-        return TEACHING.find(id(self))
+        return TEACHING.find(self.key)
 
     @property
     def learning(self) -> bool:
@@ -84,7 +98,7 @@ class Lesson:
         """Start to learn now, in the background."""
         self._tried = self.project.revision
         self._stop.clear()
-        TEACHING.start(id(self), self._learn)
+        TEACHING.start(self.key, self._learn)
 
     def stop(self) -> None:
         """Ask the learning under way to stop soon; the features that it has computed are kept."""

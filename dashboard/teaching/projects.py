@@ -51,7 +51,8 @@ def use_desk() -> tuple[str, Desk]:
     desk = desks.find_desk(token)
     if who.owner:
         name = _open_name()
-        if desk is None or desk.who != who or desk.lesson.project.in_memory or desk.lesson.project.name != name:
+        fits = desk is not None and desk.who == who and desk.lesson.project.name == name and desk.is_of_now
+        if desk is None or not fits or desk.lesson.project.in_memory:
             token = desks.open_stored(who, name)
     elif desk is None or not desk.lesson.project.in_memory:
         if token:
@@ -140,13 +141,19 @@ def show_import(project: Project) -> None:
         lines = [f"{one.name}: {one.reason}" for one in refused[:_SHOWN]]
         lines += [_("and {count} more").format(count=len(refused) - _SHOWN)] if len(refused) > _SHOWN else []
         st.warning("  \n".join(map(phrases.escape_markdown, lines)), icon=":material/broken_image:")
-    if job is None:
-        return
-    if job.error:
-        st.error(phrases.escape_markdown(job.error))
-    elif _is_underway(job):
+    if job is not None and job.error:
+        st.error(phrases.escape_markdown(roles.hide_paths(job.error)))
+    elif job is not None and _is_underway(job):
         text = _("Reading the folder: {count}").format(count=teach_text.counted(job.done))
         st.caption(f":material/hourglass_top: {text}")
+    if (refused or (job is not None and job.error)) and not _is_underway(job):
+        st.button(_("Dismiss"), icon=":material/close:", key="teach-import-dismiss", on_click=_dismiss, args=(project,))
+
+
+def _dismiss(project: Project) -> None:
+    """Forget what the last folder that was read into a project had to say."""
+    _IMPORTS.forget(str(project.path))
+    _refused.pop(str(project.path), None)
 
 
 def _is_underway(job: Job | None) -> bool:
@@ -187,6 +194,8 @@ def _remove(name: str) -> None:
         path = str(shelf.open_project(name).path)
         st.session_state.teach_removed = shelf.remove_project(name)
         desks.forget_project(path)
+        _IMPORTS.forget(path)
+        _refused.pop(path, None)
 
     if attempt(work):
         query_params.write(project="")

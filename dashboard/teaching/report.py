@@ -154,7 +154,7 @@ def _show_picture(project: Project, picture: TaughtPicture) -> None:
 
 def _show_careful(lesson: Lesson) -> None:
     """Draw the slider of how careful it is with calling pictures none of the classes."""
-    key = f"teach-careful-{id(lesson)}"
+    key = f"teach-careful-{lesson.key}"
 
     def changed() -> None:
         try:

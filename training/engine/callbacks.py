@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,7 +114,8 @@ class RunWriter(keras.callbacks.Callback):  # type: ignore[misc]
             "steps": self.steps,
         }
         content["eta_seconds"] = seconds_a_step * (total - done)
-        write_json(self.folder / PROGRESS, content | figures, durable=False)
+        with suppress(OSError):  # only the page shows it: a disk that is full for a minute must not end the training
+            write_json(self.folder / PROGRESS, content | figures, durable=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write history.csv and the checkpoint."""

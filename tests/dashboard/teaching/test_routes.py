@@ -254,6 +254,17 @@ def test_a_renamed_project_stays_open_under_the_same_token() -> None:
     assert open_stored(Visitor(LOCAL), "forms") and len(desks._lessons) == 1
 
 
+def test_a_project_that_was_removed_and_made_again_is_another() -> None:
+    token = stored()
+    lesson, desk = lesson_of(token), find_desk(token)
+    assert desk is not None and desk.is_of_now
+    shelf.remove_project("shapes")
+    shelf.create_project("shapes")
+    assert not desk.is_of_now
+    again = lesson_of(open_stored(Visitor(LOCAL), "shapes"))
+    assert again is not lesson and again.key != lesson.key
+
+
 def test_visitors_teach_in_memory_and_the_idlest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = [open_in_memory(Visitor(REMOTE)) for _count in range(desks.MOST_VISITORS)]
     assert lesson_of(tokens[0]).project.in_memory

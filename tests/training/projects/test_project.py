@@ -28,7 +28,7 @@ from training.projects import project as projects
 from training.projects import shelf
 from training.projects.archive import add_class_folder, add_folder, add_zip, write_zip
 from training.projects.project import ADDED, KNOWN, REFUSED, Project
-from training.projects.schema import ProjectError
+from training.projects.schema import ProjectError, connect
 from training.projects.shelf import (
     create_project,
     list_projects,
@@ -232,6 +232,22 @@ def test_a_visitor_has_so_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.name for one in project.pictures()] == ["2.png"]
     project.undo()
     assert project.pictures() == [] and project.undoable == ""  # what gave room can no longer come back
+
+
+def test_a_full_disk_is_told_as_such(home: Path) -> None:
+    project = create_project("pets")
+    project.add("cat", [file(1)])
+
+    def limited(path: Path | None) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projects, "connect", limited)
+        with pytest.raises(ProjectError, match="database or disk is full"):
+            project.add("cat", [("large.png", encode(picture(2).resize((900, 900)), "PNG"))])
+    assert counts(project) == {"cat": 1}
 
 
 def test_two_threads_fill_one_project(project: Project) -> None:
