@@ -1,4 +1,4 @@
-# On a fresh machine with Python 3.11+: `make run` serves the page, `make test` runs every test; `make run SHARE=1`
+# On a fresh machine with Python 3.11 to 3.13: `make run` serves the page, `make test` runs every test; `make run SHARE=1`
 # serves it to the whole world.
 HOST ?= localhost
 PORT ?= 8501

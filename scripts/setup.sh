@@ -19,13 +19,13 @@ signature() {
 
 installed() { [ -x "$python" ] && [ -f "$stamp" ] && [ "$(signature | cksum)" = "$(cat "$stamp")" ]; }
 
-suitable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+suitable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; }
 
 find_python() {
     for candidate in ${PYTHON3:-} python3 python3.13 python3.12 python3.11; do
         if suitable "$candidate"; then printf '%s' "$candidate"; return; fi
     done
-    say "Vitrine needs Python 3.11 or newer; none was found. Install it, or name it: PYTHON3=/path/to/python make run"
+    say "Vitrine needs Python 3.11, 3.12 or 3.13; none was found. Install one, or name it: PYTHON3=/path/to/python make run"
     exit 1
 }
 

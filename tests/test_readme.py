@@ -189,6 +189,7 @@ def run_teaching(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def prepare(folder: Path, words: list[str]) -> None:
     """What the reader of a command has by then: pictures, names, a network's file, and that network in the store."""
+    (folder / "sample_images").symlink_to(ROOT / "sample_images")
     (folder / "holiday").mkdir()
     for name in ("cat.jpg", "holiday/beach.png"):
         (folder / name).write_bytes(encode(picture(0), "PNG"))

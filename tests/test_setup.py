@@ -77,7 +77,7 @@ def test_an_old_python_is_a_sentence(tmp_path: Path) -> None:
         ["sh", "scripts/setup.sh"], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
     )
     assert run.returncode == 1
-    assert "Vitrine needs Python 3.11 or newer; none was found." in run.stderr
+    assert "Vitrine needs Python 3.11, 3.12 or 3.13; none was found." in run.stderr
 
 
 @pytest.mark.parametrize("offline", [False, True])

@@ -29,8 +29,8 @@ FROG = ROOT / "sample_images" / "frog-brown.png"
 KERAS_2 = ROOT / "tests" / "files" / "keras2" / "deep.h5"
 NOT_PACKED = {"tests", "benchmarks", "docs", "scripts", ".ci"}  # of use in the repository alone
 WITHOUT = {
-    "keras": 'Keras is not installed; pip install "vitrine[keras]" installs it',
-    "page": 'the page is not installed; pip install "vitrine[page]" installs it',
+    "keras": "Keras is not installed; pip install keras tensorflow h5py installs it",
+    "page": "the page is not installed; pip install streamlit pandas plotly installs it",
 }
 
 

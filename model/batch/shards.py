@@ -68,9 +68,8 @@ def answer_shard(
         return read_bytes(file)
 
     records = map(_record_of, classify_many(classifier, plan.files_of(shard), read, threads=threads))
-    # Not durable: after a power cut a shard may be missing, and is done again.
     classes = classifier.card.classes
-    with atomic_file(plan.path_of(shard), durable=False) as opened, AnswerWriter(opened, classes) as writer:
+    with atomic_file(plan.path_of(shard)) as opened, AnswerWriter(opened, classes) as writer:
         for group in _groups(records):
             writer.write(group)
             files, failed = files + len(group), failed + sum("error" in record for record in group)

@@ -9,35 +9,36 @@ from model.common.errors import BundleError
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
-# Extra in pyproject.toml -> the packages it installs, and the message if one of them is missing.
+# Extra in pyproject.toml -> the packages it installs, and the message if one of them is missing. It names the packages
+# themselves: on PyPI, vitrine is another program.
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "keras": (
         ("keras", "tensorflow", "h5py"),
-        marked('Keras is not installed; pip install "vitrine[keras]" installs it'),
+        marked("Keras is not installed; pip install keras tensorflow h5py installs it"),
     ),
     "onnx": (
         ("onnx", "tf2onnx"),
-        marked('what writes .onnx files is not installed; pip install "vitrine[onnx]" installs it'),
+        marked("what writes .onnx files is not installed; pip install onnx tf2onnx installs it"),
     ),
     "page": (
         ("streamlit", "pandas", "plotly"),
-        marked('the page is not installed; pip install "vitrine[page]" installs it'),
+        marked("the page is not installed; pip install streamlit pandas plotly installs it"),
     ),
     "scale": (
         ("pyarrow", "fsspec"),
-        marked('pyarrow and fsspec are not installed; pip install "vitrine[scale]" installs them'),
+        marked("pyarrow and fsspec are not installed; pip install pyarrow fsspec installs them"),
     ),
     "ray": (
         ("ray",),
-        marked('Ray is not installed; pip install "vitrine[ray]" installs it'),
+        marked("Ray is not installed; pip install ray installs it"),
     ),
     "sweep": (
         ("optuna",),
-        marked('Optuna is not installed; pip install "vitrine[sweep]" installs it'),
+        marked("Optuna is not installed; pip install optuna installs it"),
     ),
     "share": (
         ("pyngrok",),
-        marked('pyngrok is not installed; pip install "vitrine[share]" installs it'),
+        marked("pyngrok is not installed; pip install pyngrok installs it"),
     ),
 }
 

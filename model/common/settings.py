@@ -130,7 +130,9 @@ class Settings:
     """The settings; each comes from the variable VITRINE_ and the field's name in capitals."""
 
     home: str = _field(
-        ".vitrine", marked("folder of your own runs and networks"), shown=marked("`.vitrine` in the current folder")
+        ".vitrine",
+        marked("folder of your own runs, networks, taught pictures and saved answers"),
+        shown=marked("`.vitrine` in the current folder"),
     )
     database: str = _field(
         "",
@@ -159,7 +161,7 @@ class Settings:
         False,
         marked(
             "1 opens a public link. `SHARE=1` is for `make run`, which installs what a link needs; before you set "
-            "`VITRINE_SHARE=1` yourself, run `pip install -r requirements-share.txt`"
+            "`VITRINE_SHARE=1` yourself, run `pip install pyngrok`"
         ),
         _parse_switch,
     )
@@ -226,10 +228,16 @@ class Settings:
         api=True,
     )
     batch_files: int = _field(
-        100, marked("pictures that one `POST /api/predict` may contain"), _parse_whole_number(1, 10_000), api=True
+        100,
+        marked("pictures that one `POST /api/predict` or `POST /api/teach/…` may contain"),
+        _parse_whole_number(1, 10_000),
+        api=True,
     )
     batch_mb: int = _field(
-        100, marked("megabytes that one `POST /api/predict` may contain"), _parse_whole_number(1, 100_000), api=True
+        100,
+        marked("megabytes that one `POST /api/predict` or `POST /api/teach/…` may contain"),
+        _parse_whole_number(1, 100_000),
+        api=True,
     )
     body_mb: int = _field(
         512,

@@ -67,7 +67,7 @@ def test_training_prepares_its_process_first(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("training.engine.process_environment.prepare_process", lambda: done.append("prepared"))
     monkeypatch.setattr(extras, "is_installed", lambda extra: done.append(extra) or False)
     run = CliRunner().invoke(build_app(["train"]), ["train"])
-    assert run.output == 'error: Keras is not installed; pip install "vitrine[keras]" installs it\n'
+    assert run.output == "error: Keras is not installed; pip install keras tensorflow h5py installs it\n"
     assert (done, run.exit_code) == (["prepared", "keras"], 1)
 
 

@@ -31,7 +31,8 @@ def teach(
         Path | None, typer.Option("--zip", help="A ZIP file with a folder of pictures for each class.")
     ] = None,
     add: Annotated[
-        tuple[str, Path], typer.Option("--add", metavar="CLASS FOLDER", help="Add a folder's pictures to one class.")
+        tuple[str, Path],
+        typer.Option("--add", metavar="CLASS FOLDER", help="Add a folder's pictures to one class.", show_default=False),
     ] = ("", Path()),
     careful: Annotated[
         float | None,

@@ -242,7 +242,7 @@ def test_without_the_package(
     page: str, binary: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(extras, "is_installed", lambda extra: extra != "share")
-    said = 'pyngrok is not installed; pip install "vitrine[share]" installs it'
+    said = "pyngrok is not installed; pip install pyngrok installs it"
     assert shared_once(page, capfd) == f"No public link: {said}.\n"
 
 

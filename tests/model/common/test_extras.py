@@ -19,7 +19,7 @@ from model.inference.pool import choose
 from model.registry.card import INT8_FILE, read_card, write_card
 from tests.shipped import FAST, FAST_CARD
 
-SENTENCE = r'Keras is not installed; pip install "vitrine\[keras\]" installs it'
+SENTENCE = "Keras is not installed; pip install keras tensorflow h5py installs it"
 
 
 @pytest.fixture
