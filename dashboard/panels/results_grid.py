@@ -17,6 +17,7 @@ from model.datasets.display_names import class_name
 from model.i18n.translations import gettext as _
 from model.i18n.translations import ngettext
 from model.inference.classifier import Classifier
+from model.inference.prediction import Prediction
 from model.inference.unknown import UNKNOWN
 
 _PAGE_OF_TILES = 24
@@ -78,10 +79,8 @@ def _choose_group(items: list[Item]) -> list[Item]:
 def _counted(good: int, failed: int) -> str:
     """Return their number in words."""
     answered = ngettext("{n} picture", "{n} pictures, the least sure first", good).format(n=good)
-    if not failed:
-        return answered
     unread = ngettext("{n} could not be read", "{n} could not be read", failed).format(n=failed)
-    return f"{answered} · {unread}"
+    return " · ".join([answered] * bool(good) + [unread] * bool(failed))
 
 
 def _download(label: str, content: Callable[[], str | bytes], file: str, kind: str) -> None:
@@ -115,13 +114,23 @@ def show_tiles(items: Sequence[Item], key: str) -> int:
             name = phrases.escape_markdown(class_name(best.label, prediction.labels))
             label = f"{name} {phrases.percent(best.probability)}"
             if prediction.verdict == UNKNOWN:
-                like = (
-                    prediction.looks_like.label if prediction.looks_like else class_name(best.label, prediction.labels)
-                )
-                label = phrases.escape_markdown(_("none? like {label}").format(label=like))
+                label = phrases.escape_markdown(_none_like(prediction))
             name = phrases.escape_markdown(items[position].name)
             st.button(label, key=keys[position], help=name, on_click=open_one, args=(position,))
     return opened
+
+
+def _none_like(prediction: Prediction) -> str:
+    """Return what a picture of probably none of the classes is like."""
+    best = class_name(prediction.best.label, prediction.labels)
+    like = prediction.looks_like.label if prediction.looks_like else best
+    return _("none? like {label}").format(label=like)
+
+
+def _class_text(prediction: Prediction) -> str:
+    if prediction.verdict == UNKNOWN:
+        return _none_like(prediction)
+    return class_name(prediction.best.label, prediction.labels)
 
 
 def _identity(item: Item) -> tuple[str, str]:
@@ -139,7 +148,7 @@ def _overview(items: Sequence[Item]) -> pd.DataFrame:
         rows.append(
             {
                 "file": item.name,
-                "class": class_name(first.label, labels) if first else None,
+                "class": _class_text(prediction) if prediction else None,
                 "sure": first.probability if first else None,
                 **({"known": prediction.known_score if prediction else None} if can_tell else {}),
                 "second guess": class_name(second.label, labels) if second else None,

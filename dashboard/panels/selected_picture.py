@@ -10,15 +10,13 @@ from dashboard.access import roles
 from dashboard.components import query_params
 from dashboard.presenters import phrases
 from dashboard.services import resources
-from model.datasets.known_folders import is_cifar10, known_folders
+from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError
 from model.i18n.translations import gettext as _
 from model.inference.classifier import engines_of
 from model.registry.card import Card
-from model.signature.shapes import PictureSize
 
 _NAMES = ("set", "picture")
-_CIFAR10_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,14 @@ def forget_picture() -> None:
         st.query_params.pop(name, None)
 
 
-def opened_picture(card: Card) -> Opened | None:
+def opened_picture() -> Opened | None:
     """Return the picture in the address; if there is no such picture, say so."""
     name, number = (st.query_params.get(key, "") for key in _NAMES)
     if not name or not number:
         return None
     try:
         with st.spinner(_("Reading the pictures"), show_time=True):  # of the whole set, the first time
-            return _find_picture(name, number, card.input_shape)
+            return _find_picture(name, number)
     except DataError as error:
         st.error(phrases.escape_markdown(roles.hide_paths(str(error))))
         return None
@@ -55,7 +53,7 @@ def opened_engine(card: Card) -> str | None:
     return engine if engine in engines_of(card) else None
 
 
-def _find_picture(name: str, number: str, size: PictureSize) -> Opened:
+def _find_picture(name: str, number: str) -> Opened:
     """Return a picture by the name of its set and its index. Raises DataError."""
     folders = known_folders()
     if name not in folders:
@@ -65,8 +63,7 @@ def _find_picture(name: str, number: str, size: PictureSize) -> Opened:
             )
         )
     folder = folders[name]
-    # Here, CIFAR-10's pictures are resized like any other.
-    pictures = resources.test_set(name, folder, _CIFAR10_SIDE if is_cifar10(folder) else size)
+    pictures = resources.test_set_of_any_size(name, folder)
     if not number.isascii() or not number.isdecimal() or len(number) > 9 or int(number) >= len(pictures):
         raise DataError(
             _("there is no picture {number} in {name}; its pictures are 0 to {last}").format(

@@ -17,6 +17,7 @@ from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
 from model.inference.classifier import engines_of
 from model.inference.prediction import Prediction
+from model.inference.unknown import UNKNOWN
 from model.registry.card import read_card
 from model.registry.resolution import bundle_folders, default_name
 
@@ -112,7 +113,8 @@ def _independence_note(diff: AnswerDiff) -> Iterator[str]:
 
 def headline_and_details(diff: AnswerDiff) -> tuple[str, str]:
     """Return what both say as a headline, and how sure they are."""
-    if not (diff.first.exclusive and diff.second.exclusive):
+    both = (diff.first, diff.second)
+    if not all(answer.exclusive and answer.verdict != UNKNOWN for answer in both):
         return _headline_of_several(diff)
     one, two = diff.first.best, diff.second.best
     facts = {
@@ -132,8 +134,8 @@ def headline_and_details(diff: AnswerDiff) -> tuple[str, str]:
 
 
 def _headline_of_several(diff: AnswerDiff) -> tuple[str, str]:
-    """Return the same if classes do not exclude each other: all classes that are predicted."""
-    one, two = ({score.label for score in answer.answers} for answer in (diff.first, diff.second))
+    """Return the same if an answer may be any number of classes, or none of them."""
+    one, two = map(_predicted, (diff.first, diff.second))
     head = _("Both say “{label}”") if one == two else _("They disagree: “{label}” or “{other}”")
     details = _("{first}: {said}. {second}: {other_said}.").format(
         first=diff.names[0],
@@ -142,6 +144,11 @@ def _headline_of_several(diff: AnswerDiff) -> tuple[str, str]:
         other_said=certainty(diff.second),
     )
     return head.format(label=headline(diff.first), other=headline(diff.second)), details
+
+
+def _predicted(answer: Prediction) -> set[str]:
+    """Return the classes that an answer says it is; none where it probably is none of them."""
+    return set() if answer.verdict == UNKNOWN else {score.label for score in answer.answers}
 
 
 def _largest_change(diff: AnswerDiff) -> Iterator[str]:
@@ -167,7 +174,7 @@ def _verdict(diff: AnswerDiff, truth: str) -> Iterator[str]:
     both = (diff.first, diff.second)
     names = [canonical_name(truth, answer.labels) for answer in both]
     known = [name in answer.labels for name, answer in zip(names, both, strict=True)]
-    right = [name in {score.label for score in answer.answers} for name, answer in zip(names, both, strict=True)]
+    right = [name in _predicted(answer) for name, answer in zip(names, both, strict=True)]
     if not all(known):
         for name, is_known, is_right in zip(diff.names, known, right, strict=True):
             if is_known:
@@ -223,7 +230,7 @@ def diff_charts(diff: AnswerDiff) -> tuple[go.Figure, go.Figure]:
     colors = [class_color(places[label]) for label in labels]
 
     def side(place: int, answer: Prediction) -> go.Figure:
-        said = {score.label for score in answer.answers}
+        said = _predicted(answer)
         values = [pairs[label][place] or 0.0 for label in labels]
         opacity = [1.0 if label in said else 0.4 for label in labels]
         return bar_chart(axis_labels(labels, diff.first.labels), values, colors, opacity)

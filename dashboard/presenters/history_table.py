@@ -13,6 +13,7 @@ from model.history.prediction_log import KeptAnswer, Tally
 from model.i18n.number_format import integer
 from model.i18n.translations import gettext as _
 from model.i18n.translations import marked, ngettext
+from model.inference.unknown import UNKNOWN
 
 FILTERS: dict[str, tuple[bool | None, ...]] = {  # what KeptAnswer.right may be
     marked("All"): (True, False, None),
@@ -47,6 +48,12 @@ def _feedback_text(answer: KeptAnswer) -> str:
     )
 
 
+def answer_text(answer: KeptAnswer) -> str:
+    """Return an answer's class; of one that probably is none of them, what it is most like."""
+    label = class_name(answer.label, answer.probabilities)
+    return _("none? like {label}").format(label=label) if answer.verdict == UNKNOWN else label
+
+
 def table_key(answers: Sequence[KeptAnswer]) -> str:
     """Return a key that changes with the answers in a table and their order."""
     return f"kept-answers-{hash(tuple(answer.id for answer in answers))}"
@@ -60,7 +67,7 @@ def answer_table(answers: Sequence[KeptAnswer]) -> pd.DataFrame:
     rows = [
         {
             "picture": data_url(answer.thumbnail),
-            "answer": class_name(answer.label, answer.probabilities),
+            "answer": answer_text(answer),
             "sure": answer.probabilities[answer.label],
             "known": answer.known_score,
             "verdict": _feedback_text(answer),

@@ -43,6 +43,7 @@ from model.signature.shapes import PictureSize
 _log = logging.getLogger(__name__)
 # Results for pictures; small things are in Streamlit's own caches, which limit the number of entries.
 RESULTS: Cache[Any] = Cache(2**29)
+_SMALL_SIDE = 32  # pixels: CIFAR-10's own, which other pictures are quick to read at
 TEST_SETS: Cache[PictureSet] = Cache(MAX_BYTES + 2**28)  # the largest possible set, with the names of its files
 _SPEEDS: Cache[float] = Cache(2**20)  # milliseconds for a picture, by network
 _SPEED_PASSES = 7
@@ -151,6 +152,21 @@ def layer_table(name: str) -> list[Layer]:
 def test_set(name: str, folder: Path, size: PictureSize) -> PictureSet:
     """Return a data folder's test pictures at a network's input size, read once. Raises DataError."""
     return TEST_SETS.get((name, folder, size, folder_fingerprint(folder)), lambda: read_test_set(name, folder, size))
+
+
+def test_set_of_any_size(name: str, folder: Path) -> PictureSet:
+    """Return a data folder's test pictures for their files and classes alone, at whatever size they have been read.
+
+    Raises:
+        DataError: The data is missing or cannot be used.
+    """
+    fingerprint = folder_fingerprint(folder)
+    for key in TEST_SETS.listed():
+        assert isinstance(key, tuple)  # as `test_set` makes it
+        found = TEST_SETS.peek(key) if (key[0], key[1], key[3]) == (name, folder, fingerprint) else None
+        if found is not None:
+            return found
+    return test_set(name, folder, _SMALL_SIDE)
 
 
 def broken_reason(one: BrokenPicture) -> str:

@@ -35,7 +35,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
 
 files = picture_sources.camera_picture() if source == "Camera" else picture_sources.drop_area(folder=source == "Folder")
 picture_sources.show_samples()
-opened = opened_picture(card)
+opened = opened_picture()
 named = opened or picture_sources.chosen_sample()
 if named:
     files = [(named.name, named.content)]

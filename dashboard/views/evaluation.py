@@ -11,9 +11,10 @@ from dashboard.presenters import phrases
 from dashboard.services import resources, test_set_jobs
 from model.common.errors import BundleError
 from model.datasets.class_matching import match_classes
+from model.datasets.image_folder import folder_name
 from model.datasets.known_folders import known_folders
 from model.datasets.splits import DataError, absent_classes_note
-from model.datasets.test_set import PictureSet, match_labels
+from model.datasets.test_set import PictureSet, flattery_note, match_labels
 from model.evaluation.scores import Evaluation, check_class_count, score
 from model.evaluation.test_set_predictions import PredictedTestSet
 from model.i18n.translations import gettext as _
@@ -32,14 +33,13 @@ def matched(pictures: PictureSet, card: Card) -> np.ndarray:
 
 
 def say_where_trained(pictures: PictureSet, *networks: Card) -> None:
-    """Warn if a network was trained on some of the pictures."""
-    if not pictures.held_out:
-        for card in {card.name: card for card in networks if card.dataset == pictures.name}.values():
-            st.warning(
-                _("{network} was trained on most of these pictures, so the figures flatter it.").format(
-                    network=phrases.escape_markdown(card.name)
-                )
-            )
+    """Warn if a network was trained on some of the pictures, or chosen by them."""
+    folder = known_folders().get(pictures.name)
+    if folder is None:  # it has been taken off the list just now
+        return
+    for card in {card.name: card for card in networks if card.dataset == folder_name(folder)}.values():
+        if said := flattery_note(phrases.escape_markdown(card.name), folder):
+            st.warning(said)
 
 
 def show_one(survey: PredictedTestSet, pictures: PictureSet, model: str, card: Card, engine: str) -> None:

@@ -12,13 +12,14 @@ import streamlit as st
 from dashboard.access import roles
 from dashboard.panels import answer_feedback
 from dashboard.presenters import phrases
-from dashboard.presenters.history_table import FILTERS, answer_table, table_key, tally_lines
+from dashboard.presenters.history_table import FILTERS, answer_table, answer_text, table_key, tally_lines
 from model.common.errors import BundleError
 from model.datasets.display_names import class_name
 from model.history import feedback, prediction_log
 from model.history.prediction_log import KeptAnswer
 from model.i18n.number_format import integer, percentage
 from model.i18n.translations import gettext as _
+from model.inference.unknown import UNKNOWN
 
 SHOWN = 1000  # answers in the table; the downloads have them all
 
@@ -65,11 +66,9 @@ def show_one(answer: KeptAnswer) -> None:
         st.image(answer.thumbnail, width=120, alt=_("The picture, small"))
         with st.container():
             best = list(answer.probabilities.items())[:3]
-            st.markdown(
-                phrases.escape_markdown(
-                    ", ".join(f"{class_name(label, answer.probabilities)} {percentage(share)}" for label, share in best)
-                )
-            )
+            shares = [f"{class_name(label, answer.probabilities)} {percentage(share)}" for label, share in best]
+            none = [answer_text(answer)] if answer.verdict == UNKNOWN else []
+            st.markdown(phrases.escape_markdown(" · ".join([*none, ", ".join(shares)])))
             answer_feedback.ask_again(answer)
 
 

@@ -33,7 +33,8 @@ def history(
         if forget:
             if not yes:
                 typer.confirm("Delete all saved answers?", abort=True)
-            typer.echo(f"deleted {kept.delete_all_answers()} answers")
+            count = kept.delete_all_answers()
+            typer.echo(f"deleted {count} {'answer' if count == 1 else 'answers'}")
         elif pictures:
             _write_pictures(pictures)
         elif as_json:
@@ -43,9 +44,8 @@ def history(
                 when = datetime.fromtimestamp(answer.time).strftime("%Y-%m-%d %H:%M")
                 verdict = {True: "  right", False: f"  it is {answer.truth}", None: ""}[answer.right]
                 share = answer.probabilities[answer.label]
-                typer.echo(
-                    f"{when}  {answer.model:<16} {terminal_text(answer.label)} {share:.1%}{terminal_text(verdict)}"
-                )
+                label = f"none? like {answer.label}" if answer.verdict == "unknown" else answer.label
+                typer.echo(f"{when}  {answer.model:<16} {terminal_text(label)} {share:.1%}{terminal_text(verdict)}")
     except BundleError as error:
         fail(error)
 
@@ -79,4 +79,4 @@ def _write_pictures(path: Path) -> None:
             count = write_zip(file)
     except OSError as error:
         raise BundleError(f"{path} cannot be written: {error.strerror}") from None
-    typer.echo(f"{count} pictures in {path}")
+    typer.echo(f"{count} {'picture' if count == 1 else 'pictures'} in {path}")

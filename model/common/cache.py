@@ -102,6 +102,11 @@ class Cache(Generic[_V]):
             value: _V = entry.future.result()
             return value
 
+    def listed(self) -> list[Hashable]:
+        """Return the keys of the values that are cached, the one that was asked for last first."""
+        with self.lock:
+            return [key for key, entry in reversed(self.entries.items()) if entry.size]
+
     def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
         """Return the cached value, or compute it with `make` and cache it.
 

@@ -38,7 +38,6 @@ class PictureSet:
         classes: The names that the labels are indices into.
         paths: The file of each picture; empty if the pictures do not come from files of their own.
         key: A hash of all pixels and labels.
-        held_out: Whether the folder keeps these pictures apart from its training pictures.
     """
 
     name: str
@@ -46,7 +45,6 @@ class PictureSet:
     split: Split
     paths: tuple[Path, ...]
     key: str
-    held_out: bool = True
 
     def __len__(self) -> int:
         return len(self.split)
@@ -86,21 +84,19 @@ def read_test_set(name: str, source: Path, size: PictureSize) -> PictureSet:
     """
     if not is_folder(source):
         raise DataError(_("the data folder {folder} is not there (any more)").format(folder=source))
-    held_out = True
     classes: tuple[str, ...]
     try:
         if folder := cifar10_folder(source):
             classes, split = CIFAR10_CLASSES, _read_cifar10_test(folder, size)
         else:
             folder, classes = find_test_folder(source)
-            held_out = has_separate_test_set(source)
             check_memory(folder, classes, size)
             split = read_class_folders(folder, classes, size)
     except OSError as error:
         raise DataError(_("{path} cannot be read: {reason}").format(path=source, reason=error.strerror)) from error
     if not len(split):
         raise DataError(_("{folder} holds no test picture").format(folder=source))
-    return PictureSet(name, classes, split, split.paths, split_fingerprint(split), held_out)
+    return PictureSet(name, classes, split, split.paths, split_fingerprint(split))
 
 
 def has_separate_test_set(source: Path) -> bool:
@@ -112,6 +108,18 @@ def tests_on_validation(source: Path) -> bool:
     """Return whether a data folder's test pictures are those of val/, because it has no test/."""
     found = split_folders(source)
     return cifar10_folder(source) is None and "validation" in found and "test" not in found
+
+
+def flattery_note(network: str, source: Path) -> str:
+    """Say why the figures of a network on its own data set are too good; empty if they are not."""
+    if not has_separate_test_set(source):
+        return _("{network} was trained on most of these pictures, so the figures flatter it.").format(network=network)
+    if tests_on_validation(source):
+        return _(
+            "These are the validation pictures of {network}: its best epoch and its calibration were chosen by them, "
+            "so the figures flatter it. A folder test/ in the data avoids that."
+        ).format(network=network)
+    return ""
 
 
 def _read_cifar10_test(folder: Path, size: PictureSize) -> Split:

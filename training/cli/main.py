@@ -145,7 +145,7 @@ def evaluate(
     from model.datasets.class_names import rename_classes
     from model.datasets.loader import load_test
     from model.datasets.splits import absent_classes_note, left_out_note, require_readable, utf8_name
-    from model.datasets.test_set import match_labels
+    from model.datasets.test_set import flattery_note, match_labels
     from model.evaluation.scores import check_class_count, score_sets
     from model.evaluation.separation import separate
     from model.evaluation.test_set_predictions import predict_all
@@ -195,20 +195,6 @@ def evaluate(
         )
     for label, share in sorted(whole[1].per_class.items(), key=lambda item: item[1]):
         typer.echo(f"  {label:<12} {share:.1%}")
-
-
-def flattery_note(network: str, data: Path) -> str:
-    """Say why the figures of a network on its own data set are too good; empty if they are not."""
-    from model.datasets.test_set import has_separate_test_set, tests_on_validation
-
-    if not has_separate_test_set(data):
-        return _("{network} was trained on most of these pictures, so the figures flatter it.").format(network=network)
-    if tests_on_validation(data):
-        return _(
-            "These are the validation pictures of {network}: its best epoch and its calibration were chosen by them, "
-            "so the figures flatter it. A folder test/ in the data avoids that."
-        ).format(network=network)
-    return ""
 
 
 def other_scores(classifier: Classifier, folder: Path) -> np.ndarray:

@@ -83,7 +83,9 @@ def test_none_of_the_classes_is_no_answer_that_could_be_called_right(own_home: P
     (kept,) = prediction_log.list_answers()
     assert (kept.verdict, kept.truth) == ("unknown", "horse")
     assert by_prefix(test.selectbox, "truth-").value == "horse"
+    assert history_table.answer_table([kept])["answer"].tolist() == ["none? like horse"]
     history = choose_row(visit_page("history"), 0)
+    assert "none? like horse · horse" in texts(history)
     assert not [button for button in history.button if (button.key or "").startswith("right-")]
     assert by_prefix(history.selectbox, "truth-").value == "horse"
 

@@ -50,6 +50,16 @@ def test_classes_that_do_not_exclude_each_other_are_all_said() -> None:
     assert list(left.data[0].marker.opacity) == [0.4, 1.0, 1.0]
 
 
+def test_an_answer_of_none_of_the_classes_is_no_class() -> None:
+    of_none = replace(predicted(0.5, 0.3, 0.2), verdict="unknown", known_score=0.1)
+    lines = answer_diff.sentences(compared(of_none, predicted(0.9, 0.06, 0.04)), "cat")
+    assert lines[0] == "They disagree: “Probably none of the 3 classes” or “Cat”"
+    assert lines[-1] == "Only two is right: it is “cat”."
+    left, right = answer_diff.diff_charts(compared(of_none, predicted(0.9, 0.06, 0.04)))
+    assert list(left.data[0].marker.opacity) == [0.4] * 3 and list(right.data[0].marker.opacity) == [0.4, 0.4, 1.0]
+    assert answer_diff.sentences(compared(of_none, of_none), "cat")[0] == ("Both say “Probably none of the 3 classes”")
+
+
 def test_two_that_disagree_and_the_largest_change() -> None:
     lines = answer_diff.sentences(compared(predicted(0.6, 0.3, 0.1), predicted(0.25, 0.7, 0.05)), "dog")
     assert lines == [

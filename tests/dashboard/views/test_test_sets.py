@@ -19,13 +19,14 @@ from dashboard.services.jobs import WHOLE_SETS
 from model.common.cache import Cache
 from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.known_folders import add_folder
-from model.datasets.test_set import read_test_set
+from model.datasets.test_set import PictureSet, read_test_set
 from model.evaluation import scores
 from model.evaluation.test_set_predictions import PredictedTestSet, predictions_file, save_predictions
 from model.i18n.translations import use_language
 from model.images.samples import FOLDER, Sample
 from model.registry.card import read_card, write_card
 from model.registry.resolution import DEFAULT, find_bundle
+from model.signature.shapes import PictureSize
 from tests.dashboard.page_visit import SAMPLES, texts, visit, visit_page
 from tests.drawn import draw, draw_cifar10, draw_folder, save_untrained
 
@@ -377,6 +378,43 @@ def test_figures_of_pictures_that_a_network_learnt_from_are_called_so(
     write_card(folder, replace(card, dataset="others"))
     test.run()
     assert test.metric and not test.warning
+
+
+def test_figures_of_validation_pictures_are_called_so_under_whatever_name_they_are_listed(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_untrained(home / "bundles" / "mine")
+    write_card(home / "bundles" / "mine", replace(read_card(home / "bundles" / "mine"), dataset="shapes"))
+    for place in ("a", "b"):
+        for part in ("train", "val"):
+            draw_folder(tmp_path / place / "shapes" / part, 2)
+    folders = [tmp_path / place / "shapes" for place in ("a", "b")]
+    monkeypatch.setenv("VITRINE_DATA", os.pathsep.join(map(str, folders)))
+    rows = np.full((6, 3), 1 / 3, np.float32)
+    card = read_card(home / "bundles" / "mine")
+    save_predictions(predictions_file(card, "keras", read_test_set("shapes-2", folders[1], 32).key), rows)
+    test = visit_page("evaluation", set="shapes-2").selectbox(key="model").select("mine").run()
+    assert "These are the validation pictures of mine" in test.warning[0].value
+
+
+def test_an_opened_picture_needs_no_other_reading_for_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = draw_folder(tmp_path / "shapes", 2)
+    monkeypatch.setenv("VITRINE_DATA", str(source))
+    resources.TEST_SETS.entries.clear()
+    read = list[object]()
+    original = resources.read_test_set
+
+    def reading(name: str, folder: Path, size: PictureSize) -> PictureSet:
+        read.append(size)
+        return original(name, folder, size)
+
+    monkeypatch.setattr(resources, "read_test_set", reading)
+    for model in ("fast", "photo"):
+        test = visit(set="shapes", picture="0", model=model)
+        assert not test.exception and "it is a circle" in texts(test)
+    assert read == [32]
 
 
 def test_a_picture_whose_name_is_not_utf8_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from model.datasets import image_folder, test_set
 from model.datasets.splits import DataError
-from model.datasets.test_set import folder_fingerprint, match_labels, read_test_set
+from model.datasets.test_set import flattery_note, folder_fingerprint, match_labels, read_test_set
 from model.signature.shapes import InputShape
 from tests.drawn import SHAPES, draw_cifar10, draw_folder, draw_images
 
@@ -98,10 +98,12 @@ def test_a_set_without_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_it_is_known_whether_the_pictures_were_held_out(tmp_path: Path) -> None:
     draw_folder(tmp_path / "train", 2)
-    assert not read_test_set("shapes", tmp_path, 16).held_out
-    assert not read_test_set("shapes", tmp_path / "train", 16).held_out
+    assert "was trained on most of these" in flattery_note("mine", tmp_path)
+    assert "was trained on most of these" in flattery_note("mine", tmp_path / "train")
     draw_folder(tmp_path / "val", 1)
-    assert read_test_set("shapes", tmp_path, 16).held_out
+    assert "These are the validation pictures of mine" in flattery_note("mine", tmp_path)
+    draw_folder(tmp_path / "test", 1)
+    assert flattery_note("mine", tmp_path) == ""
 
 
 def test_a_class_that_training_lacks_is_not_left_out_in_silence(tmp_path: Path) -> None:
@@ -116,7 +118,8 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     draw_folder(tmp_path, 2)
     (tmp_path / "stripes").rename(tmp_path / "train")
     found = read_test_set("things", tmp_path, 16)
-    assert (found.classes, len(found), found.held_out) == (("circle", "square", "train"), 6, False)
+    assert (found.classes, len(found)) == (("circle", "square", "train"), 6)
+    assert flattery_note("mine", tmp_path)
 
 
 def test_a_file_whose_name_is_not_utf8_comes_under_one_that_can_be_shown(tmp_path: Path) -> None:
