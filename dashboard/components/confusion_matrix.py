@@ -14,8 +14,9 @@ import streamlit as st
 
 from dashboard.components import query_params
 from model.datasets.display_names import class_name
-from model.i18n.number_format import decimal, percentage
+from model.i18n.number_format import decimal, integer, percentage
 from model.i18n.translations import gettext as _
+from model.i18n.translations import ngettext
 
 RIGHT, WRONG = "46, 158, 91", "204, 102, 119"
 MAX_OPACITY = 0.55  # of a cell's colour: the theme's text stays readable on it
@@ -126,9 +127,13 @@ def cells(
         strength = MAX_OPACITY * float(np.sqrt(part[row, column] / most[right]))
         found[f"{row},{column}"] = {
             "text": decimal(100 * part[row, column]) if shares else str(confusion[true, answer]),
-            "title": _("{count} of {total} pictures of {true} are predicted as {answer}: {share}").format(
-                count=confusion[true, answer],
-                total=totals[true],
+            "title": ngettext(
+                "{count} of {total} pictures of {true} is predicted as {answer}: {share}",
+                "{count} of {total} pictures of {true} are predicted as {answer}: {share}",
+                int(confusion[true, answer]),
+            ).format(
+                count=integer(int(confusion[true, answer])),
+                total=integer(int(totals[true])),
                 true=class_name(classes[true], classes),
                 answer=class_name(classes[answer], classes),
                 share=percentage(part[row, column]),

@@ -33,7 +33,6 @@ STYLE = """<style>
 .class-bars td:nth-child(2) { width: 70%; text-align: left; }
 .class-bars i {
   display: inline-block; height: 1rem; border-radius: 3px; margin-right: 8px; vertical-align: middle;
-  max-width: calc(100% - 60px);
 }
 [class*="st-key-network-card-open-"] { border-color: var(--st-primary-color, #0e8a92); }
 @media (max-width: 640px) {

@@ -14,6 +14,7 @@ from dashboard.panels import answer_feedback, teach_correction
 from dashboard.presenters import charts, phrases
 from dashboard.presenters.file_answers import Answer, Item
 from dashboard.services import resources
+from model.datasets.cifar10 import CIFAR10_CLASSES
 from model.datasets.display_names import class_name
 from model.i18n import translations
 from model.i18n.number_format import decimal, integer, percentage
@@ -142,7 +143,10 @@ def verdict(item: Item) -> str:
     """Return the true class beside the answer, if it is known; answers outside the classes are not judged."""
     if not item.truth or item.answer.prediction is None:
         return ""
-    truth = phrases.escape_markdown(_article(class_name(item.truth, item.answer.prediction.labels)))
+    known = item.answer.prediction.labels
+    # A sample's class is one of CIFAR-10's, whether or not the network knows it.
+    named = class_name(item.truth, known if item.truth in known else CIFAR10_CLASSES)
+    truth = phrases.escape_markdown(_article(named))
     if item.truth not in item.answer.prediction.labels or item.answer.prediction.verdict == UNKNOWN:
         return f" · {_('it is {truth}').format(truth=truth)}"
     if item.truth in {score.label for score in item.answer.prediction.answers}:

@@ -179,6 +179,7 @@ def show_classes(found: Evaluation, survey: PredictedTestSet) -> None:
     st.html(test_set_figures.class_bars([each[place] for place in shown], labels, shown))
     if shown == order:
         return
+    st.caption(_("The {count} worst; the table has all {all}.").format(count=len(shown), all=integer(len(order))))
 
     def table() -> pd.DataFrame:
         rows = [

@@ -25,7 +25,7 @@ from model.explanation.feature_index import Index
 from model.explanation.saliency import NoMapError
 from model.i18n.number_format import decimal, percentage
 from model.i18n.translations import gettext as _
-from model.i18n.translations import marked
+from model.i18n.translations import marked, ngettext
 from model.inference.classifier import Classifier
 
 _METHODS = {GRADIENT: marked("Grad-CAM, from its features"), OCCLUSION: marked("Occlusion, by covering parts")}
@@ -135,11 +135,19 @@ def _show_neighbors(answer: Answer, classifier: Classifier, index: Index) -> Non
     classes = [canonical_name(label, known) for label in index.classes]
     labels = [classes[int(index.labels[neighbor.index])] for neighbor in found]
     best = answer.prediction.best.label
-    if learnt := index.name == classifier.card.dataset:
-        text = _("Of the {count} training pictures that the network finds most similar, {same} show “{label}”.")
-    else:
-        text = _("Of the {count} pictures of {name} that the network finds most similar, {same} show “{label}”.")
     same = sum(label == best for label in labels)
+    if learnt := index.name == classifier.card.dataset:
+        text = ngettext(
+            "Of the {count} training pictures that the network finds most similar, {same} shows “{label}”.",
+            "Of the {count} training pictures that the network finds most similar, {same} show “{label}”.",
+            same,
+        )
+    else:
+        text = ngettext(
+            "Of the {count} pictures of {name} that the network finds most similar, {same} shows “{label}”.",
+            "Of the {count} pictures of {name} that the network finds most similar, {same} show “{label}”.",
+            same,
+        )
     st.markdown(
         phrases.escape_markdown(
             text.format(count=len(found), same=same, label=class_name(best, known), name=index.name)

@@ -156,6 +156,9 @@ def _show_gains(first: Evaluation, second: Evaluation, classes: tuple[str, ...])
         key="gains",
         alt=_("A bar a class: how much more of its pictures the second network gets right"),
     )
+    if len(shown) < len(order):
+        text = _("The {count} that lose or gain most; the table has all {all}.")
+        st.caption(text.format(count=len(shown), all=integer(len(order))))
 
     def table() -> pd.DataFrame:
         rows = [

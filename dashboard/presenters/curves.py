@@ -115,7 +115,7 @@ def _lay_out(figure: go.Figure, logarithmic: bool) -> None:
         elif measure == "learning_rate":
             values |= {"rangemode": "tozero"}
         elif measure == "accuracy":
-            values |= {"tickformat": ".0%"}
+            values |= {"tickformat": ".2~%"}  # of a part that is drawn larger too
         figure.update_layout({axis.replace("y", "yaxis"): values})
 
 

@@ -49,10 +49,14 @@ def megabytes(count: int) -> str:
 
 def large_number(number: int) -> str:
     """Return a large number in words: 2.0 million."""
-    for factor, words in ((1e9, _("{number} billion")), (1e6, _("{number} million")), (1e3, _("{number} thousand"))):
-        if number >= factor:
-            return words.format(number=decimal(number / factor))
-    return str(number)
+    billions, millions, thousands = (round(number / factor, 1) for factor in (1e9, 1e6, 1e3))
+    if billions >= 1:
+        text = ngettext("{number} billion", "{number} billion", int(billions))
+        return text.format(number=decimal(billions))
+    if millions >= 1:
+        text = ngettext("{number} million", "{number} million", int(millions))
+        return text.format(number=decimal(millions))
+    return _("{number} thousand").format(number=decimal(thousands)) if thousands >= 1 else str(number)
 
 
 def class_list(card: Card, limit: int = 4) -> str:

@@ -10,7 +10,7 @@ from model.i18n.translations import gettext as _
 from model.i18n.translations import marked
 
 _ROWS = (marked("top"), marked("middle"), marked("bottom"))
-_COLUMNS = (marked("left"), marked("centre"), marked("right"))
+_COLUMNS = (marked("at the left"), marked("in the middle"), marked("at the right"))
 _NINTHS = (
     marked("at the upper left"),
     marked("at the top"),

@@ -26,7 +26,8 @@ def class_bars(figures: Sequence[ClassMetrics], labels: Sequence[str], places: S
     titles = "".join(f'<th scope="col">{title}</th>' for title in (_("class"), "F1", _("precision"), _("recall")))
     rows = "".join(
         f'<tr><th scope="row">{escape(labels[place])}</th>'
-        f'<td><i style="width: {0 if one.f1 != one.f1 else one.f1:.1%}; background: {class_color(place)}"></i>'
+        f'<td><i style="width: calc({0 if one.f1 != one.f1 else one.f1:.4f} * (100% - 60px)); '
+        f'background: {class_color(place)}"></i>'
         f"{percentage_or_dash(one.f1)}</td><td>{percentage_or_dash(one.precision)}</td><td>{percentage_or_dash(one.recall)}</td></tr>"
         for one, place in zip(figures, places, strict=True)
     )

@@ -66,7 +66,7 @@ def add(
     if not classes:
         first = terminal_text(", ".join(model.card.classes[:3]))
         named = "as the file names them" if model.card.classes[0] != "class0" else "--classes gives them names"
-        typer.echo(f"classes: {first}, …; {named}")
+        typer.echo(f"classes: {first}{', …' if count > 3 else ''}; {named}")
 
 
 def _print_scaling(name: str, card: Card) -> None:

@@ -13,8 +13,9 @@ def decimal(value: float, digits: int = 1) -> str:
 
 
 def percentage(share: float, digits: int = 1) -> str:
-    """Format a fraction (0 to 1) as a percentage: `97.1%`, `97,1%`."""
-    return f"{decimal(100 * share, digits)}%"
+    """Format a fraction (0 to 1) as a percentage: `97.1%`, `97,1%`. What is less than all is never shown as 100 %."""
+    percents = min(100 * share, 100 - 10**-digits) if share < 1 else 100 * share
+    return f"{decimal(percents, digits)}%"
 
 
 def decimal_point() -> str:

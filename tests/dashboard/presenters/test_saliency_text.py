@@ -32,5 +32,5 @@ def test_a_map_in_words(spots: list[tuple[int, int]], sentence: str) -> None:
 
 def test_a_map_as_a_table_of_shares() -> None:
     table = saliency_text.map_table(marked((0, 0), (0, 0), (2, 2)))
-    assert table.loc["top", "left"] == 0.5 == table.loc["bottom", "right"]
+    assert table.loc["top", "at the left"] == 0.5 == table.loc["bottom", "at the right"]
     assert table.to_numpy().sum() == 1.0

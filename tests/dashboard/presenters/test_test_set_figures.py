@@ -25,7 +25,7 @@ def test_classes_come_worst_first_and_one_without_pictures_last() -> None:
         ["&lt;b&gt;ship", "87.0%", "76.9%", "100.0%"],
         ["truck", "–", "–", "–"],
     ]
-    assert re.findall("width: ([0-9.]+)%", table) == ["66.7", "84.2", "87.0", "0.0"]
+    assert re.findall(r"width: calc\(([0-9.]+) \* ", table) == ["0.6667", "0.8421", "0.8696", "0.0000"]
 
 
 def test_a_change_is_drawn_to_both_sides() -> None:

@@ -23,6 +23,14 @@ def test_duration_in_words(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "digits", "written"),
+    [(0.9996, 1, "99.9%"), (0.99999, 2, "99.99%"), (0.996, 0, "99%"), (1.0, 1, "100.0%"), (float("nan"), 1, "nan%")],
+)
+def test_what_is_less_than_all_is_not_shown_as_all(share: float, digits: int, written: str) -> None:
+    assert percentage(share, digits) == written
+
+
+@pytest.mark.parametrize(
     ("language", "written"),
     [
         ("en", ["-1234.57", "97.1%", "0.0%", "1,234,567", "999", "-10,000", "nan"]),
