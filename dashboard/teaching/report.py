@@ -163,11 +163,14 @@ def _show_careful(lesson: Lesson) -> None:
         except VitrineError as error:
             st.session_state.teach_report_problem = str(error)
 
+    # A ZIP file with settings, or the same page in another tab, may have changed it.
+    kept, state = round(100 * careful_of(lesson.project)), st.session_state
+    if state.get(f"{key}-kept") != kept:
+        state[key] = state[f"{key}-kept"] = kept
     st.slider(
         _("“None of these”: how many of your own pictures it has to accept"),
         round(100 * LEAST_CAREFUL),
         round(100 * MOST_CAREFUL),
-        round(100 * careful_of(lesson.project)),
         format="%d%%",
         help=_("The fewer of your own pictures it has to accept, the more pictures of other things it turns away."),
         key=key,

@@ -20,6 +20,7 @@ from training.projects.project import Project
 from training.teach import teach as teaching
 from training.teach.bundle import FLOAT, INT8
 from training.teach.learn import Taught
+from training.teach.teach import set_careful
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +110,9 @@ def test_how_careful_it_is_can_be_set_and_is_learnt() -> None:
     project = shapes()
     test = learnt(visit_page("teach"))
     test.slider[0].set_value(80).run()
-    assert project.setting("careful", "") == "0.8"
+    assert project.setting("careful", "") == "0.8" and test.slider[0].value == 80
+    set_careful(project, 0.7)  # in another tab
+    assert test.run().slider[0].value == 70
 
 
 def test_projects_are_made_renamed_removed_and_brought_back() -> None:
