@@ -24,6 +24,7 @@ from model.evaluation.scores import Evaluation, score_sets
 from model.export.bias_correction import correct_biases
 from model.export.float_tail import refine, tail_tensors
 from model.export.held_out import load_as_trained
+from model.formats.keras2.weights import own_functions
 from model.i18n.translations import gettext as _
 from model.inference.classifier import ENGINES, Classifier, file_of, load_keras, read_network
 from model.inference.lite import load_tflite
@@ -60,7 +61,8 @@ def quantize(model: keras.Model, images: np.ndarray, path: Path) -> None:
     # The converter needs a float input to calibrate; the numbers are still 0 to 255. One image at a time, because in a
     # browser only files with fixed shapes run.
     floating = keras.Input(batch_shape=(1, *images.shape[1:]), dtype="float32")
-    network = keras.models.clone_model(model, input_tensors=floating)
+    with keras.saving.custom_object_scope(own_functions()):
+        network = keras.models.clone_model(model, input_tensors=floating)
     network.set_weights(model.get_weights())
     rng = np.random.default_rng(0)
     chosen = images[rng.permutation(len(images))[:_CALIBRATION_IMAGES]]

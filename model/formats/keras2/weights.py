@@ -167,14 +167,20 @@ def _finish_loading(network: keras.Model) -> None:
     """Update what layers compute from their weights, and restore Keras 2's definition of hard_sigmoid."""
     import keras
 
-    # So that a copy of the network finds it too.
-    keras.saving.register_keras_serializable("vitrine")(_hard_sigmoid)
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization) and layer.built:
             layer.finalize_state()
         for attribute in ("activation", "recurrent_activation"):
             if vars(layer).get(attribute) is keras.activations.hard_sigmoid:
                 setattr(layer, attribute, _hard_sigmoid)
+
+
+def own_functions() -> dict[str, Any]:
+    """Return the functions that a network may have and Keras 3 lacks, by name: a copy is made where these are known.
+
+    They are not registered for good: a file that is written must not say what no other program has.
+    """
+    return {"_hard_sigmoid": _hard_sigmoid}
 
 
 def _hard_sigmoid(x: Any) -> Any:

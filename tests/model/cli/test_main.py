@@ -294,7 +294,7 @@ def test_answers_are_kept_where_somebody_wants_it(monkeypatch: pytest.MonkeyPatc
     (kept,) = json.loads(works("history", "--json"))
     assert (kept["model"], kept["category"], kept["right"]) == (DEFAULT, "horse", None)
     assert call("history", "--forget", given="n\n").exit_code == 1
-    assert works("history", "--forget", "--yes") == "deleted 1 answers\n"
+    assert works("history", "--forget", "--yes") == "deleted 1 answer\n"
     monkeypatch.setenv("VITRINE_HISTORY", "yes")
     assert "VITRINE_HISTORY is 'yes'; it can be 1" in complaint("predict", HORSE, *FAST)
 

@@ -68,7 +68,7 @@ def test_an_onnx_file_is_offered_only_where_it_can_be_written(stranger: Path, mo
     monkeypatch.setattr(converting, "is_installed", lambda extra: False)
     monkeypatch.setattr("model.common.extras.is_installed", lambda extra: False)
     assert not can_convert(read_card(stranger), ".onnx")
-    with pytest.raises(BundleError, match=r"vitrine\[onnx\]"):
+    with pytest.raises(BundleError, match="pip install onnx tf2onnx installs it"):
         convert(stranger, read_card(stranger), ".onnx")
     monkeypatch.setattr(converting, "is_installed", lambda extra: True)
     assert can_convert(read_card(stranger), ".onnx") and not can_convert(replace(CARD, files={}), ".onnx")

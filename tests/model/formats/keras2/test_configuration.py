@@ -12,7 +12,7 @@ import pytest
 
 from model.common.errors import UnsafeModelError
 from model.formats.keras2.configuration import to_keras3
-from model.formats.keras2.weights import _finish_loading
+from model.formats.keras2.weights import _finish_loading, own_functions
 from model.formats.keras_files import parse_object, read_h5
 from model.inference.classifier import read_network
 from tests.foreign import SIDE, write_h5, write_keras2
@@ -160,7 +160,8 @@ def test_a_copy_of_an_old_network_has_its_functions_too() -> None:
     """Keras 2's hard sigmoid is ours, and a copy is made from what layers say of themselves."""
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 3, activation="hard_sigmoid")])
     _finish_loading(network)
-    copy = keras.models.clone_model(network)
+    with keras.saving.custom_object_scope(own_functions()):
+        copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     images = np.random.default_rng(0).normal(0, 3, (2, 4, 4, 3)).astype(np.float32)
     assert np.array_equal(*(np.asarray(which(images, training=False)) for which in (network, copy)))
