@@ -81,6 +81,8 @@ def open_stored(who: Visitor, name: str) -> str:
             del _lessons[path]
         lesson = _lessons.get(str(project.path))
         if lesson is None or lesson.file != file_of(project):  # a command may have removed it, and made another
+            if lesson is not None:
+                lesson.stop()
             lesson = _lessons[str(project.path)] = Lesson(project)
         return _place(Desk(who, lesson, current_language()))
 

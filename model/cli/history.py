@@ -28,6 +28,7 @@ def history(
     """List the saved answers, the newest first. VITRINE_HISTORY=1 saves them."""
     from model.common.errors import BundleError
     from model.history import prediction_log as kept
+    from model.inference.unknown import UNKNOWN
 
     try:
         if forget:
@@ -44,7 +45,7 @@ def history(
                 when = datetime.fromtimestamp(answer.time).strftime("%Y-%m-%d %H:%M")
                 verdict = {True: "  right", False: f"  it is {answer.truth}", None: ""}[answer.right]
                 share = answer.probabilities[answer.label]
-                label = f"none? like {answer.label}" if answer.verdict == "unknown" else answer.label
+                label = f"none? like {answer.label}" if answer.verdict == UNKNOWN else answer.label
                 typer.echo(f"{when}  {answer.model:<16} {terminal_text(label)} {share:.1%}{terminal_text(verdict)}")
     except BundleError as error:
         fail(error)
