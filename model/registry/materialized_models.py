@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import logging
+import math
 import shutil
 import threading
 import time
@@ -144,7 +145,7 @@ def _materialize(model: StoredModel, text: str) -> Path:
     if (folder / CARD_FILE).is_file():
         return folder
     with _writing:  # one of many threads: a network may have hundreds of megabytes
-        if (folder / CARD_FILE).is_file() or time.monotonic() < _tried.get(folder, 0.0) + _RETRY_SECONDS:
+        if (folder / CARD_FILE).is_file() or time.monotonic() < _tried.get(folder, -math.inf) + _RETRY_SECONDS:
             return folder
         content = load_content(model.sha256)
         try:

@@ -46,20 +46,6 @@ def add_folder(project: Project, folder: Path, on_outcome: OnOutcome = lambda la
     Raises:
         ProjectError: There is no such folder, or none with a picture in it.
     """
-    found = class_folders_with_pictures(folder)
-    return [
-        outcome
-        for path in found
-        for outcome in add_class_folder(project, path.name, path, lambda one, name=path.name: on_outcome(name, one))  # type: ignore[misc]
-    ]
-
-
-def class_folders_with_pictures(folder: Path) -> list[Path]:
-    """List the folders in a folder that have pictures; others, of notes or labels, may lie beside them.
-
-    Raises:
-        ProjectError: There is no such folder, or none with a picture in it.
-    """
     found = class_folders(folder)
     if not found:
         raise ProjectError(
@@ -67,10 +53,15 @@ def class_folders_with_pictures(folder: Path) -> list[Path]:
                 folder=folder
             )
         )
-    with_pictures = [path for path in found if picture_paths(path)]
-    if not with_pictures:
+    # Folders of notes or labels may lie beside those of the classes.
+    by_class = {path.name: paths for path in found if (paths := picture_paths(path))}
+    if not by_class:
         raise ProjectError(_("{folder} has folders, but no pictures in them").format(folder=folder))
-    return with_pictures
+    return [
+        outcome
+        for label, paths in by_class.items()
+        for outcome in _add_paths(project, label, paths, lambda one, name=label: on_outcome(name, one))  # type: ignore[misc]
+    ]
 
 
 def add_class_folder(
@@ -84,6 +75,12 @@ def add_class_folder(
     paths = picture_paths(folder) if folder.is_dir() else []
     if not paths:
         raise ProjectError(_("{folder} holds no pictures").format(folder=folder))
+    return _add_paths(project, label, paths, on_outcome)
+
+
+def _add_paths(
+    project: Project, label: str, paths: list[Path], on_outcome: Callable[[Outcome], object]
+) -> list[Outcome]:
     return project.add(label, ((path.name, path) for path in paths), on_outcome)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,6 +161,13 @@ def test_a_model_that_cannot_be_written_costs_no_other(
     assert len(read) == 1 and "mine: " in caplog.text and "cannot be written" in caplog.text
     (home / "cache").unlink()
     monkeypatch.setattr(materialized_models, "_RETRY_SECONDS", 0.0)
+    assert read_card(find_bundle("mine")).name == "mine"
+
+
+def test_a_machine_that_has_just_been_started_writes_models_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("mine")
+    clock = SimpleNamespace(monotonic=lambda: 5.0, time=time.time)  # seconds since the start
+    monkeypatch.setattr(materialized_models, "time", clock)
     assert read_card(find_bundle("mine")).name == "mine"
 
 
